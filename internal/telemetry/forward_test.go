@@ -28,17 +28,16 @@ import (
 // eachReadings runs fn with real stores of readings.
 func eachReadings(t *testing.T, fn func(t *testing.T, repo *stored.Repository)) {
 	t.Parallel()
-	testkit.Each(t, func(t *testing.T, o store.Options) {
-		if o.URL == "" {
-			repo, err := stored.OpenFile(t.Context(), o)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = repo.End() })
-			fn(t, repo)
-			return
+	t.Run("sqlite", func(t *testing.T) {
+		repo, err := stored.OpenFile(t.Context(), testkit.NewFile(t))
+		if err != nil {
+			t.Fatal(err)
 		}
-		db, err := store.Open(t.Context(), o)
+		t.Cleanup(func() { _ = repo.End() })
+		fn(t, repo)
+	})
+	t.Run("postgres", func(t *testing.T) {
+		db, err := store.Open(t.Context(), testkit.Postgres(t))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -246,7 +245,7 @@ func TestARealPrometheusHasEveryReadingAfterItsOutage(t *testing.T) {
 	}
 	p.start()
 	defer func() { p.stop() }()
-	repo, err := stored.OpenFile(t.Context(), testkit.SQLite(t))
+	repo, err := stored.OpenFile(t.Context(), testkit.NewFile(t))
 	if err != nil {
 		t.Fatal(err)
 	}

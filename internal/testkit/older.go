@@ -17,7 +17,7 @@ import (
 // a step, as a program from then left them.
 func EachOlder(t *testing.T, step int, fn func(t *testing.T, o store.Options)) {
 	t.Run("sqlite", func(t *testing.T) {
-		o := SQLite(t)
+		o := NewFile(t)
 		older(t, o, "sqlite", step)
 		fn(t, o)
 	})

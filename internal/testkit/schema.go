@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/unhidra/unhidra/internal/store"
 	"github.com/unhidra/unhidra/internal/testkit/pgtest"
 )
 
@@ -19,7 +20,22 @@ var schema = sync.OnceValue(func() *pgtest.Template {
 	if err != nil {
 		version = fmt.Sprint("of", os.Getpid()) // for this process alone
 	}
-	return &pgtest.Template{Version: version, Prepare: migrated}
+	return &pgtest.Template{Version: version, Prepare: func(url string) error { return migrated(store.Options{URL: url}) }}
+})
+
+// file is the content of a SQLite file of a store that nothing was written to. A process makes it once: with the race
+// detector all migrations take seconds.
+var file = sync.OnceValues(func() (content []byte, err error) {
+	dir, err := os.MkdirTemp("", "unhidra-schema-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	path := filepath.Join(dir, "unhidra.db")
+	if err := migrated(store.Options{Path: path}); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
 })
 
 // sources is a hash of what makes the schema: the sources of the store, of the

@@ -32,21 +32,35 @@ func Each(t *testing.T, fn func(t *testing.T, o store.Options)) {
 	t.Run("postgres", func(t *testing.T) { fn(t, Postgres(t)) })
 }
 
-// SQLite names a SQLite file that does not exist yet and goes with the test.
+// SQLite names a SQLite file with the schema and nothing else, which goes with the test.
 func SQLite(tb testing.TB) store.Options {
+	tb.Helper()
+	content, err := file()
+	if err != nil {
+		tb.Fatalf("make the schema: %v", err)
+	}
+	o := NewFile(tb)
+	if err := os.WriteFile(o.Path, content, 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	return o
+}
+
+// NewFile names a SQLite file that does not exist yet and goes with the test.
+func NewFile(tb testing.TB) store.Options {
 	tb.Helper()
 	return store.Options{Path: filepath.Join(tb.TempDir(), "unhidra.db"), Log: Logger(tb)}
 }
 
-// Postgres names an empty PostgreSQL database that goes with the test.
+// Postgres names a PostgreSQL database with the schema and nothing else, which goes with the test.
 func Postgres(tb testing.TB) store.Options {
 	tb.Helper()
 	return store.Options{URL: pgtest.Database(tb, schema()), Log: Logger(tb)}
 }
 
 // migrated makes the schema.
-func migrated(url string) error {
-	db, err := all.Open(context.Background(), store.Options{URL: url})
+func migrated(o store.Options) error {
+	db, err := all.Open(context.Background(), o)
 	if err != nil {
 		return err
 	}

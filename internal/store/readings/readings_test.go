@@ -17,10 +17,12 @@ type place struct{ store.Options }
 // eachPlace runs fn once on SQLite and once on PostgreSQL.
 func eachPlace(t *testing.T, fn func(t *testing.T, p place)) {
 	t.Parallel()
-	testkit.Each(t, func(t *testing.T, o store.Options) { fn(t, place{o}) })
+	t.Run("sqlite", func(t *testing.T) { fn(t, sqlite(t)) })
+	t.Run("postgres", func(t *testing.T) { fn(t, place{testkit.Postgres(t)}) })
 }
 
-func sqlite(t *testing.T) place { return place{testkit.SQLite(t)} }
+// sqlite is a file of its own, which has another schema than the store.
+func sqlite(t *testing.T) place { return place{testkit.NewFile(t)} }
 
 func (p place) open(t *testing.T) *Repository {
 	t.Helper()
