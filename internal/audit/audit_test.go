@@ -213,6 +213,7 @@ func TestCHK_AU_03_VerifyFindsTampering(t *testing.T) {
 		{"cut tail, all mended", append(cut[:2:2], mend, uncheck, recheck), ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			testkit.Each(t, func(t *testing.T, o store.Options) {
 				db := testkit.Open(t, o)
 				s := audit.New(deps(t, db.Audit))

@@ -36,6 +36,7 @@ func TestDayBoundaries(t *testing.T) {
 		"set back":      {time.Date(2026, 11, 28, 0, 0, 1, 0, time.UTC), -time.Second, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 				now, d := c.begin, deps(t, db.Audit)
 				d.Now = func() time.Time { return now }
