@@ -26,7 +26,7 @@ func mosquitto(t *testing.T, s *live.Server, program, secret string, args ...str
 	if err != nil {
 		t.Skipf("%s is not installed (Debian: mosquitto-clients): a real client is not tried", program)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	t.Cleanup(cancel)
 	_, port, _ := strings.Cut(s.MQTT, ":")
 	return exec.CommandContext(ctx, path, append([]string{"-h", "127.0.0.1", "-p", port, "-u", "any", "-P", secret},

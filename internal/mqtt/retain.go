@@ -20,6 +20,7 @@ type retainer struct {
 	mu      sync.Mutex
 	waiting map[string]domain.RetainedMessage // by site and topic
 	who     []chan error                      // who waits for the next commit
+	storing bool                              // a commit is on its way
 }
 
 const (
@@ -46,7 +47,7 @@ func (r *retainer) put(ctx context.Context, m domain.RetainedMessage, wait bool)
 // sync waits until what was put is committed.
 func (r *retainer) sync(ctx context.Context) error {
 	r.mu.Lock()
-	if len(r.waiting) == 0 && len(r.who) == 0 {
+	if len(r.waiting) == 0 && len(r.who) == 0 && !r.storing {
 		r.mu.Unlock()
 		return nil
 	}
@@ -88,6 +89,7 @@ func (r *retainer) flush() error {
 	r.mu.Lock()
 	waiting, who := r.waiting, r.who
 	r.waiting, r.who = make(map[string]domain.RetainedMessage), nil
+	r.storing = len(waiting) > 0
 	r.mu.Unlock()
 	var err error
 	if len(waiting) > 0 {
@@ -99,15 +101,16 @@ func (r *retainer) flush() error {
 		err = r.store(ctx, ms)
 		cancel()
 	}
+	r.mu.Lock()
+	r.storing = false
 	if err != nil {
-		r.mu.Lock()
 		for key, m := range waiting {
 			if _, newer := r.waiting[key]; !newer && len(r.waiting) < retainLimit {
 				r.waiting[key] = m
 			}
 		}
-		r.mu.Unlock()
 	}
+	r.mu.Unlock()
 	for _, done := range who {
 		done <- err
 	}
