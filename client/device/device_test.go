@@ -15,7 +15,7 @@ import (
 	"github.com/unhidra/unhidra/internal/wire"
 )
 
-const patience = 20 * time.Second
+const patience = 2 * time.Minute
 
 func must(t *testing.T, err error) {
 	t.Helper()

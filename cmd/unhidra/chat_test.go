@@ -33,7 +33,7 @@ func TestChatSearchNamesRooms(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for n := 0; n < 2; time.Sleep(10 * time.Millisecond) { // the index follows by a moment
 		found, err := ann.Search(t.Context(), "soup", "newest", "")
 		if n = len(found.Items); err != nil || time.Now().After(deadline) {

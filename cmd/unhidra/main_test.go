@@ -95,7 +95,7 @@ func freePorts() (a, b string, err error) {
 func await() {
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer cancel()
-	ctx, cancel = context.WithTimeout(ctx, 20*time.Second)
+	ctx, cancel = context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	args := os.Args[1:]
 	gone := args[0] == "gone"

@@ -20,7 +20,7 @@ func TestSupervised(t *testing.T) {
 	defer l.Close()
 	hear := func(want string) {
 		t.Helper()
-		_ = l.SetReadDeadline(time.Now().Add(30 * time.Second))
+		_ = l.SetReadDeadline(time.Now().Add(2 * time.Minute))
 		b := make([]byte, 1024)
 		n, err := l.Read(b)
 		if err != nil || !strings.HasPrefix(string(b[:n]), want+"\nSTATUS=") {

@@ -29,7 +29,7 @@ func begin(t *testing.T, p pace, settings ...string) (*cluster, *load) {
 	ca := tlstest.NewAuthority(t)
 	ca.Files(n.Dir, 2*time.Hour)
 	c := newCluster(t, p, n, settings...)
-	c.until("the first pods are ready", time.Minute, func() bool { return c.calm(fewest, 0) })
+	c.until("the first pods are ready", c.patience(), func() bool { return c.calm(fewest, 0) })
 	return c, newLoad(t, n.URL(), ca.Client())
 }
 
@@ -63,7 +63,7 @@ func TestPodsComeAndGo(t *testing.T) {
 		return time.Since(last.drain.began) > c.hpa.Down.Period+3*c.syncs()
 	})
 	w.end()
-	c.until("everybody has seen everything", time.Minute, func() bool { return w.behind() == "" })
+	c.until("everybody has seen everything", 3*time.Minute, func() bool { return w.behind() == "" })
 	w.check()
 	if len(c.pods) != fewest || len(c.ended) != 1+most-fewest {
 		t.Errorf("%d pods are left and %d were drained", len(c.pods), len(c.ended))
@@ -83,13 +83,13 @@ func TestLoadBecomesEven(t *testing.T) {
 	c.until("there are as many pods as the load needs", c.patience(), func() bool { return len(c.connections()) == most })
 	t.Logf("after the scale-up: %v", c.connections())
 	var has map[string]int
-	c.until("the load is even", p.age+time.Minute, func() bool {
+	c.until("the load is even", p.age+c.patience(), func() bool {
 		has = c.connections()
 		return even(has, want)
 	})
 	t.Logf("even: %v", has)
 	w.end()
-	c.until("everybody has seen everything", time.Minute, func() bool { return w.behind() == "" })
+	c.until("everybody has seen everything", 3*time.Minute, func() bool { return w.behind() == "" })
 	w.check()
 }
 
@@ -113,7 +113,7 @@ func even(has map[string]int, want int) bool {
 func (w *load) checkMoves(c *cluster, p *pod) {
 	w.t.Helper()
 	var back []time.Time
-	c.until("the connections of "+p.name+" are back", time.Minute, func() bool {
+	c.until("the connections of "+p.name+" are back", c.patience(), func() bool {
 		back = w.movesOf(p.drain)
 		return len(back) >= p.drain.moved
 	})

@@ -95,7 +95,7 @@ func (c *cluster) syncs() time.Duration { return time.Duration(float64(syncPerio
 
 // patience is longer than the autoscaler needs for anything.
 func (c *cluster) patience() time.Duration {
-	return time.Minute + c.hpa.Up.Window + c.hpa.Down.Window + (most-fewest)*(c.hpa.Up.Period+c.hpa.Down.Period)
+	return 3*time.Minute + c.hpa.Up.Window + c.hpa.Down.Window + (most-fewest)*(c.hpa.Up.Period+c.hpa.Down.Period)
 }
 
 func (c *cluster) start() {

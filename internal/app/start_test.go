@@ -85,7 +85,7 @@ func TestStartWaitsForPostgres(t *testing.T) {
 	pg.Crash()
 	said := make(warnings, 100)
 	ready, ended, _ := start(t, slog.New(said), "DATABASE_URL="+pg.URL())
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(2 * time.Minute)
 	for waits := false; !waits; {
 		select {
 		case m := <-said:
@@ -111,7 +111,7 @@ func TestStartWaitsForPostgres(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "no_such_database") {
 			t.Errorf("with a wrong name: %v", err)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(2 * time.Minute):
 		t.Error("the server waits for a database that does not exist")
 	}
 }

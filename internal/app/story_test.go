@@ -144,7 +144,7 @@ func unread(t *testing.T, c *client.Client, room string, want int) {
 	}
 }
 
-const patience = 10 * time.Second
+const patience = 2 * time.Minute
 
 // comes waits until ok, and reports false if that takes longer than patience.
 func comes(ok func() bool) bool {

@@ -54,7 +54,7 @@ func (r *receiver) all() []int64 {
 // waitFor waits until the receiver has n.
 func (r *receiver) waitFor(t *testing.T, n int64) {
 	t.Helper()
-	end := time.After(30 * time.Second)
+	end := time.After(2 * time.Minute)
 	for {
 		for _, s := range r.all() {
 			if s == n {

@@ -163,7 +163,7 @@ func TestSyslogDetectsABrokenConnection(t *testing.T) {
 	for i := range records {
 		records[i] = domain.AuditRecord{Seq: int64(i), Body: []byte(`{"seq":1}`)}
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	if err := syslogTo(t, ca, "localhost:"+port).Send(ctx, records); err == nil || ctx.Err() != nil {
@@ -243,7 +243,7 @@ func (r *rsyslog) kill() {
 
 func (r *rsyslog) until(what string, ok func() bool) {
 	r.t.Helper()
-	ctx, cancel := context.WithTimeout(r.t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(r.t.Context(), 2*time.Minute)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

@@ -47,7 +47,7 @@ func (n *node) enter(t testing.TB, token string) (*peer, wire.Hello) {
 	return p, h
 }
 
-const patience = 10 * time.Second
+const patience = 2 * time.Minute
 
 // message returns the next message or control frame.
 func (p *peer) message() (ws.Message, error) {

@@ -53,7 +53,7 @@ func awaitWaiting(ctx context.Context, db *all.Store, tx *store.Tx) error {
 	if tx.Name() == "sqlite" {
 		return nil
 	}
-	tick, late := time.NewTicker(5*time.Millisecond), time.After(3*time.Second)
+	tick, late := time.NewTicker(5*time.Millisecond), time.After(2*time.Minute)
 	defer tick.Stop()
 	for {
 		waiting := false

@@ -67,7 +67,7 @@ func (h *Herd) stored(ctx context.Context, server string, owner *client.Client, 
 // checkCommands checks that each accepted command was carried out once, and answered.
 func (h *Herd) checkCommands(ctx context.Context, owner *client.Client) int {
 	h.t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for id, device := range h.given {
 		for {
 			var c wire.Command
@@ -97,7 +97,7 @@ func (h *Herd) checkCommands(ctx context.Context, owner *client.Client) int {
 // ones may be judged just now.
 func (h *Herd) checkAlarms(ctx context.Context, owner *client.Client) int {
 	h.t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(200 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(200 * time.Millisecond) {
 		alarms, wrong := h.compareAlarms(ctx, owner)
 		if len(wrong) == 0 {
 			return alarms

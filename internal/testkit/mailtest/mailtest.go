@@ -122,7 +122,7 @@ func (s *Server) Tries(to string) int {
 // Wait returns the n-th mail (from 1) to an address, once it has come.
 func (s *Server) Wait(tb testing.TB, to string, n int) Mail {
 	tb.Helper()
-	deadline := time.After(15 * time.Second)
+	deadline := time.After(2 * time.Minute)
 	for {
 		s.mu.Lock()
 		news, left := s.news, n

@@ -14,7 +14,7 @@ import (
 )
 
 // patience is how long a packet may take.
-const patience = 10 * time.Second
+const patience = 2 * time.Minute
 
 // A Packet is one that came: its header, and the struct of its type.
 type Packet struct {

@@ -14,7 +14,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // A Server is a NATS server. Stopped, it can be started again on its ports.
 type Server struct {

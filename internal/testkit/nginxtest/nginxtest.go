@@ -34,7 +34,7 @@ type Server struct {
 	stream bool // MQTT alone is served
 }
 
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // StreamModule is the part of nginx that ConfigureStream needs.
 const StreamModule = "/usr/lib/nginx/modules/ngx_stream_module.so"
@@ -191,7 +191,7 @@ func (n *Server) open() {
 }
 
 func (n *Server) run(args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(n.tb.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(n.tb.Context(), 2*time.Minute)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, "nginx",
 		append([]string{"-p", n.Dir, "-c", n.Path("nginx.conf"), "-e", n.Path("error.log")}, args...)...).CombinedOutput()

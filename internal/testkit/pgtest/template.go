@@ -48,7 +48,7 @@ func (p *postgres) makeTemplate(t *Template) error {
 
 // settled repeats a query until the connections that were just closed are gone.
 func (p *postgres) settled(query string) error {
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		if err := p.exec(query); !is(err, inUse) || time.Now().After(deadline) {
 			return err
 		}
