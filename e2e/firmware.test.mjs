@@ -99,6 +99,41 @@ test('a product is made, and trusts keys that the server does not have', async (
   await ann.getByText('1 release key, 1 must sign').waitFor();
 });
 
+test('a device that knows only other protocols gets links, which are replaced and ended', async () => {
+  const product = ann.url();
+  const { device } = await api('POST', '/devices', { name: 'Tasmota plug' });
+  await ann.goto(`${server.url}/devices/${device.id}`);
+  await ann.getByText('Updates over other protocols').click();
+  const make = ann.getByRole('button', { name: 'Create link' });
+  await ann.getByLabel('Product').selectOption({ label: 'Greenhouse controller' });
+  await ann.getByLabel('Revision').fill('C');
+  await ann.getByText('A revision is a number such as 1.3').waitFor();
+  await ann.getByLabel('Chip').fill('esp32c3');
+  assert.ok(await make.isDisabled());
+  await ann.getByLabel('Revision').fill('0.3');
+  await accessibleEverywhere(ann, 'device-ota-new');
+  await make.click();
+  const image = ann.getByText(/\/ota\/firmware\.bin\?link=/);
+  await image.waitFor();
+  await ann.getByText('esp32c3', { exact: true }).waitFor();
+  await accessibleEverywhere(ann, 'device-ota');
+  const answer = async (link) => (await fetch(link)).status;
+  const first = await image.innerText();
+  assert.equal(await answer(first), 304, 'the link is good, and there is no update');
+  const sure = async (name) => {
+    await ann.getByRole('button', { name }).click();
+    await ann.getByRole('dialog').getByRole('button', { name }).click();
+    await ann.getByText(first).waitFor({ state: 'detached' });
+  };
+  await sure('Replace links');
+  await image.waitFor();
+  assert.deepEqual([await answer(first), await answer(await image.innerText())], [404, 304]);
+  await sure('End links');
+  await make.waitFor();
+  await api('DELETE', `/devices/${device.id}`);
+  await ann.goto(product);
+});
+
 test('an image is looked into before it is released', async () => {
   writeFileSync(file('pump.bin'), espImage({ project: 'pump', version: '1.0.0' }));
   writeFileSync(file('cut.bin'), espImage({ project: 'greenhouse', version: '1.0.0' }).subarray(0, 40_000));
@@ -170,7 +205,7 @@ const api = (method, path, body) =>
         headers: { Authorization: `Bearer ${access_token}`, 'Content-Type': 'application/json' },
         ...(body && { body: JSON.stringify(body) }),
       });
-      return answer.json();
+      return answer.status === 204 ? undefined : answer.json();
     },
     [method, path, body],
   );

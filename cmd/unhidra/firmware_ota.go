@@ -27,13 +27,14 @@ func firmwareOTA(ctx context.Context, e *env, args []string) error {
 	product := o.fs.String("product", "", "`name` or id of the product that the device is of")
 	chip := o.fs.String("chip", "", "its `chip`, as the images name it, such as esp32c3")
 	revision := o.fs.Int("revision", 0, "its `revision`: major*100 + minor")
+	renew := o.fs.Bool("renew", false, "with --product: end the link that there is, and make another one")
 	revoke := o.fs.Bool("revoke", false, "end the link: the device gets no updates any more")
 	words, err := parse(o.fs, args, "<device>")
 	if err != nil {
 		return err
 	}
-	if (*product == "") != (*chip == "") || *revoke && *product != "" {
-		return usagef("give --product and --chip together, or --revoke alone, or none of them")
+	if (*product == "") != (*chip == "") || *revoke && *product != "" || *renew && *product == "" {
+		return usagef("give --product and --chip together, with or without --renew, or --revoke alone, or none of them")
 	}
 	return o.run(ctx, func(ctx context.Context) error {
 		device, err := o.device(ctx, words[0])
@@ -54,7 +55,8 @@ func firmwareOTA(ctx context.Context, e *env, args []string) error {
 			if err != nil {
 				return err
 			}
-			method, body = "PUT", map[string]any{"product": p.ID, "chip": *chip, "revision": *revision}
+			method, body = "PUT", map[string]any{"product": p.ID, "chip": *chip, "revision": *revision,
+				"renew": *renew}
 		}
 		var d deviceOTA
 		if err := o.c.Do(ctx, method, at, body, &d); err != nil {

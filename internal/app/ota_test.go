@@ -258,12 +258,57 @@ func TestOnlyTheRightDeviceLoadsTheRightRelease(t *testing.T) {
 	p.answers("suspended", http.StatusUnauthorized, "GET", link)
 	suspend(false)
 	p.answers("no longer suspended", http.StatusNotModified, "GET", link)
+	put := map[string]any{"product": f.product, "chip": "esp32c3"}
+	must(t, ann.Do(t.Context(), "PUT", "/devices/"+p.id+"/ota", put, nil))
+	p.answers("a link of a device that is registered again", http.StatusNotModified, "GET", link)
+	put["renew"] = true
+	must(t, ann.Do(t.Context(), "PUT", "/devices/"+p.id+"/ota", put, &p.ota))
+	p.answers("a renewed link", http.StatusNotFound, "GET", link)
+	link = p.ota.Image
+	p.answers("what it was renewed by", http.StatusNotModified, "GET", link)
 	must(t, ann.Do(t.Context(), "DELETE", "/devices/"+p.id+"/ota", nil, nil))
 	p.answers("an ended link", http.StatusNotFound, "GET", link)
 	again := f.pulling("Other")
 	must(t, ann.Do(t.Context(), "DELETE", "/devices/"+again.id, nil, nil))
 	p.answers("a revoked device", http.StatusUnauthorized, "GET", again.ota.Image)
 	p.answers("a revoked key", http.StatusUnauthorized, "GET", s.URL+"/ota/x.bin", "Authorization", "Bearer "+again.key)
+}
+
+// A device that has joined somebody else's product gets its updates by a link as well, until its owner takes it back.
+func TestAJoinedDeviceIsUpdatedByALink(t *testing.T) {
+	t.Parallel()
+	live.Each(t, func(t *testing.T, s *live.Server) {
+		t.Parallel()
+		ann, eve := s.User("ann"), s.User("eve")
+		f := newFirm(t, s, ann, "")
+		f.bring(f.publish("2.0", 2, randomBytes(5000, 5)).ID)
+		ctx, d := t.Context(), registerDevice(t, eve, "Tank")
+		p := &pulling{firm: f, id: d.Device.ID, key: d.Key}
+		device := "/devices/" + p.id
+		put := func() error {
+			return eve.Do(ctx, "PUT", device+"/ota", map[string]any{"product": f.product, "chip": "esp32c3"}, &p.ota)
+		}
+		if err := put(); codeOf(err) != client.CodeNoProduct {
+			t.Errorf("before it has joined: %v", err)
+		}
+		must(t, ann.Do(ctx, "PUT", "/firmware/products/"+f.product+"/sharing", map[string]any{"open": true}, nil))
+		must(t, eve.Do(ctx, "PUT", device+"/product", map[string]any{"product": f.product, "ask": true}, nil))
+		must(t, put())
+		var had struct{ Updates []struct{ ID, State string } }
+		wait(t, func() bool {
+			p.answers("before its owner agrees", http.StatusNotModified, "GET", p.ota.Image)
+			must(t, eve.Do(ctx, "GET", device+"/firmware", nil, &had))
+			return len(had.Updates) > 0
+		})
+		if had.Updates[0].State != "consent" {
+			t.Errorf("its owner is asked about each release, and the update is %s", had.Updates[0].State)
+		}
+		must(t, eve.Do(ctx, "POST", device+"/updates/"+had.Updates[0].ID+"/agree", nil, nil))
+		wait(t, func() bool { return p.manifest("&version=1.0").Version == "2.0" })
+		p.answers("the image", http.StatusOK, "GET", p.ota.Image)
+		must(t, eve.Do(ctx, "DELETE", device+"/product", nil, nil))
+		p.answers("after it has left", http.StatusNotFound, "GET", p.ota.Image)
+	})
 }
 
 // Tasmota asks by its OtaUrl: for the whole image, then for a small one that makes room, and for the whole one again.

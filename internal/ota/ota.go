@@ -22,7 +22,7 @@ import (
 // Store stores what owners say of such devices, and finds what devices run by what they tell.
 type Store interface {
 	Device(ctx context.Context, device string) (domain.OTADevice, error)
-	PutDevice(ctx context.Context, o domain.OTADevice, now time.Time) error
+	PutDevice(ctx context.Context, o domain.OTADevice, renew bool, now time.Time) error
 	DeleteDevice(ctx context.Context, owner, device string) error
 	Runs(ctx context.Context, product, version, md5 string) (r domain.Release, known bool, err error)
 	SetAttributes(ctx context.Context, device string, attributes map[string]string) error

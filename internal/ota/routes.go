@@ -73,9 +73,10 @@ func (s *Service) get(ctx context.Context, in *OnOTADevice) (*output, error) {
 func (s *Service) put(ctx context.Context, in *struct {
 	OnOTADevice
 	Body struct {
-		Product  string `json:"product" maxLength:"64" doc:"id of a product of yours"`
+		Product  string `json:"product" maxLength:"64" doc:"id of a product of yours, or of that which the device has joined"`
 		Chip     string `json:"chip" maxLength:"32" doc:"as its images name it, such as esp32c3"`
 		Revision int    `json:"revision,omitempty" minimum:"0" maximum:"65535" doc:"major*100 + minor"`
+		Renew    bool   `json:"renew,omitempty" doc:"ends the link that there is, and makes another one"`
 	}
 }) (*output, error) {
 	if err := s.mine(ctx, in.Device); err != nil {
@@ -87,10 +88,14 @@ func (s *Service) put(ctx context.Context, in *struct {
 	if err := domain.CheckOTADevice(o); err != nil {
 		return nil, err
 	}
-	if err := s.Store.PutDevice(ctx, o, s.now()); err != nil {
+	if err := s.Store.PutDevice(ctx, o, in.Body.Renew, s.now()); err != nil {
 		return nil, err
 	}
-	s.record(ctx, p, o.Device, map[string]string{"done": "set", "product": o.Product, "chip": o.Chip})
+	details := map[string]string{"done": "set", "product": o.Product, "chip": o.Chip}
+	if in.Body.Renew {
+		details["link"] = "renewed"
+	}
+	s.record(ctx, p, o.Device, details)
 	return s.shown(ctx, in.Device)
 }
 

@@ -60,9 +60,16 @@ func (s *Service) find(r *http.Request, c caller, t told) (p domain.Pulled, err 
 		if err != nil {
 			return p, err
 		}
-		if p, err = s.Updates.Pull(ctx, c.Principal, f); err != nil {
-			return p, err
-		}
+		return s.decide(ctx, c, f)
+	}
+	return s.ready(ctx, p)
+}
+
+// decide has a rollout decide which update a device gets that runs f.
+func (s *Service) decide(ctx context.Context, c caller, f domain.FirmwareReport) (domain.Pulled, error) {
+	p, err := s.Updates.Pull(ctx, c.Principal, f)
+	if err != nil {
+		return p, err
 	}
 	return s.ready(ctx, p)
 }
@@ -130,12 +137,12 @@ func family(chip string) string {
 }
 
 func (s *Service) serveManifest(w http.ResponseWriter, r *http.Request, c caller, t told) {
-	p, err := s.find(r, c, t)
+	f, err := s.report(r.Context(), c, t, c.by)
 	if err != nil {
 		fail(w, r, err)
 		return
 	}
-	f, err := s.report(r.Context(), c, t, c.by)
+	p, err := s.decide(r.Context(), c, f)
 	if err != nil {
 		fail(w, r, err)
 		return

@@ -17,14 +17,18 @@ type OTA struct{ db *store.DB }
 // NewOTA returns the repository on db.
 func NewOTA(db *store.DB) *OTA { return &OTA{db} }
 
-// Device returns what the owner of a device has said of it. What a former owner said is void.
+// otaJoined is the product of somebody else that a device d has joined.
+const otaJoined = ` LEFT JOIN firmware_joins j ON j.device_id = d.id AND j.agreed_by = d.owner_id `
+
+// Device returns what the owner of a device has said of it. What a former owner said is void, and so is what was said of
+// a product of somebody else that the device has left.
 func (repo *OTA) Device(ctx context.Context, device string) (o domain.OTADevice, err error) {
 	var attributes string
 	var created int64
 	err = repo.db.QueryRowContext(ctx, `SELECT o.device_id, o.owner_id, o.product_id, o.chip, o.revision, o.link,
 		o.attributes, o.canceled, o.created_at FROM device_ota o
-		JOIN devices d ON d.id = o.device_id AND d.owner_id = o.owner_id
-		JOIN firmware_products p ON p.id = o.product_id AND p.owner_id = o.owner_id
+		JOIN devices d ON d.id = o.device_id AND d.owner_id = o.owner_id`+otaJoined+`
+		JOIN firmware_products p ON p.id = o.product_id AND (p.owner_id = o.owner_id OR p.id = j.product_id)
 		WHERE o.device_id = $1`, device).Scan(&o.Device, &o.Owner, &o.Product, &o.Chip, &o.Revision, &o.Link,
 		&attributes, &o.Canceled, &created)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -37,14 +41,14 @@ func (repo *OTA) Device(ctx context.Context, device string) (o domain.OTADevice,
 	return o, json.Unmarshal([]byte(attributes), &o.Attributes)
 }
 
-// PutDevice stores what o.Owner says of a device of theirs, for a product of theirs. A link that there is stays,
-// unless it is a former owner's.
-func (repo *OTA) PutDevice(ctx context.Context, o domain.OTADevice, now time.Time) error {
+// PutDevice stores what o.Owner says of a device of theirs, for a product of theirs or one that the device has joined.
+// A link that there is stays, unless it is a former owner's, or renewed.
+func (repo *OTA) PutDevice(ctx context.Context, o domain.OTADevice, renew bool, now time.Time) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		var mine bool
-		err := t.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM devices WHERE id = $1 AND owner_id = $2
-			AND revoked_at = 0) AND EXISTS (SELECT 1 FROM firmware_products WHERE id = $3 AND owner_id = $2)`, o.Device, o.Owner,
-			o.Product).Scan(&mine)
+		err := t.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM firmware_products p, devices d`+otaJoined+`WHERE d.id = $1
+			AND d.owner_id = $2 AND d.revoked_at = 0 AND p.id = $3 AND (p.owner_id = $2 OR p.id = j.product_id))`, o.Device,
+			o.Owner, o.Product).Scan(&mine)
 		if err == nil && !mine {
 			err = domain.ErrNoProduct()
 		}
@@ -55,9 +59,10 @@ func (repo *OTA) PutDevice(ctx context.Context, o domain.OTADevice, now time.Tim
 			(device_id, owner_id, product_id, chip, revision, link, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
 			ON CONFLICT (device_id) DO UPDATE SET owner_id = excluded.owner_id, product_id = excluded.product_id,
 			chip = excluded.chip, revision = excluded.revision,
-			link = CASE WHEN device_ota.owner_id = excluded.owner_id THEN device_ota.link ELSE excluded.link END,
+			link = CASE WHEN device_ota.owner_id = excluded.owner_id AND NOT $8 THEN device_ota.link ELSE excluded.link END,
 			attributes = CASE WHEN device_ota.owner_id = excluded.owner_id THEN device_ota.attributes ELSE '{}' END`,
-			o.Device, o.Owner, o.Product, o.Chip, o.Revision, o.Link, store.Millis(now))
+			o.Device, o.Owner, o.Product, o.Chip, o.Revision, o.Link, store.Millis(now),
+			renew)
 		return err
 	})
 }

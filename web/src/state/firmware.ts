@@ -77,6 +77,23 @@ export class Firmware implements port.Firmware {
     await this.#api.call('POST', `${devicePath(device)}/updates/${encodeURIComponent(update)}/agree`);
   }
 
+  async otaLink(device: string): Promise<port.OtaLink | undefined> {
+    try {
+      return await this.#api.call<port.OtaLink>('GET', `${devicePath(device)}/ota`);
+    } catch (err) {
+      if (err instanceof Refusal && err.code === 'no_ota') return undefined;
+      throw err;
+    }
+  }
+
+  async setOtaLink(device: string, product: string, chip: string, revision: number): Promise<void> {
+    await this.#api.call('PUT', `${devicePath(device)}/ota`, { product, chip, revision, renew: true });
+  }
+
+  endOtaLink(device: string): Promise<void> {
+    return this.#api.call('DELETE', `${devicePath(device)}/ota`);
+  }
+
   async roots(product: string): Promise<port.ProductRoot[]> {
     return (await this.#api.call<{ items: port.ProductRoot[] }>('GET', `${productPath(product)}/roots`)).items;
   }

@@ -45,6 +45,18 @@ export interface DeviceFirmware {
   joined?: Joined;
 }
 
+/** By which a device gets updates that knows only other protocols. Whoever has a URL gets the device's firmware. */
+export interface OtaLink {
+  /** id */
+  product: string;
+  chip: string;
+  /** major * 100 + minor */
+  revision: number;
+  image: string;
+  manifest: string;
+  md5: string;
+}
+
 /** Devices that run the same image. */
 export interface FleetGroup {
   version: string;
@@ -253,6 +265,11 @@ export interface Firmware {
   leave(device: string): Promise<void>;
   ofDevice(device: string): Promise<DeviceFirmware>;
   agree(device: string, update: string): Promise<void>;
+  /** undefined: there is none */
+  otaLink(device: string): Promise<OtaLink | undefined>;
+  /** makes a link; one that was there ends */
+  setOtaLink(device: string, product: string, chip: string, revision: number): Promise<void>;
+  endOtaLink(device: string): Promise<void>;
   roots(product: string): Promise<ProductRoot[]>;
   addRoot(product: string, root: Signed): Promise<void>;
   releases(product: string, cursor: string): Promise<PageOf<Release>>;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { RolloutPause } from '../types';
-import { suspectOf } from './revision';
+import { revisionCode, suspectOf } from './revision';
 
 test('a revision is suspect if it stands out, and hardly by chance', () => {
   const revision = { chip: 'esp32c3', revision: 3 };
@@ -9,4 +9,9 @@ test('a revision is suspect if it stands out, and hardly by chance', () => {
   expect(suspectOf({ ...pause, revision, chance: 0.21 })).toBeUndefined();
   expect(suspectOf({ ...pause, revision, chance: 0.2 })).toEqual(revision);
   expect(suspectOf({ ...pause, revision })).toEqual(revision); // a chance of 0 is left out
+});
+
+test('a revision is typed as its maker writes it', () => {
+  expect(['', ' 1.3 ', '3', '0.12', '655.35'].map(revisionCode)).toEqual([0, 103, 300, 12, 65535]);
+  expect(['1.', 'C', '1.2.3', '-1', '655.36', '1.333'].map(revisionCode)).toEqual(Array(6).fill(undefined));
 });

@@ -1,0 +1,1 @@
+var e=e=>`${Math.floor(e/100)}.${e%100}`;function t(e){let t=e.trim();if(!t)return 0;let[,n,r]=/^(\d{1,3})(?:\.(\d{1,2}))?$/u.exec(t)??[],i=Number(n)*100+Number(r??0);return i<=65535?i:void 0}var n=.2,r=e=>(e.chance??0)<=n?e.revision:void 0;export{e as n,r,t};
