@@ -55,6 +55,11 @@ func (w *churn) settle(ctx context.Context, t *testing.T) {
 	}
 }
 
+// shows reports whether as much happened as must in a run of so many seconds.
+func (w *churn) shows(seconds uint64) bool {
+	return w.messages.Load() >= int64(seconds) && w.connections.Load() >= slots && w.made.Load() > 0 && w.signed.Load() > 0
+}
+
 // failed reports whether something failed. A refusal that should not be fails the
 // test; no answer in time is the machine's, which may be busy with other things.
 func (w *churn) failed(ctx context.Context, t *testing.T, what string, err error) bool {

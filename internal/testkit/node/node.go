@@ -144,7 +144,7 @@ func (n *Node) URL() string { return "http://" + n.Public }
 
 // Ready reports whether the server takes requests.
 func (n *Node) Ready(ctx context.Context) bool {
-	res, err := get(ctx, "http://"+n.Operator+"/ready")
+	res, err := get(ctx, "http://"+n.Operator+"/ready", 5*time.Second)
 	if err != nil {
 		return false
 	}
@@ -154,7 +154,7 @@ func (n *Node) Ready(ctx context.Context) bool {
 
 // Metrics reads the server's own figures: the sum over all labels by name.
 func (n *Node) Metrics(ctx context.Context) (map[string]float64, error) {
-	res, err := get(ctx, "http://"+n.Operator+"/metrics")
+	res, err := get(ctx, "http://"+n.Operator+"/metrics", time.Minute)
 	if err != nil {
 		return nil, err
 	}
@@ -177,8 +177,8 @@ func (n *Node) Metrics(ctx context.Context) (map[string]float64, error) {
 	return sums, nil
 }
 
-func get(ctx context.Context, url string) (*http.Response, error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+func get(ctx context.Context, url string, limit time.Duration) (*http.Response, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		cancel()
