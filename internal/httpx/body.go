@@ -1,7 +1,6 @@
 package httpx
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -137,7 +136,14 @@ func linger(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.CopyN(io.Discard, r.Body, lingerBytes) // the answer is sent
 }
 
-// readBody replaces the body of r by its content.
+// takeBody returns the body that readBody has read, once.
+func (m *request) takeBody() []byte {
+	b := m.body
+	m.body = nil
+	return b
+}
+
+// readBody reads the body of r.
 func (m *request) readBody(w http.ResponseWriter, r *http.Request, most int64) error {
 	tooLarge := domain.TooLarge.Errorf(domain.CodeBodyTooLarge, "the body may have at most %d bytes", most)
 	if r.ContentLength > most {
@@ -165,6 +171,6 @@ func (m *request) readBody(w http.ResponseWriter, r *http.Request, most int64) e
 		return tooLarge
 	}
 	_ = rc.SetReadDeadline(time.Time{}) // from now on http.Server detects whether the client disconnects
-	r.Body = io.NopCloser(bytes.NewReader(b))
+	m.body = b
 	return nil
 }

@@ -23,6 +23,7 @@ type request struct {
 	known     bool   // principal is set
 	conn      string // the work is on it
 	user      string // whose it is
+	body      []byte // that came, until takeBody
 	span      *trace.Request
 }
 

@@ -9,7 +9,7 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
-	"reflect"
+	"slices"
 	"strings"
 	"sync"
 
@@ -17,7 +17,6 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/unhidra/unhidra/internal/domain"
-	"github.com/unhidra/unhidra/internal/wire"
 )
 
 // Prefix is the path of the REST API. Register adds it to paths that do not start with it.
@@ -52,16 +51,6 @@ type Options struct {
 	Log     *slog.Logger  // causes of errors that clients do not see; nil: none
 }
 
-// jsonFormat reads and writes JSON, and says what is not JSON in words of JSON.
-func jsonFormat() huma.Format {
-	return huma.Format{
-		Marshal: huma.DefaultJSONFormat.Marshal,
-		Unmarshal: func(data []byte, v any) error {
-			return wire.NoJSON(huma.DefaultJSONFormat.Unmarshal(data, v), data)
-		},
-	}
-}
-
 // New returns an API on mux. It also serves the OpenAPI document at /openapi.json, documentation at
 // /docs, and a page for each kind of problem.
 func New(mux *http.ServeMux, o Options) huma.API {
@@ -72,7 +61,6 @@ func New(mux *http.ServeMux, o Options) huma.API {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
-	registry.RegisterTypeAlias(reflect.TypeFor[huma.ErrorModel](), reflect.TypeFor[Problem]())
 	api := huma.NewAPI(huma.Config{
 		OpenAPI: &huma.OpenAPI{
 			OpenAPI: "3.1.0",
@@ -85,9 +73,6 @@ func New(mux *http.ServeMux, o Options) huma.API {
 				},
 			},
 		},
-		Formats:       map[string]huma.Format{"application/json": jsonFormat(), "json": jsonFormat()},
-		DefaultFormat: "application/json",
-		Transformers:  []huma.Transformer{translate},
 	}, &adapter{mux: mux, log: o.Log})
 	api.UseMiddleware(checkContentType, authenticate(o.Auth), limit(o.Limits), receive)
 	mux.HandleFunc("GET /openapi.json", serveDescription(api))
@@ -116,30 +101,6 @@ const apiDescription = "Rooms that never lose a message. Times are RFC 3339; ids
 	"usr_...); " +
 	"lists are pages with an opaque cursor; errors are problem documents (RFC 9457) with a stable kind and code."
 
-// Register adds an operation to api. Errors of h become problem documents: a domain.Error as it is,
-// any other error as internal, whose cause is only logged. In operations with Bearer, Principal
-// returns the caller.
-func Register[I, O any](api huma.API, op huma.Operation, h func(context.Context, *I) (*O, error)) {
-	if !strings.HasPrefix(op.Path, "/api/") {
-		op.Path = Prefix + op.Path
-	}
-	if op.MaxBodyBytes == 0 {
-		op.MaxBodyBytes = maxBody
-		if strings.HasPrefix(op.Path, Prefix+"/auth/") {
-			op.MaxBodyBytes = maxAuthBody
-		}
-	}
-	op.BodyReadTimeout = -1 // receive has read the body before, with its own deadline
-	document(&op)
-	huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {
-		out, err := h(ctx, in)
-		if err != nil {
-			return nil, ProblemOf(ctx, err)
-		}
-		return out, nil
-	})
-}
-
 // An adapter implements huma.Adapter on the mux.
 type adapter struct {
 	mux *http.ServeMux
@@ -166,25 +127,10 @@ func (o *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if h.Get("Cache-Control") == "" {
 		h.Set("Cache-Control", "no-store")
 	}
-	o.handler(&operation{base: humago.NewContext(o.Operation, r, w)})
+	o.handler(humago.NewContext(o.Operation, r, w))
 }
 
 func (a *adapter) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.mux.ServeHTTP(w, r) }
-
-// An operation is a request in progress. Violations of the schema become invalid (400), like other
-// bad requests.
-type operation struct{ base }
-
-type base huma.Context // renamed, because the interface has a method Context
-
-func (o *operation) Unwrap() huma.Context { return o.base }
-
-func (o *operation) SetStatus(code int) {
-	if code == http.StatusUnprocessableEntity {
-		code = http.StatusBadRequest
-	}
-	o.base.SetStatus(code)
-}
 
 // checkContentType refuses media types that the operation does not accept. That also prevents forms
 // of other sites from posting here.
@@ -206,6 +152,7 @@ func checkContentType(ctx huma.Context, next func(huma.Context)) {
 			}
 			types = append(types, t)
 		}
+		slices.Sort(types)
 		takes = strings.Join(types, ", ")
 	} else if got == takes {
 		next(ctx)

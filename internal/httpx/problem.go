@@ -10,8 +10,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/trace"
 )
@@ -133,45 +131,6 @@ func ProblemOf(ctx context.Context, err error) *Problem {
 	p = problem(Status(e.Kind), e)
 	p.Instance, p.Trace = RequestID(ctx), trace.ID(ctx)
 	return p
-}
-
-// translate turns errors of huma into problem documents.
-func translate(ctx huma.Context, _ string, v any) (any, error) {
-	m, ok := v.(*huma.ErrorModel)
-	if !ok {
-		return v, nil
-	}
-	e := domain.Invalid.Errorf(domain.CodeInvalidRequest, "%s", m.Detail)
-	status := m.Status
-	switch status {
-	case http.StatusUnprocessableEntity, http.StatusBadRequest:
-		status = http.StatusBadRequest
-	case http.StatusRequestEntityTooLarge:
-		e = domain.TooLarge.Errorf(domain.CodeBodyTooLarge, "%s", m.Detail)
-	case http.StatusRequestTimeout:
-		e = domain.Invalid.Errorf(domain.CodeBodyTimeout, "the request's body took too long to arrive")
-	case http.StatusUnsupportedMediaType:
-		e.Code = domain.CodeUnsupportedMediaType
-	default:
-		if status >= http.StatusInternalServerError {
-			e = domain.Internal.Errorf("", "something went wrong on the server; its log has the request's id")
-			if r := from(ctx.Context()); r != nil {
-				r.log.ErrorContext(ctx.Context(), "request failed", "err", m)
-			}
-		}
-	}
-	if e.Kind == domain.Invalid {
-		// Values are not repeated, because they may be passwords.
-		for _, d := range m.Errors {
-			e.Fields = append(e.Fields, domain.Field{Pointer: pointer(d.Location), Detail: worded(d.Message)})
-		}
-		if len(e.Fields) > 0 {
-			e.Msg = summary(e.Fields)
-		}
-	}
-	p := problem(status, e)
-	p.Instance = RequestID(ctx.Context())
-	return p, nil
 }
 
 // worded returns what huma says of a value, in words of the API instead of in those of Go.
