@@ -114,6 +114,8 @@ const (
 	CodeHoldUnchanged    = domain.CodeHoldUnchanged
 	CodeNoInvite         = domain.CodeNoInvite
 	CodeInviteEnded      = domain.CodeInviteEnded
+	CodeNoHook           = domain.CodeNoHook
+	CodeTooManyHooks     = domain.CodeTooManyHooks
 	CodeNoRequest        = domain.CodeNoRequest
 	CodeTooManyRequests  = domain.CodeTooManyRequests
 	CodeTooManyRooms     = domain.CodeTooManyRooms

@@ -319,6 +319,7 @@ func (s *server) handlers() error {
 	mux.Handle("GET /mqtt", s.modules.mqtt)
 	mux.HandleFunc("GET "+httpx.ImagePath+"{sha256}", s.modules.firmware.ServeImage)
 	s.modules.files.Handle(mux)
+	s.modules.webhook.Handle(mux)
 	mux.HandleFunc("GET "+httpx.OTAPath+"{file}", s.modules.ota.Serve)
 	s.modules.ota.HandleDDI(mux)
 	mux.Handle(telemetry.PrometheusPath+"/", s.modules.telemetry.ServePrometheus())

@@ -129,6 +129,8 @@ func rows() map[string]row {
 		"list-members": room(200, ""), "add-member": room(403, `{"user":"{banned}"}`), "remove-member": room(403, ""),
 		"update-member": room(403, `{"role":"member"}`),
 		"list-bans":     room(403, ""), "ban": room(403, `{}`), "unban": room(403, ""),
+		"list-hooks": room(403, ""), "create-hook": room(403, `{"name":"Mine"}`), "renew-hook": room(403, ""),
+		"delete-hook": room(403, ""), "set-hook-avatar": room(403, ""), "delete-hook-avatar": room(403, ""),
 		"list-invites": room(403, ""), "create-invite": room(403, `{}`), "revoke-invite": room(403, ""),
 		"replay-events": room(200, ""), "get-timeline": room(200, ""), "get-message": room(200, ""),
 		"list-versions": room(200, ""),

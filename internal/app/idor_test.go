@@ -79,7 +79,7 @@ func try(t *testing.T, s *live.Server, o operation, body, bearer string) (status
 	if body != "" {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	if o.id == "set-avatar" {
+	if o.id == "set-avatar" || o.id == "set-hook-avatar" {
 		req.Body, req.ContentLength = io.NopCloser(bytes.NewReader([]byte("x"))), 1
 		req.Header.Set("Content-Type", "image/png")
 	}
@@ -170,6 +170,8 @@ func (h *house) fill(t *testing.T) func(string) string {
 	must(t, h.ann.Do(ctx, "POST", at+"/messages", map[string]any{"key": room.ID, "text": "a secret of Ann's"}, &message))
 	var invite struct{ ID, Code string }
 	must(t, h.ann.Do(ctx, "POST", at+"/invites", map[string]any{}, &invite))
+	var hook struct{ ID string }
+	must(t, h.ann.Do(ctx, "POST", at+"/hooks", map[string]any{"name": "Grafana"}, &hook))
 	_ = h.ann.DeleteFile(ctx, h.file) // there may be but so many; the first time there is none
 	file, err := h.ann.BeginUpload(ctx, room.ID, "plan", 1)
 	must(t, err)
@@ -177,7 +179,7 @@ func (h *house) fill(t *testing.T) func(string) string {
 	var made issued
 	must(t, h.ann.Do(ctx, "POST", "/devices", map[string]any{"name": "Door"}, &made))
 	pairs := append(slices.Clone(h.fixed), "{room}", room.ID, "{emoji}", "%F0%9F%91%8D", "{file}", file.ID,
-		"{seq}", message.Seq.String(), "{invite}", invite.ID, "{code}", invite.Code,
+		"{seq}", message.Seq.String(), "{invite}", invite.ID, "{hook}", hook.ID, "{code}", invite.Code,
 		"{device}", made.Device.ID, "{key}", made.KeyID)
 	return strings.NewReplacer(pairs...).Replace
 }

@@ -33,7 +33,8 @@ func writeLimits(c config.Config) httpx.Limits {
 		"create-alarm-rule", "replace-alarm-rule", "delete-alarm-rule", "change-alarm", "change-device-settings",
 		"create-group-rule", "replace-group-rule", "delete-group-rule", "add-maintenance", "delete-maintenance",
 		"create-rollout", "act-on-rollout", "revert-rollout", "agree-to-update", "join-product", "leave-product",
-		"put-device-ota", "delete-device-ota")
+		"put-device-ota", "delete-device-ota",
+		"create-hook", "renew-hook", "delete-hook")
 	shared(httpx.Limit{Name: "firmware", User: perMinute(2 * n), Addr: perMinute(20 * n)},
 		"create-product", "update-product", "share-product", "delete-product", "add-root",
 		"begin-upload", "complete-upload", "delete-upload", "create-release",
@@ -54,7 +55,7 @@ func writeLimits(c config.Config) httpx.Limits {
 		"leave-room", "update-room", "update-member", "remove-member", "ban", "unban")
 	// What all who share a room with somebody are told.
 	shared(httpx.Limit{Name: "profiles", User: perMinute(n), Addr: perMinute(10 * n)},
-		"update-me", "set-status", "set-avatar", "delete-avatar")
+		"update-me", "set-status", "set-avatar", "delete-avatar", "set-hook-avatar", "delete-hook-avatar")
 	shared(httpx.Limit{Name: "messages_by_http", User: ratelimit.New(c.MessagesPerSec, time.Second, 2*c.MessagesPerSec)},
 		"send-message", "edit-message", "delete-message", "add-reaction", "remove-reaction",
 		"mark-thread", "follow-thread", "follow-threads",

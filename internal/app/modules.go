@@ -39,6 +39,7 @@ import (
 	"github.com/unhidra/unhidra/internal/shadow"
 	"github.com/unhidra/unhidra/internal/store/readings"
 	"github.com/unhidra/unhidra/internal/telemetry"
+	"github.com/unhidra/unhidra/internal/webhook"
 	"github.com/unhidra/unhidra/internal/webtrace"
 )
 
@@ -91,6 +92,7 @@ type modules struct {
 	alarm        *alarm.Service
 	rollout      *rollout.Service
 	dashboard    *dashboard.Service
+	webhook      *webhook.Service
 	firmware     *firmware.Service
 	firmwareEnds *firmware.Ends
 	files        *files.Service
@@ -144,6 +146,7 @@ func (s *server) build(ctx context.Context) error {
 	s.buildAlarms()
 	s.buildTelemetry()
 	s.buildDashboards()
+	s.buildWebhooks()
 	if err := s.buildFirmware(); err != nil {
 		return err
 	}
@@ -247,6 +250,14 @@ func (s *server) buildDashboards() {
 	})
 }
 
+func (s *server) buildWebhooks() {
+	m := &s.modules
+	m.webhook = webhook.New(webhook.Deps{
+		Store: s.db.Hooks, Chat: m.chat, Pictures: m.auth, Audit: m.audit, Log: s.logs.Part("webhook"), Metrics: s.reg,
+		Hash: s.keys.Hash, URL: s.addrs.URL,
+	})
+}
+
 func (s *server) buildHub() {
 	s.modules.hub = hub.New(hub.Deps{
 		Rooms: s.db.Rooms, RoomLog: s.db.Log, Bus: s.bus, Log: s.logs.Part("hub"), Metrics: s.reg,
@@ -347,6 +358,7 @@ func (m *modules) routes(api huma.API, c config.Config) {
 	m.telemetry.Routes(api)
 	m.alarm.Routes(api)
 	m.dashboard.Routes(api)
+	m.webhook.Routes(api)
 	m.firmware.Routes(api)
 	m.files.Routes(api)
 	m.rollout.Routes(api)

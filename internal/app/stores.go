@@ -30,6 +30,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store/devices"
 	storefiles "github.com/unhidra/unhidra/internal/store/files"
 	storefirmware "github.com/unhidra/unhidra/internal/store/firmware"
+	"github.com/unhidra/unhidra/internal/store/hooks"
 	"github.com/unhidra/unhidra/internal/store/mails"
 	storemqtt "github.com/unhidra/unhidra/internal/store/mqtt"
 	"github.com/unhidra/unhidra/internal/store/readings"
@@ -37,6 +38,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store/rooms"
 	storeserver "github.com/unhidra/unhidra/internal/store/server"
 	"github.com/unhidra/unhidra/internal/telemetry"
+	"github.com/unhidra/unhidra/internal/webhook"
 )
 
 // What one repository is to a module, whole.
@@ -47,6 +49,7 @@ var (
 	_ device.Peers      = (*rooms.Repository)(nil)
 	_ alarm.Store       = (*alarms.Repository)(nil)
 	_ dashboard.Store   = (*dashboards.Repository)(nil)
+	_ webhook.Store     = (*hooks.Repository)(nil)
 	_ command.Store     = (*commands.Repository)(nil)
 	_ files.Store       = (*storefiles.Repository)(nil)
 	_ firmware.Products = (*storefirmware.Products)(nil)

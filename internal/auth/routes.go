@@ -156,7 +156,7 @@ func (s *Service) getUser(ctx context.Context, in *struct {
 
 // visible returns those of users whom p may look at. Nobody sees an account whose
 // address is not proven yet. One that is disabled is seen by who shares a room with
-// it, and by administrators; so is a device, and by its owner.
+// it, and by administrators; so is a webhook, and so is a device, and by its owner.
 func (s *Service) visible(ctx context.Context, p domain.Principal, users []domain.User) ([]domain.User, error) {
 	users = slices.DeleteFunc(users, func(u domain.User) bool { return u.Pending })
 	if p.IsAdmin() {
@@ -168,7 +168,7 @@ func (s *Service) visible(ctx context.Context, p domain.Principal, users []domai
 		case u.ID == p.ID:
 		case u.Kind == domain.KindDevice:
 			devices = append(devices, u.ID)
-		case u.Disabled:
+		case u.Disabled, u.Ref().IsHook():
 			disabled = append(disabled, u.ID)
 		}
 	}

@@ -212,6 +212,12 @@ func (s *Service) MayRead(ctx context.Context, p domain.Principal, room string) 
 	return err
 }
 
+// MayManageHooks returns an error if p may not manage the webhooks of room.
+func (s *Service) MayManageHooks(ctx context.Context, p domain.Principal, room string) error {
+	_, _, err := s.authorize(ctx, p, room, domain.ManageHooks)
+	return err
+}
+
 // Edit changes the text of one's own message. Only one with files may be left without text.
 func (s *Service) Edit(
 	ctx context.Context, p domain.Principal, room string, seq int64, text string,

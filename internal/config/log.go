@@ -22,7 +22,7 @@ func LogParts() []string {
 		"presence", "proxy",
 		"rollout", "server",
 		"shadow",
-		"store", "telemetry", "trace"}
+		"store", "telemetry", "trace", "webhook"}
 }
 
 // LogLevels are the levels, from that which lets through most.

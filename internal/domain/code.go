@@ -112,6 +112,8 @@ const (
 	CodeHoldUnchanged    Code = "hold_unchanged"
 	CodeNoInvite         Code = "no_invite"
 	CodeInviteEnded      Code = "invite_ended"
+	CodeNoHook           Code = "no_hook"
+	CodeTooManyHooks     Code = "too_many_hooks"
 	CodeNoRequest        Code = "no_request"
 	CodeTooManyRequests  Code = "too_many_requests"
 	CodeTooManyRooms     Code = "too_many_rooms"

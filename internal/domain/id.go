@@ -32,6 +32,7 @@ const (
 	CrashPrefix       = "crs"
 	BatchPrefix       = "bat"
 	FilePrefix        = "fil"
+	HookPrefix        = "hook"
 )
 
 // Crockford's alphabet, in lower case: sorts like the bytes that it encodes.

@@ -52,6 +52,7 @@ const (
 	MuteMember        Permission = "member.mute"
 	SetRole           Permission = "member.set_role"
 	ManageInvites     Permission = "invite.manage"
+	ManageHooks       Permission = "hook.manage"
 )
 
 // Rule is one row of the permission matrix.
@@ -87,6 +88,7 @@ func Matrix() []Rule {
 		{MuteMember, "mute members", mods, false, true},
 		{BanMember, "ban people and lift bans", mods, false, true},
 		{UpdateRoom, "change name and topic", admins, false, false},
+		{ManageHooks, "make, renew and remove webhooks", admins, false, false},
 		{SetVisibility, "switch between public and private", admins, false, false},
 		{ArchiveRoom, "archive and reopen", admins, false, true},
 		{SetRole, "give and take roles", admins, false, true},

@@ -18,7 +18,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 var want = map[Permission]string{
 	ReadRoom: "oamp d r", LeaveRoom: "oamp d r", SendMessage: "oamp d", React: "oamp d",
 	UploadFile: "oamp d", EditOwn: "oamp d", DeleteOwn: "oamp d",
-	DeleteAny: "oam", MentionRoom: "oam d", InviteMember: "oamp", ManageInvites: "oam",
+	DeleteAny: "oam", MentionRoom: "oam d", InviteMember: "oamp", ManageInvites: "oam", ManageHooks: "oa",
 	KickMember: "oam r", MuteMember: "oam r", BanMember: "oam r",
 	UpdateRoom: "oa", SetVisibility: "oa", ArchiveRoom: "oa r", SetRole: "oa r", TransferOwnership: "o r",
 	SetRetention: "o r", DeleteRoom: "o r",

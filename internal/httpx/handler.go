@@ -228,7 +228,7 @@ func (h *handler) panicked(w *recorder, r *http.Request, m *request, v any) {
 	if r.Context().Err() != nil && w.status != 0 {
 		return // the client disconnected while the response was written
 	}
-	h.Log.LogAttrs(r.Context(), slog.LevelError, "panic", slog.String("path", r.URL.Path),
+	h.Log.LogAttrs(r.Context(), slog.LevelError, "panic", slog.String("path", shownPath(r)),
 		slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
 	if w.status == 0 && !w.hijacked {
 		Fail(w, r.WithContext(context.WithoutCancel(r.Context())), domain.Internal.Errorf("", "something went wrong"))
@@ -262,9 +262,20 @@ func (h *handler) done(w *recorder, r *http.Request, m *request, took time.Durat
 		return
 	}
 	// The query is left out, because it may contain search terms.
-	h.Log.LogAttrs(r.Context(), level, "request", slog.String("method", r.Method), slog.String("path", r.URL.Path),
+	h.Log.LogAttrs(r.Context(), level, "request", slog.String("method", r.Method), slog.String("path", shownPath(r)),
 		slog.Int("status", w.status), slog.Int64("bytes", w.bytes), slog.Duration("took", took),
 		slog.String("addr", m.addr.String()), slog.String("user", m.principal.ID))
+}
+
+// shownPath returns the path of r for the log. Parts that let whoever knows them in are not shown.
+func shownPath(r *http.Request) string {
+	path := r.URL.Path
+	for _, name := range []string{"secret", "code"} {
+		if v := r.PathValue(name); v != "" {
+			path = strings.Replace(path, v, "{"+name+"}", 1)
+		}
+	}
+	return path
 }
 
 // method returns m, or a fixed value for unknown methods, which would otherwise create any number

@@ -80,19 +80,19 @@ func (repo *Repository) UserByEmail(ctx context.Context, email string) (domain.U
 }
 
 // SearchUsers returns people by username, after the username after, whose name has a word that
-// begins with q. Disabled and pending accounts, and devices, are left out.
+// begins with q. Disabled and pending accounts, devices and webhooks are left out.
 func (repo *Repository) SearchUsers(ctx context.Context, q, after string, limit int) ([]domain.User, error) {
 	like, some := naming.PrefixPattern(q)
 	if !some {
 		return nil, nil
 	}
-	return usersWhere(ctx, repo.db, `NOT u.disabled AND NOT u.pending AND u.kind <> 'device' AND u.username > $1
+	return usersWhere(ctx, repo.db, `NOT u.disabled AND NOT u.pending AND u.username <> u.id AND u.username > $1
 		AND u.folded LIKE $2 ESCAPE '\' ORDER BY u.username LIMIT $3`, after, like, limit)
 }
 
-// AllUsers returns all users except devices, by username.
+// AllUsers returns all users except devices and webhooks, by username. These have their ids for usernames.
 func (repo *Repository) AllUsers(ctx context.Context) ([]domain.User, error) {
-	return usersWhere(ctx, repo.db, `u.kind <> 'device' ORDER BY u.username`)
+	return usersWhere(ctx, repo.db, `u.username <> u.id ORDER BY u.username`)
 }
 
 // Credentials returns the user with this username or e-mail address, and the password record. If

@@ -18,6 +18,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store/feedlog"
 	"github.com/unhidra/unhidra/internal/store/files"
 	"github.com/unhidra/unhidra/internal/store/firmware"
+	"github.com/unhidra/unhidra/internal/store/hooks"
 	"github.com/unhidra/unhidra/internal/store/mails"
 	"github.com/unhidra/unhidra/internal/store/messages"
 	"github.com/unhidra/unhidra/internal/store/mqtt"
@@ -42,6 +43,7 @@ type Store struct {
 	Commands   *commands.Repository
 	Alarms     *alarms.Repository
 	Dashboards *dashboards.Repository
+	Hooks      *hooks.Repository
 	Files      *files.Repository
 	Products   *firmware.Products
 	Releases   *firmware.Releases
@@ -74,7 +76,7 @@ func Open(ctx context.Context, o store.Options) (*Store, error) {
 		Accounts: accounts.New(db), Sessions: accounts.NewSessions(db), Factors: accounts.NewFactors(db),
 		Devices: devices.New(db), Groups: devices.NewGroups(db), Templates: devices.NewTemplates(db),
 		Settings: devices.NewSettings(db), Commands: commands.New(db), Alarms: alarms.New(db),
-		Dashboards: dashboards.New(db), Products: firmware.NewProducts(db), Releases: firmware.NewReleases(db),
+		Dashboards: dashboards.New(db), Hooks: hooks.New(db), Products: firmware.NewProducts(db), Releases: firmware.NewReleases(db),
 		Uploads: firmware.NewUploads(db), Deltas: firmware.NewDeltas(db), OTA: firmware.NewOTA(db), Rollouts: rollouts.New(db),
 		Rooms: rooms.New(db, o.Rooms), Log: roomlog.New(db), Messages: messages.New(db), Search: search.New(db),
 		Transfers: devices.NewTransfers(db), Files: files.New(db),

@@ -8,6 +8,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store"
 	"github.com/unhidra/unhidra/internal/store/accounts"
 	"github.com/unhidra/unhidra/internal/store/devices"
+	"github.com/unhidra/unhidra/internal/store/hooks"
 	"github.com/unhidra/unhidra/internal/store/roomlog"
 	"github.com/unhidra/unhidra/internal/store/rooms"
 )
@@ -60,13 +61,20 @@ func leave(ctx context.Context, t *store.Tx, user, room string, now time.Time) (
 	if err != nil {
 		return e, err
 	}
-	others := r.Members - 1 - len(own)
+	hooked, err := hooks.InRoom(ctx, t, room)
+	if err != nil {
+		return e, err
+	}
+	others := r.Members - 1 - len(own) - len(hooked)
 	if m.Role == domain.Owner && others > 0 {
 		return e, domain.Conflict.Errorf(domain.CodeLastOwner,
 			"you own this room; transfer it to someone before you leave")
 	}
 	e = domain.Event{Room: room, Type: domain.MemberLeft, Actor: m.User, Subject: &m.User, At: now}
 	if err := removeMembers(ctx, t, &e); err != nil || others > 0 {
+		return e, err
+	}
+	if err := hooks.LeaveEmpty(ctx, t, e); err != nil {
 		return e, err
 	}
 	return e, rooms.ArchiveEmpty(ctx, t, room)

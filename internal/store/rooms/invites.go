@@ -144,7 +144,7 @@ func (repo *Repository) JoinByInvite(
 		if _, err := t.ExecContext(ctx, `UPDATE invites SET uses = uses + 1 WHERE id = $1`, i.ID); err != nil {
 			return err
 		}
-		return insertMember(ctx, t, i.Room, u, u, domain.RegularMember, i.ID, now)
+		return InsertMember(ctx, t, i.Room, u, u, domain.RegularMember, i.ID, now)
 	})
 	return room, err
 }

@@ -15,8 +15,11 @@ import (
 
 // AuthorizeAdd returns an error if member m may not add u to the room, nor ban u from it beforehand. A device
 // may be added by its owner, or by an admin of a room that its owner is a member of. For others the device does
-// not exist: the event would tell them its name.
+// not exist: the event would tell them its name. A webhook is in the room that it was made for, and in no other.
 func AuthorizeAdd(ctx context.Context, t *store.Tx, m domain.Member, u domain.UserRef) error {
+	if u.IsHook() {
+		return accounts.ErrNoUser()
+	}
 	if u.Kind != domain.KindDevice {
 		return nil
 	}
@@ -136,8 +139,8 @@ func (repo *Repository) SharesRoom(ctx context.Context, user string, others []st
 	return store.Collect(rows, store.ScanString)
 }
 
-// insertMember makes user a member and appends member.joined to the log.
-func insertMember(
+// InsertMember makes user a member and appends member.joined to the log.
+func InsertMember(
 	ctx context.Context, t *store.Tx, room string, actor, user domain.UserRef, role domain.RoomRole, invite string,
 	now time.Time,
 ) error {
@@ -245,7 +248,7 @@ func (repo *Repository) Join(ctx context.Context, user, room string, now time.Ti
 		if err := repo.checkMemberLimits(ctx, t, r, u); err != nil {
 			return err
 		}
-		if err := insertMember(ctx, t, room, u, u, domain.RegularMember, "", now); err != nil {
+		if err := InsertMember(ctx, t, room, u, u, domain.RegularMember, "", now); err != nil {
 			return err
 		}
 		e = t.LastEvent()

@@ -121,8 +121,8 @@ func (repo *Repository) TransferOwnership(
 	now = store.Trim(now)
 	err = Moderate(ctx, repo.db, actor, room, user, domain.TransferOwnership, "", now,
 		func(ctx context.Context, t *store.Tx, m, other domain.Member) error {
-			if other.User.Kind == domain.KindDevice {
-				return domain.Conflict.Errorf(domain.CodeDeviceOwner, "a device cannot own a room; transfer it to a person")
+			if other.User.Kind != domain.KindUser {
+				return domain.Conflict.Errorf(domain.CodeDeviceOwner, "only a person can own a room; transfer it to one")
 			}
 			up, err := setRole(ctx, t, room, m.User, other.User, domain.Owner, now)
 			if err != nil {

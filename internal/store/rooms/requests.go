@@ -120,7 +120,7 @@ func (repo *Repository) addOrRequest(
 	if err := repo.checkMemberLimits(ctx, t, r, u); err != nil {
 		return false, err
 	}
-	return false, insertMember(ctx, t, r.ID, actor, u, domain.RegularMember, "", now)
+	return false, InsertMember(ctx, t, r.ID, actor, u, domain.RegularMember, "", now)
 }
 
 // RoomRequests returns the pending requests to user, the latest first. If room is not empty, only
@@ -181,7 +181,7 @@ func (repo *Repository) admit(ctx context.Context, t *store.Tx, r domain.Room, u
 	if err := repo.checkMemberLimits(ctx, t, r, u); err != nil {
 		return err
 	}
-	if err := insertMember(ctx, t, r.ID, u, u, domain.RegularMember, "", now); err != nil || r.Kind != domain.DirectRoom {
+	if err := InsertMember(ctx, t, r.ID, u, u, domain.RegularMember, "", now); err != nil || r.Kind != domain.DirectRoom {
 		return err
 	}
 	_, err := t.ExecContext(ctx, `UPDATE members SET read_seq = 0, threads_read = 0 WHERE room_id = $1 AND user_id = $2`,

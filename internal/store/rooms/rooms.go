@@ -205,7 +205,7 @@ func (repo *Repository) appendFirstEvents(
 	if err := repo.checkMemberLimits(ctx, t, r, users[actor]); err != nil {
 		return err
 	}
-	if err := insertMember(ctx, t, room, users[actor], users[actor], owner, "", now); err != nil {
+	if err := InsertMember(ctx, t, room, users[actor], users[actor], owner, "", now); err != nil {
 		return err
 	}
 	r.Members = 1

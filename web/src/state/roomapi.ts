@@ -5,6 +5,7 @@ import type * as port from '../view/port';
 import type {
   Ban,
   Event,
+  Hook,
   Invite,
   KeepOf,
   Me,
@@ -104,6 +105,22 @@ export class RoomApi implements port.RoomApi {
   }
   revokeInvite(room: string, id: string): Promise<void> {
     return this.#api.call('DELETE', `/rooms/${room}/invites/${id}`);
+  }
+
+  async hooks(room: string): Promise<Hook[]> {
+    return (await this.#get<port.PageOf<Hook>>(`/rooms/${room}/hooks`)).items;
+  }
+  createHook(room: string, name: string): Promise<Hook> {
+    return this.#api.call('POST', `/rooms/${room}/hooks`, { name });
+  }
+  renewHook(room: string, hook: string): Promise<Hook> {
+    return this.#api.call('POST', `/rooms/${room}/hooks/${hook}/secret`);
+  }
+  setHookPicture(room: string, hook: string, file: File): Promise<void> {
+    return this.#api.call('PUT', `/rooms/${room}/hooks/${hook}/avatar`, file);
+  }
+  deleteHook(room: string, hook: string): Promise<void> {
+    return this.#api.call('DELETE', `/rooms/${room}/hooks/${hook}`);
   }
 
   async search(q: string, sort: 'newest' | 'relevance', cursor: string): Promise<port.SearchPage> {

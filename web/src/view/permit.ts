@@ -11,6 +11,7 @@ const least = {
   ban: 'moderator',
   mentionRoom: 'moderator',
   update: 'admin',
+  hooks: 'admin',
   visibility: 'admin',
   archive: 'admin',
   setRole: 'admin',

@@ -11,6 +11,7 @@ import type {
   Ban,
   Event,
   FileView,
+  Hook,
   Invite,
   KeepOf,
   Me,
@@ -286,7 +287,7 @@ export interface Link extends Connection {
 }
 
 /** What people do with rooms and with each other. */
-export interface RoomApi {
+export interface RoomApi extends HookApi {
   findUsers(q: string): Promise<User[]>;
   user(idOrName: string): Promise<Profile>;
   createRoom(r: { kind: 'public' | 'private'; name: string; topic: string; members: string[] }): Promise<string>;
@@ -315,6 +316,16 @@ export interface RoomApi {
   createInvite(room: string, o: { expires_in?: number; max_uses?: number }): Promise<Invite>;
   revokeInvite(room: string, id: string): Promise<void>;
   search(q: string, sort: 'newest' | 'relevance', cursor: string): Promise<SearchPage>;
+}
+
+/** The webhooks of rooms. */
+export interface HookApi {
+  hooks(room: string): Promise<Hook[]>;
+  /** the answer has the address */
+  createHook(room: string, name: string): Promise<Hook>;
+  renewHook(room: string, hook: string): Promise<Hook>;
+  setHookPicture(room: string, hook: string, file: File): Promise<void>;
+  deleteHook(room: string, hook: string): Promise<void>;
 }
 
 /** The state behind the signed-in views. */

@@ -293,6 +293,20 @@ export interface Invite {
   max_uses?: number;
   uses: number;
 }
+/** A webhook, by which another program posts to a room. */
+export interface Hook {
+  id: string;
+  name: string;
+  avatar?: string;
+  /** its address; only when it is made or renewed */
+  url?: string;
+  created_by: User;
+  created_at: string;
+  renewed_at?: string;
+  used_at?: string;
+  failed_at?: string;
+  failure?: string;
+}
 export interface Ban {
   user: User;
   by: string;

@@ -1,0 +1,87 @@
+package incoming
+
+import (
+	"regexp"
+	"strings"
+)
+
+// Slack's own marks in text: <https://…|label>, <@U123>, <#C123|name>, <!here>, *bold*, ~struck~.
+var (
+	angled     = regexp.MustCompile(`<([^<>\n]+)>`)
+	starred    = regexp.MustCompile(`(^|[\s(_~>])\*([^*\s](?:[^*\n]*[^*\s])?)\*($|[\s.,:;!?)_~])`)
+	tilded     = regexp.MustCompile(`(^|[\s(_*>])~([^~\s](?:[^~\n]*[^~\s])?)~($|[\s.,:;!?)_*])`)
+	inMarkdown = regexp.MustCompile(`\*\*[^*\n]+\*\*|\]\(https?://|~~[^~\n]+~~|(?m)^#{1,6} `)
+	heading    = regexp.MustCompile(`(?m)^#{1,6} +(.+?) *#*$`) // messages have no headings
+	entities   = strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&")
+)
+
+// mrkdwn makes Markdown of a text in Slack's form. A text that has Markdown already, as Mattermost wants it, keeps
+// its marks; only what stands in angle brackets is read.
+func mrkdwn(s string) string {
+	var b strings.Builder
+	for i, part := range strings.Split(s, "```") {
+		switch {
+		case i%2 == 1 && strings.Count(s, "```")%2 == 0:
+			b.WriteString("```\n" + strings.Trim(entities.Replace(part), "\n") + "\n```")
+		default:
+			b.WriteString(spoken(part, inMarkdown.MatchString(s)))
+		}
+	}
+	return b.String()
+}
+
+// spoken is mrkdwn outside blocks of code.
+func spoken(s string, markdown bool) string {
+	var b strings.Builder
+	for i, part := range strings.Split(s, "`") {
+		if i > 0 {
+			b.WriteByte('`')
+		}
+		if i%2 == 1 {
+			b.WriteString(entities.Replace(part))
+			continue
+		}
+		if !markdown {
+			part = starred.ReplaceAllString(starred.ReplaceAllString(part, "$1**$2**$3"), "$1**$2**$3")
+			part = tilded.ReplaceAllString(tilded.ReplaceAllString(part, "$1~~$2~~$3"), "$1~~$2~~$3")
+		}
+		part = heading.ReplaceAllString(part, "**$1**")
+		b.WriteString(entities.Replace(angled.ReplaceAllStringFunc(part, reference)))
+	}
+	return b.String()
+}
+
+// reference is what stands in angle brackets.
+func reference(s string) string {
+	inside, label, labelled := strings.Cut(s[1:len(s)-1], "|")
+	inside = entities.Replace(inside)
+	switch {
+	case strings.HasPrefix(inside, "@"), strings.HasPrefix(inside, "#"):
+		if !labelled {
+			label = inside[1:]
+		}
+		return inside[:1] + strings.TrimLeft(label, "@#")
+	case strings.HasPrefix(inside, "!"):
+		return special(inside[1:], label)
+	case strings.HasPrefix(inside, "mailto:"):
+		if !labelled {
+			label = inside[len("mailto:"):]
+		}
+		return label
+	case web(inside) == "":
+		return s
+	}
+	return link(label, inside)
+}
+
+// special is a <!command> of Slack's. Those to everybody are the house's @room.
+func special(command, label string) string {
+	command, _, _ = strings.Cut(command, "^")
+	switch {
+	case command == "here", command == "channel", command == "everyone", command == "group":
+		return "@room"
+	case label != "":
+		return label
+	}
+	return "@" + command
+}

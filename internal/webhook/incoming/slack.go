@@ -1,0 +1,111 @@
+package incoming
+
+import (
+	"encoding/json"
+	"strings"
+)
+
+// slackBody is what Slack and Mattermost take. Fields that say where and as whom to post are not here: the hook
+// says that.
+type slackBody struct {
+	Text        word         `json:"text"`
+	Attachments []attachment `json:"attachments"`
+	Blocks      []block      `json:"blocks"`
+	attachment               // bare, which some senders do
+}
+
+// attachment is a card below a message, as Slack has them since before there were blocks.
+type attachment struct {
+	Pretext    word     `json:"pretext"`
+	AuthorName word     `json:"author_name"`
+	AuthorLink word     `json:"author_link"`
+	Title      word     `json:"title"`
+	TitleLink  word     `json:"title_link"`
+	Body       word     `json:"text"`
+	Fallback   word     `json:"fallback"`
+	Fields     []field  `json:"fields"`
+	ImageURL   word     `json:"image_url"`
+	ThumbURL   word     `json:"thumb_url"`
+	Footer     word     `json:"footer"`
+	Actions    []button `json:"actions"`
+	Cards      []block  `json:"blocks"`
+}
+
+type field struct {
+	Title word `json:"title"`
+	Value word `json:"value"`
+}
+
+type button struct {
+	Text word `json:"text"`
+	Name word `json:"name"`
+	URL  word `json:"url"`
+}
+
+func slack(data []byte) (string, error) {
+	var b slackBody
+	if err := json.Unmarshal(data, &b); err != nil {
+		return "", err
+	}
+	parts := []string{mrkdwn(string(b.Text))}
+	if shown := blocks(b.Blocks); shown != "" {
+		parts[0] = shown // then text is only what notifications say
+	}
+	parts = append(parts, b.attachment.markdown())
+	for _, a := range b.Attachments {
+		shown := a.markdown()
+		if shown == "" {
+			shown = mrkdwn(string(a.Fallback))
+		}
+		parts = append(parts, shown)
+	}
+	if text := joined("\n\n", parts...); text != "" {
+		return text, nil
+	}
+	return mrkdwn(string(b.Fallback)), nil
+}
+
+func (a attachment) markdown() string {
+	var fields, actions []string
+	for _, f := range a.Fields {
+		value := mrkdwn(string(f.Value))
+		if title := plain(string(f.Title)); title != "" && value != "" {
+			value = bold(title+":") + " " + value
+		}
+		fields = append(fields, value)
+	}
+	for _, b := range a.Actions {
+		label := b.Text
+		if label == "" {
+			label = b.Name
+		}
+		if web(string(b.URL)) != "" {
+			actions = append(actions, link(plain(string(label)), string(b.URL)))
+		}
+	}
+	var pictures []string
+	for _, at := range []word{a.ImageURL, a.ThumbURL} {
+		if web(string(at)) != "" {
+			pictures = append(pictures, link("🖼", string(at)))
+		}
+	}
+	return joined("\n",
+		mrkdwn(string(a.Pretext)),
+		link(plain(string(a.AuthorName)), string(a.AuthorLink)),
+		bold(link(titled(string(a.Title)), string(a.TitleLink))),
+		mrkdwn(string(a.Body)),
+		blocks(a.Cards),
+		joined("\n", fields...),
+		joined(" · ", actions...),
+		joined(" ", pictures...),
+		plain(string(a.Footer)))
+}
+
+// titled is the title of a card, which may stand in a link.
+func titled(s string) string {
+	s = strings.TrimSpace(mrkdwn(line(s)))
+	if strings.Contains(s, "](") {
+		return s
+	}
+	return strings.NewReplacer("[", `\[`, "]", `\]`).Replace(s)
+}
