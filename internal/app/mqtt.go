@@ -98,7 +98,8 @@ func (s *server) buildMQTT() {
 		Auth: m.auth, Devices: m.device, Users: s.db.Accounts, Presence: m.presence, Topics: s.db.MQTT,
 		Sessions: s.db.MQTT, Readings: m.telemetry, Describer: m.device, Settings: m.shadow, Commands: m.command, Bus: s.bus,
 		Registry: m.device, Bridges: m.device, Live: m.telemetry, Orders: m.command, Updates: m.rollout, Images: m.firmware,
-		Log: s.logs.Part("mqtt"), Metrics: s.reg, ClientAddr: httpx.Proxies(c.TrustedProxies).ClientAddr, Node: s.node,
+		Loads: m.ota,
+		Log:   s.logs.Part("mqtt"), Metrics: s.reg, ClientAddr: httpx.Proxies(c.TrustedProxies).ClientAddr, Node: s.node,
 		Limits: mqtt.Limits{
 			RefusedPerAddr: c.IPPerMinute, ConnectsPerUser: c.UserPerMinute, ConnsPerAddr: c.ConnsPerAddr,
 			ConnsPerUser: c.ConnsPerUser, Queue: c.SendQueue,

@@ -40,6 +40,8 @@ type announcer struct {
 	bad      []domain.Unsupported              // announcements that could not be read
 	waiting  []order                           // commands that are done when a sensor shows it
 
+	loader    discovery.Loader
+	told      toldOf
 	announces bool        // there are announcements of it
 	shelly    *shellyNode // nil: it is none, as far as is known
 
@@ -128,6 +130,7 @@ func (c *conn) onAnnouncement(ctx context.Context, m *message) error {
 	if err != nil {
 		return err
 	}
+	c.runsSoon() // also if it says the same again: it may have started anew
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if !a.take(m) {
@@ -193,7 +196,7 @@ func (a *announced) take(m *message) bool {
 
 // rebuild reads all announcements of a device anew. It is called with the lock.
 func (a *announced) rebuild(ctx context.Context, s *Service, d *announcer, device string) {
-	d.dirty, d.bad, d.announces = false, nil, false
+	d.dirty, d.bad, d.announces, d.loader = false, nil, false, discovery.Loader{}
 	known, isBridge := a.bridges[device]
 	var entities []*discovery.Entity
 	for topic, doc := range a.docs {
@@ -201,6 +204,9 @@ func (a *announced) rebuild(ctx context.Context, s *Service, d *announcer, devic
 			continue
 		}
 		d.announces = true
+		if l, ok := discovery.TasmotaLoader(topic, doc.payload); ok {
+			d.loader = l
+		}
 		es, err := a.parse(topic, doc.payload, isBridge)
 		if err != nil {
 			s.Log.InfoContext(ctx, "MQTT announcement that is not understood", "device", device, "topic", topic, "err", err)
@@ -210,6 +216,9 @@ func (a *announced) rebuild(ctx context.Context, s *Service, d *announcer, devic
 	}
 	if d.shelly != nil && !d.announces {
 		entities = d.shelly.Entities()
+	}
+	if l, ok := discovery.ESPHomeLoader(entities); ok && d.loader == (discovery.Loader{}) {
+		d.loader = l
 	}
 	slices.SortFunc(entities, func(x, y *discovery.Entity) int { return strings.Compare(x.Key, y.Key) })
 	d.there = discovery.Common(entities)

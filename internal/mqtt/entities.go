@@ -73,6 +73,9 @@ func (c *conn) observe(ctx context.Context, m *message) error {
 		return err
 	}
 	c.available(ctx, a, m)
+	if err := c.heardLoad(ctx, a, m); err != nil {
+		return err
+	}
 	for _, device := range c.measuring(ctx, a, m) {
 		if err := c.observeOf(ctx, a, device, m); err != nil {
 			return err

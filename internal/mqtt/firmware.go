@@ -23,7 +23,8 @@ const (
 
 // Updates has devices told of updates of their firmware, and takes what they say of it.
 type Updates interface {
-	Attach(ctx context.Context, device string, deliver func(domain.FirmwareOffer)) (detach func())
+	// AttachLoader calls load when the device is to load an image over HTTP.
+	AttachLoader(device string, deliver func(domain.FirmwareOffer), load func()) (detach func())
 	Report(ctx context.Context, p domain.Principal, r domain.FirmwareReport) error
 	Progress(ctx context.Context, p domain.Principal, r domain.FirmwareProgress) (domain.FirmwareAnswer, error)
 	Crash(ctx context.Context, p domain.Principal, r domain.CrashReport) error
@@ -109,7 +110,7 @@ func (c *conn) attachOwn(ctx context.Context, detach func()) func() {
 	settings := c.s.Settings.Attach(ctx, c.who.ID, c.set)
 	updates := func() {}
 	if c.s.Updates != nil {
-		updates = c.s.Updates.Attach(ctx, c.who.ID, c.offerUpdate)
+		updates = c.s.Updates.AttachLoader(c.who.ID, c.offerUpdate, c.loadOffered)
 	}
 	return func() {
 		updates()

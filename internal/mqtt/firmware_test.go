@@ -15,11 +15,12 @@ import (
 type updates struct {
 	*backend
 	deliver func(domain.FirmwareOffer)
+	load    func()
 }
 
-func (u *updates) Attach(_ context.Context, _ string, deliver func(domain.FirmwareOffer)) (detach func()) {
+func (u *updates) AttachLoader(_ string, deliver func(domain.FirmwareOffer), load func()) (detach func()) {
 	defer u.answer()()
-	u.deliver = deliver
+	u.deliver, u.load = deliver, load
 	return func() {}
 }
 

@@ -92,6 +92,7 @@ type Deps struct {
 	Settings   Settings
 	Updates    Updates // nil: devices are not updated
 	Images     Images  // nil: they are not updated over MQTT
+	Loads      Loads   // nil: what they say over MQTT counts for no update over HTTP
 	Commands   Commands
 	Registry   Registry // nil: no announcements of the devices of this server
 	Live       Live

@@ -82,7 +82,7 @@ func (c *conn) askShelly(a *announced, n *shellyNode, waits []time.Duration) {
 			return
 		}
 		for _, q := range questions {
-			heard, err := c.tellShelly(ctx, q)
+			heard, err := c.tellNode(ctx, q)
 			if err != nil {
 				c.s.Log.WarnContext(ctx, "cannot ask a Shelly what it is", "device", c.who.ID, "err", err)
 			} else if !heard {
@@ -93,8 +93,8 @@ func (c *conn) askShelly(a *announced, n *shellyNode, waits []time.Duration) {
 	})
 }
 
-// tellShelly publishes to the node alone, and reports whether it subscribes to that.
-func (c *conn) tellShelly(ctx context.Context, p discovery.Publication) (heard bool, err error) {
+// tellNode publishes to the node alone, and reports whether it subscribes to that.
+func (c *conn) tellNode(ctx context.Context, p discovery.Publication) (heard bool, err error) {
 	m := &message{site: c.sess.site.id, topic: p.Topic, payload: []byte(p.Payload), qos: 1, device: c.who.ID}
 	for _, to := range c.sess.site.targets(m) {
 		heard = heard || to.session.device == c.who.ID
@@ -170,7 +170,7 @@ func (c *conn) request(ctx context.Context, a *announced, cmd domain.Command, ac
 	}
 	p := action.Request(d.shelly.order(cmd.ID), args)
 	a.mu.Unlock()
-	heard, err := c.tellShelly(ctx, p)
+	heard, err := c.tellNode(ctx, p)
 	if err == nil && !heard {
 		c.tell(ctx, cmd.Device, cmd.ID, domain.CommandFailed, "the device does not listen to "+p.Topic)
 	}

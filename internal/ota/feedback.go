@@ -54,7 +54,12 @@ func (f feedback) reason() string {
 	if len(many) > 0 {
 		one = many[len(many)-1]
 	}
-	text := strings.Join(strings.Fields(strings.ToValidUTF8(f.Status.Execution+": "+one, "")), " ")
+	return reason(f.Status.Execution, one)
+}
+
+// reason is the name of what has happened, and words about it.
+func reason(name, words string) string {
+	text := strings.Join(strings.Fields(strings.ToValidUTF8(name+": "+words, "")), " ")
 	letters := []rune(strings.Map(func(c rune) rune {
 		if c < ' ' || c == 0x7f {
 			return -1

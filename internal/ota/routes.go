@@ -48,9 +48,13 @@ func (s *Service) shown(ctx context.Context, device string) (*output, error) {
 	if err != nil {
 		return nil, err
 	}
-	at := func(file string) string { return s.URL() + httpx.OTAPath + file + "?link=" + s.Link(o) }
-	return &output{DeviceOTA{Product: o.Product, Chip: o.Chip, Revision: o.Revision, Image: at(imageName),
-		Manifest: at("manifest.json"), MD5: at("firmware.md5"), Says: o.Attributes, CreatedAt: o.Created}}, nil
+	return &output{DeviceOTA{Product: o.Product, Chip: o.Chip, Revision: o.Revision, Image: s.at(o, imageName),
+		Manifest: s.at(o, "manifest.json"), MD5: s.at(o, "firmware.md5"), Says: o.Attributes, CreatedAt: o.Created}}, nil
+}
+
+// at is the URL of a file of a device, by its link.
+func (s *Service) at(o domain.OTADevice, file string) string {
+	return s.URL() + httpx.OTAPath + file + "?link=" + s.Link(o)
 }
 
 // mine returns an error unless a device belongs to who asks.

@@ -22,6 +22,7 @@ const (
 // An attachment is one connection of a device, of any transport.
 type attachment struct {
 	deliver func(domain.FirmwareOffer)
+	load    func() // has it load what it is offered by another protocol; nil: it cannot be told
 
 	mu    sync.Mutex // held while an offer is made for it
 	given string     // what it was offered last: the update, and when
@@ -35,16 +36,28 @@ func (s *Service) Attach(_ context.Context, device string, deliver func(domain.F
 	return s.here.Add(device, &attachment{deliver: deliver})
 }
 
+// AttachLoader does what Attach does, for a connection by which a device may also be told to load what it is offered
+// over HTTP: by load, which must not block.
+func (s *Service) AttachLoader(device string, deliver func(domain.FirmwareOffer), load func()) (detach func()) {
+	return s.here.Add(device, &attachment{deliver: deliver, load: load})
+}
+
 // deliver tells a device that is connected here of an offer, with the nonce that it told last. known are rollouts that
 // were just read, and y their releases: what it lacks is read.
 func (s *Service) deliver(ctx context.Context, u domain.Update, known []domain.Rollout, y rules) {
 	a := s.here.Newest(u.Device)
-	if a == nil || s.Offers == nil || u.Protocol != domain.OwnProtocol {
-		return // one that asks by another protocol finds it when it asks
+	if a == nil || s.Offers == nil {
+		return
 	}
 	a.mu.Lock() // so that it has each offer once
 	defer a.mu.Unlock()
 	if a.given == key(u) {
+		return
+	}
+	if u.Protocol != domain.OwnProtocol { // it finds the offer when it asks
+		if a.given = key(u); u.Protocol == domain.HTTPProtocol && a.load != nil {
+			a.load()
+		}
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, deliverTime)
