@@ -38,7 +38,7 @@ func (s *server) buildFirmware() (err error) {
 		Fleet: s.db.Rollouts, ELFs: s.db.Releases, Files: s.files, Temp: s.Config.Incoming(),
 		Secrets: secrets{users: m.auth, devices: m.device}, OfferKey: key, LinkKey: s.keys.Derive("firmware links"),
 		URL: func() string { return s.addrs.URL }, Quota: int64(s.Config.FirmwareStorage) << 20, Audit: m.audit,
-		Pace: firmware.Pace{Total: s.Config.FirmwareRate, Site: s.Config.FirmwareSite},
+		Pace: firmware.Pace{Total: s.Config.FirmwareRate, Site: s.Config.FirmwareSite, Product: s.Config.FirmwareProduct},
 		Log:  s.logs.Part("firmware"), Metrics: s.reg,
 	}
 	if s.Config.FirmwareLinks == config.LinksS3 {

@@ -81,6 +81,7 @@ type Config struct {
 	FirmwareLinks   string // URL of a CDN, without a slash at its end; LinksS3: presigned ones; empty: to this server
 	FirmwareRate    int    // KiB a second
 	FirmwareSite    int    // of one address
+	FirmwareProduct int    // of one product
 	RolloutEvery    time.Duration
 	DevicesPerUser  int
 	SendQueue       int

@@ -94,6 +94,11 @@ func (s *Service) deliver(w http.ResponseWriter, r *http.Request, hash string, m
 		httpx.Fail(w, r, err)
 		return
 	}
+	product, err := s.sharing(r.Context(), hash)
+	if err != nil {
+		httpx.Fail(w, r, err)
+		return
+	}
 	file, b, err := s.Files.Open(r.Context(), hash)
 	if err != nil {
 		httpx.Fail(w, r, err)
@@ -106,7 +111,19 @@ func (s *Service) deliver(w http.ResponseWriter, r *http.Request, hash string, m
 	if h.Get("Cache-Control") == "" { // the caller has not said that the URL will have another file
 		h.Set("Cache-Control", s.keep(r))
 	}
-	http.ServeContent(w, r, "", b.Created, s.downloads.paced(r.Context(), file, addr))
+	http.ServeContent(w, r, "", b.Created, s.downloads.paced(r.Context(), file, addr, product))
+}
+
+// sharing returns the product whose downloads share a limit with those of a file: the first that has it.
+func (s *Service) sharing(ctx context.Context, hash string) (id string, err error) {
+	if s.downloads.Product == 0 {
+		return "", nil
+	}
+	products, err := s.Releases.ImageProducts(ctx, hash, false)
+	if len(products) > 0 {
+		id = products[0].ID
+	}
+	return id, err
 }
 
 // mayLoad returns an error unless a request may load the file with a hash.

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
@@ -34,6 +35,7 @@ type explained struct {
 	asked   map[string]bool               // files that wait, by hash
 	refused map[string]time.Time          // files that cannot be read, and when they are tried anew
 	queue   chan elfAsk
+	full    atomic.Int64 // files that did not fit into it
 }
 
 type place struct {
@@ -82,6 +84,7 @@ func (s *Service) Explain(
 		case e.queue <- elfAsk{hash, missing}:
 			e.asked[hash] = true
 		default: // asked again with the next request
+			e.full.Add(1)
 		}
 	}
 	return found, domain.ExplainsLater, nil

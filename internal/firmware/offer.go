@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net/netip"
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/manifest"
@@ -53,9 +54,19 @@ func (s *Service) Offer(ctx context.Context, to domain.OfferTo) (o domain.Firmwa
 }
 
 // ReadUpdate returns what the device p asks for: a part of an image of an active release for a product of its owner,
-// or one that it has joined. It is empty at the end.
-func (s *Service) ReadUpdate(ctx context.Context, p domain.Principal, r domain.FirmwareRead) ([]byte, error) {
+// or one that it has joined. It is empty at the end. It goes to an address at the pace of downloads: what is too early
+// is refused, and says when to ask again.
+func (s *Service) ReadUpdate(
+	ctx context.Context, p domain.Principal, to netip.Addr, r domain.FirmwareRead,
+) ([]byte, error) {
 	if err := s.mayHave(ctx, p, r.SHA256); err != nil {
+		return nil, err
+	}
+	product, err := s.sharing(ctx, r.SHA256)
+	if err == nil {
+		err = s.downloads.take(r.Length, to, product)
+	}
+	if err != nil {
 		return nil, err
 	}
 	file, b, err := s.Files.Open(ctx, r.SHA256)
@@ -74,5 +85,6 @@ func (s *Service) ReadUpdate(ctx context.Context, p domain.Principal, r domain.F
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		err = nil
 	}
+	s.downloads.bytes.Add(float64(n))
 	return part[:n], err
 }

@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
 )
@@ -48,9 +50,9 @@ func (s *strict) Close() error { return nil }
 func TestBeyondItsEndAnImageHasNothing(t *testing.T) {
 	t.Parallel()
 	f := &folder{image: []byte("0123456789")}
-	s := &Service{Deps: Deps{Releases: f, Files: f, Fleet: f}}
+	s := &Service{Deps: Deps{Releases: f, Files: f, Fleet: f}, downloads: newDownloads(Pace{}, nil, time.Now)}
 	for offset, want := range map[int64]string{0: "0123", 8: "89", 10: "", 11: "", 1 << 62: ""} {
-		got, err := s.ReadUpdate(t.Context(), domain.Principal{Kind: domain.KindDevice, Owner: "ann"},
+		got, err := s.ReadUpdate(t.Context(), domain.Principal{Kind: domain.KindDevice, Owner: "ann"}, netip.Addr{},
 			domain.FirmwareRead{Offset: offset, Length: 4})
 		if string(got) != want || err != nil {
 			t.Errorf("from %d it has %q, %v", offset, got, err)

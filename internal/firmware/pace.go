@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/httpx"
 	"github.com/unhidra/unhidra/internal/obs"
 	"github.com/unhidra/unhidra/internal/ratelimit"
@@ -18,8 +19,9 @@ import (
 
 // Pace limits what this node sends of images, so that a rollout does not fill a line that others need.
 type Pace struct {
-	Total int // KiB a second of all downloads; 0: no limit
-	Site  int // of those to one address, as that of a house or office; 0: no limit
+	Total   int // KiB a second of all downloads; 0: no limit
+	Site    int // of those to one address, as that of a house or office; 0: no limit
+	Product int // of those of the files of one product; 0: no limit
 }
 
 const (
@@ -40,16 +42,18 @@ const (
 // downloads are the downloads under way.
 type downloads struct {
 	Pace
-	all, site *ratelimit.Limiter
-	turn      chan struct{} // of one entry: whose download waits for all; the others queue, and do not ask
-	now       func() time.Time
-	results   *prometheus.CounterVec
-	bytes     prometheus.Counter
-	gate      *httpx.Gate
+	all, site, product *ratelimit.Limiter
+	turn               chan struct{} // of one entry: whose download waits for all; the others queue, and do not ask
+	now                func() time.Time
+	results            *prometheus.CounterVec
+	bytes              prometheus.Counter
+	gate               *httpx.Gate
 }
 
 func newDownloads(p Pace, reg prometheus.Registerer, now func() time.Time) *downloads {
-	limiter := func(kib int) *ratelimit.Limiter { return ratelimit.New(kib, time.Second, max(kib, paceStep>>10)) }
+	limiter := func(kib int) *ratelimit.Limiter {
+		return ratelimit.New(kib, time.Second, max(kib, domain.MaxFirmwareWindow>>10))
+	}
 	results := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "firmware_downloads_total",
 		Help: "Requests for images of firmware and parts of them, by result: ok, broken off, refused, failed by the server."},
 		[]string{"result"})
@@ -61,38 +65,71 @@ func newDownloads(p Pace, reg prometheus.Registerer, now func() time.Time) *down
 	if reg != nil {
 		reg.MustRegister(results, bytes)
 	}
-	return &downloads{results: results, bytes: bytes, Pace: p, all: limiter(p.Total), site: limiter(p.Site), now: now,
-		turn: make(chan struct{}, 1), gate: httpx.NewGate("downloads", maxDownloads, maxOfAddr, retryLoad)}
+	return &downloads{results: results, bytes: bytes, Pace: p, all: limiter(p.Total), site: limiter(p.Site),
+		product: limiter(p.Product), now: now, turn: make(chan struct{}, 1), gate: httpx.NewGate("downloads", maxDownloads, maxOfAddr, retryLoad)}
 }
 
-// paced returns file, so that it is read no faster than it may be sent to an address.
-func (d *downloads) paced(ctx context.Context, file io.ReadSeeker, to netip.Addr) io.ReadSeeker {
+// A limit is one that a download keeps to, with the key of those that share it.
+type limit struct {
+	*ratelimit.Limiter
+	key string
+}
+
+// limits are those of a download of a file of a product to an address, beside the one of all.
+func (d *downloads) limits(to netip.Addr, product string) []limit {
+	return []limit{{d.site, ratelimit.AddrKey(to)}, {d.product, product}}
+}
+
+// paced returns file, which is of a product, so that it is read no faster than it may be sent to an address.
+func (d *downloads) paced(ctx context.Context, file io.ReadSeeker, to netip.Addr, product string) io.ReadSeeker {
 	if d.Pace == (Pace{}) {
 		return file
 	}
-	return &pacedFile{ReadSeeker: file, ctx: ctx, downloads: d, to: ratelimit.AddrKey(to)}
+	return &pacedFile{ReadSeeker: file, ctx: ctx, downloads: d, limits: d.limits(to, product)}
 }
+
+// take lets a window of a file through that a device reads by its connection, or says when it may come again.
+func (d *downloads) take(bytes int, to netip.Addr, product string) error {
+	kib, now := inKiB(bytes), d.now()
+	all := append(d.limits(to, product), limit{d.all, ""})
+	for i, l := range all {
+		ok, wait := l.AllowN(l.key, kib, now)
+		if ok {
+			continue
+		}
+		for _, taken := range all[:i] {
+			taken.RefundN(taken.key, kib)
+		}
+		return domain.RateLimited.Errorf(domain.CodeTooManyAttempts,
+			"firmware is sent no faster than the server may; ask again in a moment").After(wait)
+	}
+	return nil
+}
+
+func inKiB(bytes int) int { return (bytes + 1023) >> 10 }
 
 type pacedFile struct {
 	io.ReadSeeker
 	ctx       context.Context
 	downloads *downloads
-	to        string
+	limits    []limit
 }
 
 // Read waits until some bytes may be sent, and reads them.
 func (f *pacedFile) Read(b []byte) (int, error) {
 	b = b[:min(len(b), paceStep)]
-	kib, d := (len(b)+1023)>>10, f.downloads
-	if err := f.wait(d.site, f.to, kib); err != nil {
-		return 0, err
+	kib, d := inKiB(len(b)), f.downloads
+	for _, l := range f.limits {
+		if err := f.wait(l, kib); err != nil {
+			return 0, err
+		}
 	}
 	select {
 	case <-f.ctx.Done():
 		return 0, f.ctx.Err()
 	case d.turn <- struct{}{}:
 	}
-	err := f.wait(d.all, "", kib)
+	err := f.wait(limit{d.all, ""}, kib)
 	<-d.turn
 	if err != nil {
 		return 0, err
@@ -101,9 +138,9 @@ func (f *pacedFile) Read(b []byte) (int, error) {
 }
 
 // wait waits until a limit allows so many KiB.
-func (f *pacedFile) wait(limit *ratelimit.Limiter, key string, kib int) error {
+func (f *pacedFile) wait(l limit, kib int) error {
 	for {
-		ok, wait := limit.AllowN(key, kib, f.downloads.now())
+		ok, wait := l.AllowN(l.key, kib, f.downloads.now())
 		if ok {
 			return nil
 		}
@@ -177,5 +214,7 @@ func (d *downloads) count(c *counted, r *http.Request) {
 
 // Queues are what waits in this process.
 func (s *Service) Queues() []obs.Queue {
-	return []obs.Queue{s.downloads.gate.Queue("downloads")}
+	e := s.explained
+	return []obs.Queue{s.downloads.gate.Queue("downloads"), {Name: "elf_files", Limit: explainQueue,
+		Depth: func() int { return len(e.queue) }, Full: e.full.Load}}
 }

@@ -32,6 +32,7 @@ func TestDownloadsKeepToTheirPace(t *testing.T) {
 		"one site":           {Pace{Site: 64}, []netip.Addr{here}, 9 * time.Second},
 		"two at a site":      {Pace{Site: 64}, []netip.Addr{here, here}, 19 * time.Second},
 		"two sites":          {Pace{Site: 64}, []netip.Addr{here, there}, 9 * time.Second},
+		"one product":        {Pace{Product: 64}, []netip.Addr{here, there}, 19 * time.Second},
 		"all sites together": {Pace{Total: 64}, []netip.Addr{here, there}, 19 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -40,7 +41,7 @@ func TestDownloadsKeepToTheirPace(t *testing.T) {
 				d, done := newDownloads(c.pace, nil, time.Now), atomic.Int64{}
 				for _, to := range c.to {
 					go func() {
-						got, err := io.ReadAll(d.paced(t.Context(), bytes.NewReader(file), to))
+						got, err := io.ReadAll(d.paced(t.Context(), bytes.NewReader(file), to, "lamp"))
 						if err != nil || !bytes.Equal(got, file) {
 							t.Errorf("%d bytes, %v", len(got), err)
 						}
@@ -61,6 +62,40 @@ func TestDownloadsKeepToTheirPace(t *testing.T) {
 	}
 }
 
+// What devices read by their connections keeps to the same limits as downloads: what is too early is refused, says when
+// to come again, and costs nothing.
+func TestWindowsKeepToThePaceOfDownloads(t *testing.T) {
+	t.Parallel()
+	here, there := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
+	for name, pace := range map[string]Pace{"site": {Site: 32}, "product": {Product: 32}, "all": {Total: 32}} {
+		synctest.Test(t, func(t *testing.T) {
+			d := newDownloads(pace, nil, time.Now)
+			if pace.Site == 0 { // what another limit refuses costs this one nothing
+				d.site = newDownloads(Pace{Site: 64}, nil, time.Now).site
+			}
+			const window = domain.MaxFirmwareWindow
+			if err := d.take(window, here, "lamp"); err != nil {
+				t.Fatalf("%s: the first window: %v", name, err)
+			}
+			err := d.take(window, here, "lamp")
+			e, ok := errors.AsType[*domain.Error](err)
+			if !ok || e.Kind != domain.RateLimited || e.RetryAfter <= 0 || e.RetryAfter > time.Second {
+				t.Fatalf("%s: a window that is too early: %v", name, err)
+			}
+			for range 10 {
+				_ = d.take(window, here, "lamp")
+			}
+			if other := d.take(window, there, "pump"); (other == nil) != (name != "all") {
+				t.Errorf("%s: of another product, to another address: %v", name, other)
+			}
+			time.Sleep(e.RetryAfter)
+			if err := d.take(window, here, "lamp"); err != nil {
+				t.Errorf("%s: when it may come again: %v", name, err)
+			}
+		})
+	}
+}
+
 // Downloads that share a limit have equal parts of it, and do not all ask again for each part that one of them gets.
 func TestDownloadsTakeTurns(t *testing.T) {
 	t.Parallel()
@@ -70,7 +105,7 @@ func TestDownloadsTakeTurns(t *testing.T) {
 		d := newDownloads(Pace{Total: 1024}, nil, time.Now)
 		var read [n]atomic.Int64
 		for i := range n {
-			f := d.paced(ctx, bytes.NewReader(make([]byte, 1<<20)), netip.MustParseAddr("192.0.2.1"))
+			f := d.paced(ctx, bytes.NewReader(make([]byte, 1<<20)), netip.MustParseAddr("192.0.2.1"), "lamp")
 			go func() {
 				for b := make([]byte, paceStep); ; read[i].Add(1) {
 					if _, err := f.Read(b); err != nil {
@@ -98,9 +133,11 @@ func TestAPacedDownloadEndsWithItsRequest(t *testing.T) {
 	t.Parallel()
 	d := newDownloads(Pace{Total: 1}, nil, time.Now)
 	ctx, cancel := context.WithCancel(t.Context())
-	f := d.paced(ctx, bytes.NewReader(make([]byte, 1<<20)), netip.MustParseAddr("192.0.2.1"))
-	if _, err := f.Read(make([]byte, paceStep)); err != nil {
-		t.Fatal(err)
+	f := d.paced(ctx, bytes.NewReader(make([]byte, 1<<20)), netip.MustParseAddr("192.0.2.1"), "lamp")
+	for range domain.MaxFirmwareWindow / paceStep { // all that is let through at once
+		if _, err := f.Read(make([]byte, paceStep)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	cancel()
 	if _, err := f.Read(make([]byte, paceStep)); !errors.Is(err, context.Canceled) {

@@ -33,7 +33,7 @@ func (c *conn) answerFirmware(ctx context.Context, req wire.Request) (any, error
 		})
 	case wire.TypeFirmwareRead:
 		return checked(req, wire.FirmwareRead.Checked, func(r domain.FirmwareRead) (any, error) {
-			b, err := c.g.Images.ReadUpdate(ctx, c.who(), r)
+			b, err := c.g.Images.ReadUpdate(ctx, c.who(), c.addr, r)
 			return wire.FirmwareData{Offset: r.Offset, Data: b}, err
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/netip"
 	"sync"
 	"testing"
 
@@ -51,7 +52,9 @@ func (u *updates) Crash(_ context.Context, _ domain.Principal, r domain.CrashRep
 	return nil
 }
 
-func (u *updates) ReadUpdate(_ context.Context, _ domain.Principal, r domain.FirmwareRead) ([]byte, error) {
+func (u *updates) ReadUpdate(
+	_ context.Context, _ domain.Principal, _ netip.Addr, r domain.FirmwareRead,
+) ([]byte, error) {
 	const image = "image"
 	return []byte(image[r.Offset:min(int(r.Offset)+r.Length, len(image))]), nil
 }

@@ -77,7 +77,7 @@ type Updates interface {
 // Images reads the images and patches of updates.
 type Images interface {
 	// ReadUpdate returns what the device p asks for: a part of a file of an update that it was offered.
-	ReadUpdate(ctx context.Context, p domain.Principal, r domain.FirmwareRead) ([]byte, error)
+	ReadUpdate(ctx context.Context, p domain.Principal, to netip.Addr, r domain.FirmwareRead) ([]byte, error)
 }
 
 // Chat writes to rooms.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/netip"
 	"strconv"
 
 	"github.com/unhidra/unhidra/internal/domain"
@@ -33,7 +34,7 @@ type Updates interface {
 // Images reads the images and patches of updates.
 type Images interface {
 	// ReadUpdate returns what the device p asks for: a part of a file of an update that it was offered.
-	ReadUpdate(ctx context.Context, p domain.Principal, r domain.FirmwareRead) ([]byte, error)
+	ReadUpdate(ctx context.Context, p domain.Principal, to netip.Addr, r domain.FirmwareRead) ([]byte, error)
 }
 
 // action is the answer to what a device says of an update.
@@ -58,7 +59,7 @@ func (c *conn) onFirmware(ctx context.Context, m *message, rest string) error {
 		})
 	case topicRead:
 		return checked(m, wire.FirmwareRead.Checked, func(r domain.FirmwareRead) error {
-			b, err := c.s.Images.ReadUpdate(ctx, c.who, r)
+			b, err := c.s.Images.ReadUpdate(ctx, c.who, c.addr, r)
 			if err != nil {
 				return err
 			}

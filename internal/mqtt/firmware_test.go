@@ -3,6 +3,7 @@ package mqtt
 import (
 	"context"
 	"encoding/json"
+	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -43,7 +44,9 @@ func (u *updates) Crash(context.Context, domain.Principal, domain.CrashReport) e
 	return nil
 }
 
-func (u *updates) ReadUpdate(_ context.Context, _ domain.Principal, r domain.FirmwareRead) ([]byte, error) {
+func (u *updates) ReadUpdate(
+	_ context.Context, _ domain.Principal, _ netip.Addr, r domain.FirmwareRead,
+) ([]byte, error) {
 	defer u.answer()()
 	return []byte("image")[r.Offset:], nil
 }

@@ -117,6 +117,11 @@ func (l *Limiter) allow(key string, rate Rate, n int, now time.Time) (ok bool, r
 	return true, 0
 }
 
+// RefundN returns what AllowN took, because the events did not come about.
+func (l *Limiter) RefundN(key string, n int) {
+	l.refund(key, Rate{interval: l.rate.interval * time.Duration(n)})
+}
+
 func (l *Limiter) refund(key string, rate Rate) {
 	s := &l.shards[maphash.String(l.seed, key)%shardCount]
 	s.mu.Lock()

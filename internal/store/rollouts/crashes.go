@@ -42,7 +42,7 @@ func dropCores(ctx context.Context, t *store.Tx, device string) error {
 	if err != nil {
 		return err
 	}
-	had, err := store.Collect(rows, scanCrash)
+	had, err := store.Collect(rows, func(rows *sql.Rows) (domain.Crash, error) { return scanCrash(rows) })
 	if err != nil {
 		return err
 	}
@@ -65,56 +65,40 @@ func dropCores(ctx context.Context, t *store.Tx, device string) error {
 func (repo *Repository) CrashGroups(
 	ctx context.Context, owner, product, version string, since time.Time, limit int,
 ) ([]domain.CrashGroup, error) {
-	const some = ` FROM firmware_crashes c JOIN devices d ON d.id = c.device_id` + withJoin + `WHERE c.product = $1
-		AND CASE WHEN j.product = c.product AND c.at >= j.joined_at THEN j.publisher_id ELSE d.owner_id END = $2
-		AND c.at > $3 AND ($4 = '' OR c.version = $4) `
-	rows, err := repo.db.QueryContext(ctx, `SELECT c.signature, count(*), count(DISTINCT c.device_id), min(c.at), max(c.at),
-		max(c.id)`+some+`GROUP BY c.signature ORDER BY 2 DESC, 1 LIMIT $5`, product, owner, store.Millis(since), version, limit)
+	// One statement, so that no crash is forgotten between the count and the example.
+	rows, err := repo.db.QueryContext(ctx, `SELECT g.n, g.devices, g.first, g.last, c.id, CASE WHEN EXISTS (SELECT 1
+		FROM devices d WHERE d.id = c.device_id AND d.owner_id = $2) THEN c.device_id ELSE '' END, c.product, c.version,
+		c.signature, c.at, c.data FROM (SELECT c.signature, count(*) AS n, count(DISTINCT c.device_id) AS devices,
+			min(c.at) AS first, max(c.at) AS last, max(c.id) AS example FROM firmware_crashes c
+			JOIN devices d ON d.id = c.device_id`+withJoin+`WHERE c.product = $1
+			AND CASE WHEN j.product = c.product AND c.at >= j.joined_at THEN j.publisher_id ELSE d.owner_id END = $2
+			AND c.at > $3 AND ($4 = '' OR c.version = $4)
+			GROUP BY c.signature ORDER BY 2 DESC, 1 LIMIT $5) g
+		JOIN firmware_crashes c ON c.id = g.example ORDER BY g.n DESC, c.signature`,
+		product, owner, store.Millis(since), version, limit)
 	if err != nil {
 		return nil, err
 	}
-	groups, err := store.Collect(rows, func(rows *sql.Rows) (g domain.CrashGroup, err error) {
+	return store.Collect(rows, func(rows *sql.Rows) (g domain.CrashGroup, err error) {
 		var first, last int64
-		err = rows.Scan(&g.Signature, &g.Count, &g.Devices, &first, &last, &g.Example.ID)
-		g.First, g.Last = store.Time(first), store.Time(last)
+		g.Example, err = scanCrash(rows, &g.Count, &g.Devices, &first, &last)
+		g.Signature, g.First, g.Last = g.Example.Signature, store.Time(first), store.Time(last)
 		return g, err
 	})
-	for i := range groups {
-		if err == nil {
-			groups[i].Example, err = repo.crash(ctx, owner, groups[i].Example.ID)
-		}
-	}
-	return groups, err
 }
 
 const crashColumns = `id, device_id, product, version, signature, at, data`
 
-func scanCrash(rows *sql.Rows) (c domain.Crash, err error) {
+// scanCrash reads a crash, and what stands before it.
+func scanCrash(rows *sql.Rows, before ...any) (c domain.Crash, err error) {
 	var at int64
 	var data string
-	if err := rows.Scan(&c.ID, &c.Device, &c.Product, &c.Version, &c.Signature, &at, &data); err != nil {
+	err = rows.Scan(append(before, &c.ID, &c.Device, &c.Product, &c.Version, &c.Signature, &at, &data)...)
+	if err != nil {
 		return c, err
 	}
 	c.At = store.Time(at)
 	return c, json.Unmarshal([]byte(data), &c.CrashReport)
-}
-
-// crash returns a crash, without its device if that is of another owner.
-func (repo *Repository) crash(ctx context.Context, owner, id string) (c domain.Crash, err error) {
-	rows, err := repo.db.QueryContext(ctx, `SELECT id, CASE WHEN EXISTS (SELECT 1 FROM devices d WHERE d.id = device_id
-		AND d.owner_id = $2) THEN device_id ELSE '' END, product, version, signature, at, data FROM firmware_crashes
-		WHERE id = $1`, id, owner)
-	if err != nil {
-		return c, err
-	}
-	found, err := store.Collect(rows, scanCrash)
-	if err == nil && len(found) == 0 {
-		err = sql.ErrNoRows // it was forgotten meanwhile
-	}
-	if err != nil {
-		return c, err
-	}
-	return found[0], nil
 }
 
 // PruneCrashes deletes crashes from before a moment, some at a time, and reports whether there may be more.
