@@ -1,5 +1,6 @@
 // What every browser test does: open browsers, register, write.
 import { mkdirSync } from 'node:fs';
+import { basename } from 'node:path';
 import { chromium } from 'playwright-core';
 
 export const shots = new URL('screenshots/', import.meta.url).pathname;
@@ -39,6 +40,9 @@ export async function visitor(browser, options = {}) {
 }
 
 export const shot = (page, name) => page.screenshot({ path: `${shots}${name}.png` });
+
+/** Keeps what somebody sees when a story fails. Those of other files run at the same time. */
+export const shotOfFailure = (page, who) => shot(page, `failed-${basename(process.argv[1], '.test.mjs')}-${who}`);
 
 export async function signUp(page, name, display, button) {
   await page.getByLabel('Name', { exact: true }).fill(display);

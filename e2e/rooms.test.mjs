@@ -2,7 +2,7 @@
 // strangers, a device that is brought in, two rooms of one name.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { composer, launch, line, shot, signUp, visitor } from './people.mjs';
+import { composer, launch, line, shot, shotOfFailure, signUp, visitor } from './people.mjs';
 import { Server } from './server.mjs';
 
 const server = new Server({ UNHIDRA_ROOM_REQUESTS: 'strangers', UNHIDRA_CAPTCHA: 'off' });
@@ -35,7 +35,7 @@ function story(name, fn) {
     } catch (err) {
       broken = true;
       for (const who of Object.keys(people)) {
-        await shot(people[who], `failed-${who}`);
+        await shotOfFailure(people[who], who);
         console.log(who, await people[who].locator('body').ariaSnapshot());
       }
       throw err;

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
-import { composer, launch, line, password, shot, signUp, visitor } from './people.mjs';
+import { composer, launch, line, password, shot, shotOfFailure, signUp, visitor } from './people.mjs';
 import { Server } from './server.mjs';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -31,7 +31,7 @@ function story(name, fn) {
       await fn();
     } catch (err) {
       for (const who of ['ann', 'bob']) {
-        await shot(people[who], `failed-${who}`);
+        await shotOfFailure(people[who], who);
         console.log(who, await people[who].locator('body').ariaSnapshot());
       }
       throw err;

@@ -1,7 +1,7 @@
 // What stories of messages begin with: a room that is called Workshop, Ann at a desk and Bob with a phone.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { launch, line, password, shot, visitor } from './people.mjs';
+import { launch, line, password, shotOfFailure, visitor } from './people.mjs';
 import { Server } from './server.mjs';
 
 const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
@@ -69,7 +69,7 @@ export function workshop(lines, more = []) {
         await fn(people);
       } catch (err) {
         for (const who of Object.keys(people)) {
-          await shot(people[who], `failed-${who}`);
+          await shotOfFailure(people[who], who);
           console.log(who, await people[who].locator('body').ariaSnapshot());
         }
         throw err;
