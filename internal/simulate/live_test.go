@@ -110,10 +110,10 @@ func serveFleet(t *testing.T, s *live.Server) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	command := wire.NewCommand{Device: devices[0].ID, Key: "k1", Action: "fan", Args: map[string]any{"on": true},
-		ExpiresIn: 60}
+		ExpiresIn: 300}
 	done := make(chan wire.Command, 1)
 	go func() { done <- obeyed(ctx, ann, command) }()
 	f.Run(ctx)

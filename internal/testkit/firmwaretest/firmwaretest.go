@@ -159,7 +159,7 @@ func (m *Maker) Bring(release, canary string) (r Rollout) {
 // Await waits until a rollout is as it must be.
 func (m *Maker) Await(id, what string, done func(r Rollout) bool) (r Rollout) {
 	m.t.Helper()
-	for late := time.Now().Add(90 * time.Second); time.Now().Before(late); {
+	for late := time.Now().Add(5 * time.Minute); time.Now().Before(late); {
 		r = Rollout{} // a state that no device is in any more is not in the answer
 		if m.Do("GET", "/rollouts/"+id, nil, &r); done(r) {
 			return r

@@ -88,8 +88,8 @@ func StartLogged(tb testing.TB, o store.Options, log *slog.Logger, settings ...s
 	case s.Addrs = <-ready:
 	case <-s.done:
 		tb.Fatalf("the server did not start: %v", s.failed)
-	case <-time.After(time.Minute):
-		tb.Fatal("the server did not start within a minute")
+	case <-time.After(3 * time.Minute):
+		tb.Fatal("the server did not start within three minutes")
 	}
 	if !strings.HasPrefix(s.URL, "https:") {
 		s.URL = "http://" + s.Public // localhost may be another address
