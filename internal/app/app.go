@@ -291,7 +291,7 @@ func (s *server) closeListeners() {
 func (s *server) handlers() error {
 	if s.operator != nil {
 		h := operator(s.reg, s.health, s.modules.serveStats, s.logLevels())
-		s.run("operator", s.serve("operator", s.operator, nil, httpx.Bound(onlyHosts(s.Config.OperatorHosts, h))))
+		s.run("operator", s.serve("operator", s.operator, nil, onlyHosts(s.Config.OperatorHosts, s.withModels(httpx.Bound(h)))))
 	}
 	if s.certs != nil {
 		s.run("certificates", s.certs.Run)

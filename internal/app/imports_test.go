@@ -140,6 +140,7 @@ func floors() map[string][]string {
 		"internal/webtrace":         kits,
 		"internal/webhook":          append([]string{"internal/webhook/incoming"}, kits...),
 		"internal/webhook/incoming": {"internal/domain"},
+		"internal/ml":               kits,
 		"internal/telemetry": append([]string{"internal/chunk", "internal/promql", "internal/remotewrite", "internal/senml"},
 			kits...),
 
@@ -148,7 +149,8 @@ func floors() map[string][]string {
 		"internal/blob/blobtest":      {"internal/blob", "internal/domain"},
 		"internal/bus/bustest":        {"internal/bus", "internal/domain"},
 
-		"web": {},
+		"web":    {},
+		"worker": {},
 		"client/device": {"client", "internal/chunk", "internal/manifest", "internal/updater",
 			"internal/wire", "internal/domain"},
 

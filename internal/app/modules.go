@@ -31,6 +31,7 @@ import (
 	"github.com/unhidra/unhidra/internal/httpx"
 	"github.com/unhidra/unhidra/internal/hub"
 	"github.com/unhidra/unhidra/internal/mail"
+	"github.com/unhidra/unhidra/internal/ml"
 	"github.com/unhidra/unhidra/internal/mqtt"
 	"github.com/unhidra/unhidra/internal/obs"
 	"github.com/unhidra/unhidra/internal/ota"
@@ -97,6 +98,7 @@ type modules struct {
 	firmwareEnds *firmware.Ends
 	files        *files.Service
 	ota          *ota.Service
+	ml           *ml.Service
 	telemetry    *telemetry.Service
 	hub          *hub.Hub
 	gateway      *gateway.Service
@@ -140,6 +142,7 @@ func (s *server) build(ctx context.Context) error {
 		return err
 	}
 	s.buildPresence()
+	s.buildML()
 	s.buildDevices()
 	s.buildCommands()
 	s.buildShadow()

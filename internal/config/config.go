@@ -89,6 +89,7 @@ type Config struct {
 	Drain           time.Duration
 	DrainDelay      time.Duration // before anything stops, not ready any more
 	ShutdownTimeout time.Duration
+	ML              ML
 	Log             Log
 	Trace           Trace
 	settings        []Setting
@@ -100,6 +101,21 @@ type OIDC struct {
 	ClientID string
 	Secret   Secret
 	Label    string
+}
+
+// ML says whether models run beside the server, and which.
+type ML struct {
+	On     bool
+	Models string // folder; empty: models in the data folder
+	Python string // program
+}
+
+// ModelsDir returns the folder of models.
+func (c Config) ModelsDir() string {
+	if c.ML.Models != "" {
+		return c.ML.Models
+	}
+	return filepath.Join(c.DataDir, "models")
 }
 
 // MQTT says where MQTT clients connect, beside the WebSocket at /mqtt.

@@ -28,6 +28,7 @@ func (c *Config) options() []option {
 		keeps   = "How long messages are kept"
 		audits  = "Audit log"
 		backups = "Backups"
+		models  = "Models"
 		logs    = "Log and shutdown"
 	)
 	return []option{
@@ -407,6 +408,13 @@ func (c *Config) options() []option {
 		{backups, "UNHIDRA_BACKUP_RECIPIENT", "", "",
 			"public key of [age](https://age-encryption.org) (`age1…`) that they are encrypted for; keep the secret key " +
 				"elsewhere. Empty: they are not encrypted, and hold the server's key", false, str(&c.Backup.Recipient)},
+
+		{models, "UNHIDRA_ML", "ml", "off",
+			"`on`: models run in workers beside the server, which needs Python 3.11 or newer; see [models](models.md)", false,
+			onOff(&c.ML.On)},
+		{models, "UNHIDRA_ML_MODELS", "", "", "folder of models; empty: `models` in the data folder", false, str(&c.ML.Models)},
+		{models, "UNHIDRA_ML_PYTHON", "", "python3", "Python program that workers run in, such as that of a virtual environment",
+			false, str(&c.ML.Python)},
 
 		{logs, "UNHIDRA_LOG_LEVEL", "log-level", "info", "`debug`, `info`, `warn` or `error`", false,
 			oneOf(&c.Log.Level, LogLevels()...)},

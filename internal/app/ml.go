@@ -1,0 +1,29 @@
+package app
+
+import (
+	"net/http"
+	"path/filepath"
+
+	"github.com/unhidra/unhidra/internal/ml"
+	"github.com/unhidra/unhidra/worker"
+)
+
+func (s *server) buildML() {
+	c := s.Config
+	s.modules.ml = ml.New(ml.Deps{
+		On: c.ML.On, Dir: c.ModelsDir(), Scratch: filepath.Join(c.DataDir, "worker"), Python: c.ML.Python,
+		Package: worker.FS(), Log: s.logs.Part("ml"), Metrics: s.reg,
+	})
+	s.run("models", s.modules.ml.Run)
+}
+
+// withModels adds what package ml answers to the operator's listener. Its bodies are larger than others there.
+func (s *server) withModels(operator http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	models := s.modules.ml.Handler()
+	mux.Handle("/v2", models)
+	mux.Handle("/v2/", models)
+	mux.Handle("/internal/ml/", models)
+	mux.Handle("/", operator)
+	return mux
+}

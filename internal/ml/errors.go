@@ -1,0 +1,37 @@
+package ml
+
+import (
+	"errors"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+)
+
+// errStopping answers what waits when a pool ends.
+var errStopping = domain.Unavailable.Errorf(domain.CodeBusy, "this version of the model is being stopped; try again")
+
+func errFull(most int) error {
+	return domain.Unavailable.Errorf(domain.CodeBusy, "%d requests wait for this model already; try again", most).
+		After(time.Second)
+}
+
+func errLate(state string) error {
+	return domain.Unavailable.Errorf(domain.CodeTimeout, "the model did not answer in time: %s", state)
+}
+
+func errEnded(why error) error {
+	return domain.Unavailable.Errorf(domain.CodeBusy, "the worker of the model ended while it had this request (%v)", why).
+		After(time.Second)
+}
+
+func errPoison(d time.Duration) error {
+	return domain.Invalid.Errorf(domain.CodeInvalidRequest,
+		"this input has ended two workers of the model, and is refused for %v", d)
+}
+
+func errFailed(why error, probe time.Duration) error {
+	return domain.Unavailable.Errorf(domain.CodeBusy, "the model does not run: %v", why).After(probe)
+}
+
+// errHung says that a worker did not answer, and had to be killed.
+var errHung = errors.New("it did not answer, and was ended")

@@ -1,0 +1,165 @@
+package ml
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A goldenFrame is a message and its bytes. The tests of the Python package read the same file.
+type goldenFrame struct {
+	Name   string `json:"name"`
+	Kind   byte   `json:"kind"`
+	ID     uint64 `json:"id"`
+	Budget int64  `json:"budget_ms"`
+	Body   any    `json:"body"` // {"bytes": hex} stands for bytes
+	Hex    string `json:"hex"`
+}
+
+func goldenFrames(tb testing.TB) []goldenFrame {
+	tb.Helper()
+	b, err := os.ReadFile("testdata/frames.json")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	var frames []goldenFrame
+	if err := d.Decode(&frames); err != nil {
+		tb.Fatal(err)
+	}
+	return frames
+}
+
+// plain returns what JSON holds as frames carry it.
+func plain(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		if n, err := v.Int64(); err == nil {
+			return n
+		}
+		f, _ := v.Float64()
+		return f
+	case []any:
+		items := make([]any, 0, len(v))
+		for _, item := range v {
+			items = append(items, plain(item))
+		}
+		return items
+	case map[string]any:
+		if text, ok := v["bytes"].(string); ok && len(v) == 1 {
+			b, _ := hex.DecodeString(text)
+			return b
+		}
+		entries := map[string]any{}
+		for key, item := range v {
+			entries[key] = plain(item)
+		}
+		return entries
+	}
+	return v
+}
+
+func TestGoldenFrames(t *testing.T) {
+	t.Parallel()
+	for _, g := range goldenFrames(t) {
+		m := message{kind: g.Kind, id: g.ID, budget: time.Duration(g.Budget) * time.Millisecond, body: plain(g.Body)}
+		b, err := appendMessage(nil, m)
+		must(t, err)
+		if got := hex.EncodeToString(b); got != g.Hex {
+			t.Errorf("%s: %s, want %s", g.Name, got, g.Hex)
+		}
+		back, err := readMessage(bytes.NewReader(b))
+		if err != nil || !reflect.DeepEqual(back, m) {
+			t.Errorf("%s: read back as %v, %v", g.Name, back, err)
+		}
+	}
+}
+
+func TestALongMessageIsSentInChunks(t *testing.T) {
+	t.Parallel()
+	body := bytes.Repeat([]byte("0123456789abcdef"), 3<<16)
+	b, err := appendMessage(nil, message{kind: frameRequest, id: 9, body: body})
+	must(t, err)
+	if n := bytes.Count(b, []byte{'M', 'L', frameVersion, frameRequest}); n != 4 {
+		t.Errorf("%d frames", n)
+	}
+	back, err := readMessage(bytes.NewReader(b))
+	if got, _ := back.body.([]byte); err != nil || !bytes.Equal(got, body) {
+		t.Errorf("read back %d bytes: %v", len(got), err)
+	}
+	if _, err := appendMessage(nil, message{body: make([]byte, maxMessage)}); err == nil {
+		t.Error("sent more than the bound")
+	}
+}
+
+func TestFramesThatAreNoneAreRefused(t *testing.T) {
+	t.Parallel()
+	good, err := appendMessage(nil, message{kind: framePing, id: 1})
+	must(t, err)
+	for name, change := range map[string]func([]byte){
+		"magic": func(b []byte) { b[0] = 'X' }, "version": func(b []byte) { b[2] = 2 },
+		"flags": func(b []byte) { b[5] |= 4 }, "codec": func(b []byte) { b[6] = 2 },
+		"extension": func(b []byte) { b[7] = 28 }, "chunk": func(b []byte) { b[19] = 1 },
+		"length": func(b []byte) { b[24] = 0xff }, "compressed": func(b []byte) { b[31] = 1 },
+		"value": func(b []byte) { b[32] = 0xc1 },
+	} {
+		b := bytes.Clone(good)
+		change(b)
+		if _, err := readMessage(bytes.NewReader(b)); !errors.Is(err, errFrame) && !errors.Is(err, errPacked) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := readMessage(bytes.NewReader(good[:20])); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("half a frame: %v", err)
+	}
+	deep := append(bytes.Repeat([]byte{0x91}, maxDepth+1), 0xc0)
+	for name, b := range map[string][]byte{
+		"nesting": deep, "twice": {0x82, 0xa1, 'a', 1, 0xa1, 'a', 2}, "key": {0x81, 1, 2}, "text": {0xa1, 0xff},
+		"more": {1, 2}, "huge array": {0xdd, 0xff, 0xff, 0xff, 0xff}, "huge bytes": {0xc6, 0xff, 0xff, 0xff, 0xff},
+	} {
+		if _, err := unpack(b); !errors.Is(err, errPacked) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// FuzzReadMessage reads whatever a worker may send: no panic, no more memory than the bound, and what is
+// read is written and read again the same.
+func FuzzReadMessage(f *testing.F) {
+	for _, g := range goldenFrames(f) {
+		b, _ := hex.DecodeString(g.Hex)
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		m, err := readMessage(bytes.NewReader(b))
+		if err != nil {
+			return
+		}
+		again, err := appendMessage(nil, m)
+		must(t, err)
+		back, err := readMessage(bytes.NewReader(again))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if x, y := pack(nil, back.body), pack(nil, m.body); !bytes.Equal(x, y) {
+			t.Errorf("%x was read again as %x", y, x)
+		}
+		if fields, ok := m.body.(map[string]any); ok {
+			_, _ = unpackTensors(fields["outputs"])
+			_ = messageOf(fields["error"])
+		}
+	})
+}
+
+func FuzzTOML(f *testing.F) {
+	f.Add("a = 1\n[b]\nc = [\"x\", true]\n[[d]]\n\"e.f\" = -2 # end")
+	f.Fuzz(func(_ *testing.T, text string) { _, _ = readTOML(strings.NewReader(text)) })
+}

@@ -1,0 +1,362 @@
+package ml
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/testkit"
+	"github.com/unhidra/unhidra/worker"
+)
+
+const manifestHead = `
+name = "chaos"
+version = %d
+class = "model:Chaos"
+description = "for tests" # and nothing else
+memory_mb = 128
+max_batch = 4
+deadline_ms = %d
+
+[[inputs]]
+name = "text"
+datatype = "BYTES"
+shape = [-1]
+
+[[outputs]]
+name = "text"
+datatype = "BYTES"
+shape = [-1]
+
+[files]
+`
+
+const golden = `[{"inputs": [{"name": "text", "datatype": "BYTES", "shape": [2], "data": ["a", "ß"]}],
+  "outputs": [{"name": "text", "datatype": "BYTES", "shape": [2], "data": ["A", "SS"]}]}]`
+
+// writeModel writes a version of the model for tests into dir, with more files beside its own.
+func writeModel(t *testing.T, dir string, version int, deadline time.Duration, files map[string]string) {
+	t.Helper()
+	code, err := os.ReadFile("testdata/chaos/model.py")
+	must(t, err)
+	all := map[string]string{"model.py": string(code), GoldenFile: golden}
+	for name, text := range files {
+		all[name] = text
+	}
+	folder := filepath.Join(dir, "chaos", fmt.Sprint(version))
+	must(t, os.MkdirAll(folder, 0o700))
+	text := fmt.Sprintf(manifestHead, version, deadline.Milliseconds())
+	for name, content := range all {
+		must(t, os.WriteFile(filepath.Join(folder, name), []byte(content), 0o600))
+		sum, err := fileSum(os.DirFS(folder), name)
+		must(t, err)
+		text += fmt.Sprintf("%q = %q\n", name, sum)
+	}
+	must(t, os.WriteFile(filepath.Join(folder, ManifestFile), []byte(text), 0o600))
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// newService runs the models in dir until the test ends.
+func newService(t *testing.T, dir string, times Times) *Service {
+	t.Helper()
+	needPython(t)
+	s := New(Deps{On: true, Dir: dir, Scratch: t.TempDir(), Python: "python3", Package: worker.FS(), Times: times,
+		Log: testkit.Logger(t)})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	t.Cleanup(func() { cancel(); must(t, <-done) })
+	return s
+}
+
+func needPython(t *testing.T) {
+	t.Helper()
+	check := "import sys; sys.exit(sys.version_info < (3, 11))"
+	if err := exec.CommandContext(t.Context(), "python3", "-c", check).Run(); err != nil {
+		t.Skip("there is no Python 3.11 here")
+	}
+}
+
+func ask(t *testing.T, s *Service, text string) (string, error) {
+	t.Helper()
+	return askWithin(t, s, text, time.Minute)
+}
+
+func askWithin(t *testing.T, s *Service, text string, d time.Duration) (string, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	defer cancel()
+	out, _, err := s.Infer(ctx, "chaos", 0, []Tensor{TextTensor("text", text)}, Normal)
+	if err != nil {
+		return "", err
+	}
+	texts, err := out[0].Texts()
+	return strings.Join(texts, ","), err
+}
+
+// until waits for a condition; the test's own time bounds it.
+func until(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(2 * time.Minute); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("never came: %s", what)
+		}
+	}
+}
+
+func ready(s *Service) func() bool {
+	return func() bool { h := s.Health(); return len(h.Versions) > 0 && h.Ready }
+}
+
+// fast has a worker that hangs found soon, and restarts at once; it is not failed for its crashes.
+var fast = Times{Backoff: time.Millisecond, BackoffMax: 10 * time.Millisecond, Grace: time.Millisecond,
+	Step: 20 * time.Millisecond, Crashes: 1000, Hello: time.Minute, Load: time.Minute}
+
+func TestRequestsAreAnsweredInTimeWhateverWorkersDo(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	writeModel(t, dir, 1, time.Minute, nil)
+	s := newService(t, dir, fast)
+	until(t, "a worker that is ready", ready(s))
+	for _, c := range []struct {
+		text, is string
+		kind     domain.Kind
+	}{
+		{"hello", "HELLO", ""},
+		{"exit", "", domain.Invalid}, // ended two workers: refused
+		{"kill", "", domain.Invalid},
+		{"exit", "", domain.Invalid}, // and at once
+		{"garbage", "", domain.Invalid},
+		{"loop", "", domain.Unavailable},
+		{"stop", "", domain.Unavailable},
+		{"bomb", "", domain.Unavailable},
+		{"refuse", "", domain.Invalid},
+		{"fail", "", domain.Internal},
+	} {
+		most := time.Minute
+		if c.text == "loop" || c.text == "stop" {
+			most = 300 * time.Millisecond
+		}
+		got, err := askWithin(t, s, c.text, most)
+		if got != c.is || (err == nil) != (c.kind == "") || err != nil && domain.KindOf(err) != c.kind {
+			t.Errorf("%q was answered %q, %v; want %q, %v", c.text, got, err, c.is, c.kind)
+		}
+		until(t, "a worker after "+c.text, func() bool {
+			got, err := ask(t, s, "next")
+			return err == nil && got == "NEXT"
+		})
+	}
+	if w := s.Health().Versions[0].Workers[0]; w.Restarts < 7 || w.LastErr == "" {
+		t.Errorf("the page of health says %d restarts, the last because of %q", w.Restarts, w.LastErr)
+	}
+}
+
+func TestAWorkerThatLoopsSaysWhere(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	writeModel(t, dir, 1, time.Minute, nil)
+	times := fast
+	times.Step = time.Minute // until it has ended by itself
+	s := newService(t, dir, times)
+	until(t, "a worker that is ready", ready(s))
+	until(t, "its stack", func() bool {
+		if _, err := askWithin(t, s, "loop", 200*time.Millisecond); err == nil {
+			t.Error("an endless loop was answered")
+		}
+		return strings.Contains(s.Health().Versions[0].Workers[0].Dump, `model.py", line`)
+	})
+}
+
+func TestAWorkerThatIsKilledOrStoppedWhileIdleIsReplaced(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	writeModel(t, dir, 1, time.Minute, nil)
+	times := fast
+	times.Ping = 20 * time.Millisecond
+	s := newService(t, dir, times)
+	for _, sig := range []syscall.Signal{syscall.SIGKILL, syscall.SIGSTOP} {
+		until(t, "a worker that is ready", ready(s))
+		pid := s.Health().Versions[0].Workers[0].PID
+		must(t, syscall.Kill(pid, sig))
+		until(t, "another worker", func() bool {
+			w := s.Health().Versions[0].Workers[0]
+			return w.State == stateReady && w.PID != pid
+		})
+		if got, err := ask(t, s, "hello"); got != "HELLO" {
+			t.Errorf("after %v: %q, %v", sig, got, err)
+		}
+	}
+}
+
+func TestABatchWithOneBadInputAnswersTheOthers(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	writeModel(t, dir, 1, time.Minute, nil)
+	s := newService(t, dir, fast)
+	until(t, "a worker that is ready", ready(s))
+	var running sync.WaitGroup
+	for i := range 40 {
+		text := []string{"sleep", "ok", "fail", "ok"}[i%4]
+		if i == 21 {
+			text = "exit"
+		}
+		running.Go(func() {
+			got, err := ask(t, s, text)
+			if good := text == "ok" || text == "sleep"; good != (err == nil) || good && got != strings.ToUpper(text) {
+				t.Errorf("%s was answered %q, %v", text, got, err)
+			}
+		})
+	}
+	running.Wait()
+}
+
+func TestAVersionThatDoesNotRunLeavesItsPlaceToTheOneBefore(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	writeModel(t, dir, 1, time.Minute, nil)
+	writeModel(t, dir, 2, time.Minute, map[string]string{"broken": ""})
+	writeModel(t, dir, 3, time.Minute, map[string]string{"crash": ""})
+	writeModel(t, dir, 4, time.Minute, map[string]string{GoldenFile: strings.Replace(golden, `"A"`, `"B"`, 1)})
+	times := fast
+	times.Crashes, times.Probe = 3, time.Hour
+	s := newService(t, dir, times)
+	until(t, "three versions that have failed, and one that is ready", func() bool {
+		failed, h := 0, s.Health()
+		for _, v := range h.Versions {
+			if v.Workers[0].State == stateFailed {
+				failed++
+			}
+		}
+		return failed == 3 && h.Ready
+	})
+	_, version, err := s.Infer(t.Context(), "chaos", 0, []Tensor{TextTensor("text", "x")}, Normal)
+	if err != nil || version != 1 {
+		t.Errorf("version %d answered: %v", version, err)
+	}
+	for i, why := range map[int]string{1: "no weights", 2: "exit status 9", 3: `should be ["B","SS"]`} {
+		if v := s.Health().Versions[i]; !strings.Contains(v.Detail, why) {
+			t.Errorf("version %d has failed because %q, want %q", v.Version, v.Detail, why)
+		}
+	}
+	_, _, err = s.Infer(t.Context(), "chaos", 2, []Tensor{TextTensor("text", "x")}, Normal)
+	if domain.KindOf(err) != domain.Unavailable || !strings.Contains(err.Error(), "no weights") {
+		t.Errorf("a version that has failed says %v", err)
+	}
+}
+
+func TestTheInferenceProtocol(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	writeModel(t, dir, 7, time.Minute, nil)
+	s := newService(t, dir, fast)
+	until(t, "a worker that is ready", ready(s))
+	h := s.Handler()
+	body := `{"id": "q1", "inputs": [{"name": "text", "shape": [2], "datatype": "BYTES", "data": [["a"], ["b"]]}]}`
+	for _, c := range []struct {
+		method, path, body string
+		status             int
+		has                string
+	}{
+		{"GET", "/v2", "", 200, `"name":"unhidra"`},
+		{"GET", "/v2/health/live", "", 200, `"live":true`},
+		{"GET", "/v2/health/ready", "", 200, `"ready":true`},
+		{"GET", "/v2/models/chaos", "", 200, `"versions":["7"]`},
+		{"GET", "/v2/models/chaos/versions/7/ready", "", 200, `"ready":true`},
+		{"GET", "/v2/models/chaos/versions/8/ready", "", 404, `"error":"there is no version 8`},
+		{"POST", "/v2/models/chaos/infer", body, 200,
+			`"id":"q1","outputs":[{"name":"text","shape":[2],"datatype":"BYTES","data":["A","B"]}]`},
+		{"POST", "/v2/models/none/infer", body, 404, `"error":"there is no model`},
+		{"POST", "/v2/models/chaos/infer", `{`, 400, `"error":`},
+		{"POST", "/v2/models/chaos/infer", `{"inputs": []}`, 400, `model.toml names 1`},
+		{"POST", "/v2/models/chaos/infer", strings.Replace(body, "[2]", "[3]", 1), 400, "2 texts, and the shape [3]"},
+		{"POST", "/v2/repository/index", "{}", 200, `{"name":"chaos","version":"7","state":"READY","reason":""}`},
+		{"GET", "/internal/ml/health", "", 200, `"state": "ready"`},
+	} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), c.method, c.path, strings.NewReader(c.body)))
+		if w.Code != c.status || !strings.Contains(w.Body.String(), c.has) {
+			t.Errorf("%s %s: %d %s", c.method, c.path, w.Code, w.Body)
+		}
+	}
+	r := httptest.NewRequestWithContext(t.Context(), "POST", "/v2/models/chaos/infer", strings.NewReader(body))
+	r.Header.Set("Sec-Fetch-Site", "cross-site")
+	w := httptest.NewRecorder()
+	if h.ServeHTTP(w, r); w.Code != http.StatusForbidden {
+		t.Errorf("a page elsewhere may ask: %d", w.Code)
+	}
+}
+
+func TestWorkersHaveNoNetworkWhereTheSystemCanTakeIt(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	writeModel(t, dir, 1, time.Minute, nil)
+	s := newService(t, dir, fast)
+	until(t, "a worker that is ready", ready(s))
+	held := s.Health().Versions[0].Workers[0].Sandbox
+	if !strings.Contains(fmt.Sprint(held), "no_network") {
+		t.Skipf("this system takes only %v", held)
+	}
+	if _, err := ask(t, s, "network"); err == nil || !strings.Contains(err.Error(), "Network is unreachable") {
+		t.Errorf("a worker that opens a connection: %v", err)
+	}
+}
+
+func TestWithoutPythonOneSentenceSaysSo(t *testing.T) {
+	t.Parallel()
+	var log testkit.Buffer
+	s := New(Deps{On: true, Dir: t.TempDir(), Scratch: t.TempDir(), Python: "python-that-is-not-there",
+		Package: worker.FS(), Log: slog.New(slog.NewTextHandler(&log, nil))})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	until(t, "the sentence", func() bool { return strings.Contains(s.Health().Detail, "models need Python 3.11") })
+	if s.Health().Ready {
+		t.Error("models are ready without Python")
+	}
+	_, err := ask(t, s, "hello")
+	if domain.KindOf(err) != domain.Unavailable || !strings.Contains(err.Error(), "UNHIDRA_ML_PYTHON") {
+		t.Errorf("who asks is told %v", err)
+	}
+	cancel()
+	must(t, <-done)
+	if n := strings.Count(log.String(), "models need Python"); n != 1 {
+		t.Errorf("the log says it %d times", n)
+	}
+}
+
+func TestATamperedFileIsNotLoaded(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	writeModel(t, dir, 1, time.Minute, nil)
+	folder := filepath.Join(dir, "chaos", "1")
+	if _, err := ReadManifest(os.DirFS(folder)); err != nil {
+		t.Fatal(err)
+	}
+	must(t, os.WriteFile(filepath.Join(folder, "more.py"), nil, 0o600))
+	_, err := ReadManifest(os.DirFS(folder))
+	if err == nil || !strings.Contains(err.Error(), "more.py is not in [files]") {
+		t.Errorf("a file too many: %v", err)
+	}
+	must(t, os.Remove(filepath.Join(folder, "more.py")))
+	must(t, os.WriteFile(filepath.Join(folder, "model.py"), []byte("import os"), 0o600))
+	if _, err := ReadManifest(os.DirFS(folder)); err == nil || !strings.Contains(err.Error(), "model.py has changed") {
+		t.Errorf("another file: %v", err)
+	}
+}

@@ -1,0 +1,250 @@
+package ml
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"log/slog"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+)
+
+// waitingMost bounds what waits for one version.
+const waitingMost = 256
+
+// A pool is the workers of one version of a model, and what waits for them.
+type pool struct {
+	manifest Manifest
+	folder   string // on disk
+	golden   []GoldenCase
+	python   string
+	runtime  string // folder of the Python package
+	times    Times
+	log      *slog.Logger
+	metrics  *metrics
+	waiting  *waiting
+	slots    []*slot
+
+	mu       sync.Mutex
+	deaths   []time.Time // of the last CrashSpan
+	failed   error       // not nil: too many, or it cannot be loaded
+	probing  bool        // one worker tries whether it goes better
+	suspects map[[32]byte]suspect
+}
+
+// A suspect is an input that workers ended with.
+type suspect struct {
+	deaths int
+	until  time.Time
+}
+
+// openPool reads the version in folder. Nothing runs until run.
+func openPool(folder string, d Deps, runtime string, m *metrics) (*pool, error) {
+	fsys := os.DirFS(folder)
+	manifest, err := ReadManifest(fsys)
+	if err != nil {
+		return nil, err
+	}
+	golden, err := readGolden(fsys)
+	if err != nil {
+		return nil, err
+	}
+	p := &pool{
+		manifest: manifest, folder: folder, golden: golden, python: d.Python, runtime: runtime,
+		times: d.Times.withDefaults(), log: d.Log.With("model", manifest.Name, "version", manifest.Version), metrics: m,
+		waiting: newWaiting(waitingMost), suspects: make(map[[32]byte]suspect),
+	}
+	for range manifest.Workers {
+		p.slots = append(p.slots, &slot{pool: p, state: stateStarting})
+	}
+	return p, nil
+}
+
+// run keeps the workers running until ctx ends, and answers what waits then.
+func (p *pool) run(ctx context.Context) {
+	var running sync.WaitGroup
+	for _, s := range p.slots {
+		running.Go(func() { s.run(ctx) })
+	}
+	running.Wait()
+	p.waiting.refuse(errStopping)
+}
+
+// infer asks the model. It answers when ctx ends at the latest, and says then what was the matter.
+func (p *pool) infer(ctx context.Context, inputs []Tensor, priority Priority) ([]Tensor, error) {
+	if err := p.checkInputs(inputs); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, p.manifest.Deadline)
+	defer cancel()
+	deadline, _ := ctx.Deadline()
+	c := &call{inputs: inputs, priority: priority, deadline: deadline, print: p.print(inputs), done: make(chan outcome, 1)}
+	if p.quarantined(c.print) {
+		return nil, errPoison(p.times.Quarantine)
+	}
+	began := time.Now()
+	if err := p.waiting.push(c); err != nil {
+		p.metrics.count(p, err)
+		return nil, err
+	}
+	o := c.wait(ctx, p.state)
+	p.metrics.count(p, o.err)
+	p.metrics.took(p, time.Since(began))
+	return o.outputs, o.err
+}
+
+// checkInputs compares inputs with those of the manifest.
+func (p *pool) checkInputs(inputs []Tensor) error {
+	if err := fits(inputs, p.manifest.Inputs); err != nil {
+		return domain.Invalid.Errorf(domain.CodeInvalidRequest, "%v", err)
+	}
+	return nil
+}
+
+// print is what the same request to the same version has in common.
+func (p *pool) print(inputs []Tensor) (sum [32]byte) {
+	h := sha256.New()
+	_, _ = h.Write([]byte(p.manifest.Name + "\x00" + strconv.Itoa(p.manifest.Version) + "\x00"))
+	_, _ = h.Write(pack(nil, packTensors(inputs)))
+	h.Sum(sum[:0])
+	return sum
+}
+
+func (p *pool) quarantined(print [32]byte) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.suspects[print]
+	return s.deaths >= 2 && time.Now().Before(s.until)
+}
+
+// ended decides what becomes of the calls that a worker ended with. Each goes once more, by itself; the
+// second time its input is refused for a while.
+func (p *pool) ended(batch []*call, why error) {
+	for _, c := range batch {
+		if len(batch) == 1 && p.suspect(c.print) {
+			c.finish(outcome{err: errPoison(p.times.Quarantine)})
+			continue
+		}
+		if c.tries++; c.tries > 2 || !time.Now().Before(c.deadline) {
+			c.finish(outcome{err: errEnded(why)})
+			continue
+		}
+		p.waiting.again(c)
+	}
+}
+
+// suspect counts a death against an input, and says whether it is the second.
+func (p *pool) suspect(print [32]byte) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	for other, s := range p.suspects {
+		if now.After(s.until) {
+			delete(p.suspects, other)
+		}
+	}
+	s := p.suspects[print]
+	s.deaths++
+	s.until = now.Add(p.times.Quarantine)
+	p.suspects[print] = s
+	return s.deaths >= 2
+}
+
+// errLoad says that a version cannot be loaded: starting it again would not help.
+var errLoad = errors.New("it cannot be loaded")
+
+// died counts the death of a worker. Too many fail the version, as does one that cannot be loaded.
+func (p *pool) died(ctx context.Context, why error) {
+	p.mu.Lock()
+	now := time.Now()
+	recent := p.deaths[:0]
+	for _, t := range p.deaths {
+		if now.Sub(t) < p.times.CrashSpan {
+			recent = append(recent, t)
+		}
+	}
+	p.deaths = append(recent, now)
+	fails := p.failed != nil || errors.Is(why, errLoad) || len(p.deaths) >= p.times.Crashes
+	if fails {
+		p.failed = why
+	}
+	p.mu.Unlock()
+	p.metrics.restarts.WithLabelValues(p.labels()...).Inc()
+	if !fails {
+		p.log.WarnContext(ctx, "a worker of a model ended, and is started again", "err", why)
+		return
+	}
+	p.log.ErrorContext(ctx, "a model does not run; it is tried again from time to time", "err", why,
+		"every", p.times.Probe)
+	p.waiting.refuse(errFailed(why, p.times.Probe))
+}
+
+// recovered says that a worker is ready.
+func (p *pool) recovered() {
+	p.mu.Lock()
+	was := p.failed
+	p.failed, p.probing = nil, false
+	if was != nil {
+		p.deaths = nil
+	}
+	p.mu.Unlock()
+	p.waiting.refuse(nil)
+}
+
+// mayStart says whether a worker may be started now: of a version that has failed only one tries.
+func (p *pool) mayStart() (ok, failed bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.failed == nil {
+		return true, false
+	}
+	ok = !p.probing
+	p.probing = true
+	return ok, true
+}
+
+// failure returns why the version has failed, if it has.
+func (p *pool) failure() (failed bool, why error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.failed != nil, p.failed
+}
+
+// probed lets the next worker try, if this one did.
+func (p *pool) probed(did bool) {
+	if did {
+		p.mu.Lock()
+		p.probing = false
+		p.mu.Unlock()
+	}
+}
+
+// state says in words how the pool is.
+func (p *pool) state() string {
+	text := ""
+	for _, s := range p.slots {
+		v := s.view()
+		if text != "" {
+			text += ", "
+		}
+		text += "its worker is " + string(v.State)
+	}
+	return text
+}
+
+func (p *pool) labels() []string { return []string{p.manifest.Name, strconv.Itoa(p.manifest.Version)} }
+
+// ready counts the workers that take requests.
+func (p *pool) ready() int {
+	n := 0
+	for _, s := range p.slots {
+		if v := s.view(); v.State == stateReady || v.State == stateBusy {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,304 @@
+// Package ml runs models in workers: processes in Python, of which each has one version of one model. A
+// worker cannot hurt the server: it is asked over two sockets, nothing that it sends is trusted, and one
+// that hangs, crashes or takes too much memory is ended and replaced. Whoever asks a model is answered
+// within the time that they allow, with what happened if need be.
+package ml
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/unhidra/unhidra/internal/domain"
+)
+
+// Deps are what a Service needs.
+type Deps struct {
+	On      bool
+	Dir     string // folder of models: MODEL/VERSION/model.toml
+	Scratch string // folder for the Python package
+	Python  string // program
+	Package fs.FS  // the Python package, in a folder of its name
+	Times   Times
+	Log     *slog.Logger
+	Metrics prometheus.Registerer // nil: none
+}
+
+// scanEvery is how often new and removed versions are looked for.
+const scanEvery = 5 * time.Second
+
+// Service knows the models, and runs them.
+type Service struct {
+	Deps
+	metrics *metrics
+
+	mu     sync.Mutex
+	off    string                    // why no models run; empty: they do
+	models map[string]map[int]*entry // by name and version
+	bad    map[string]string         // folders that are no versions, and why
+}
+
+// An entry is a version that runs.
+type entry struct {
+	pool  *pool
+	stop  context.CancelFunc
+	ended chan struct{}
+}
+
+// New returns a service, which runs nothing until Run.
+func New(d Deps) *Service {
+	s := &Service{Deps: d, metrics: newMetrics(d.Metrics), models: make(map[string]map[int]*entry),
+		bad: make(map[string]string), off: "starting"}
+	if !d.On {
+		s.off = "models are off; UNHIDRA_ML=on turns them on"
+	}
+	return s
+}
+
+// Run runs the models until ctx is done. Without Python it says so, once, and waits: nothing else of the
+// server needs it.
+func (s *Service) Run(ctx context.Context) error {
+	if !s.On {
+		<-ctx.Done()
+		return nil
+	}
+	runtime, err := s.prepare()
+	if err != nil {
+		s.mu.Lock()
+		s.off = err.Error()
+		s.mu.Unlock()
+		s.Log.ErrorContext(ctx, "no models run, and nothing else is affected", "err", err)
+		<-ctx.Done()
+		return nil
+	}
+	s.mu.Lock()
+	s.off = ""
+	s.mu.Unlock()
+	defer s.endAll()
+	tick := time.NewTicker(scanEvery)
+	defer tick.Stop()
+	for {
+		s.scan(ctx, runtime)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// prepare finds Python, and writes the package that workers run. It returns its folder.
+func (s *Service) prepare() (string, error) {
+	if _, err := exec.LookPath(s.Python); err != nil {
+		return "", fmt.Errorf("models need Python 3.11 or newer, and there is no %s; install it, or name one by "+
+			"UNHIDRA_ML_PYTHON", s.Python)
+	}
+	if err := os.MkdirAll(s.Dir, 0o700); err != nil {
+		return "", fmt.Errorf("make the folder of models: %w", err)
+	}
+	runtime, err := s.unpackRuntime()
+	if err != nil {
+		return "", fmt.Errorf("write the package that workers run: %w", err)
+	}
+	return runtime, nil
+}
+
+// unpackRuntime writes the package to a folder that is named by its content, unless it is there.
+func (s *Service) unpackRuntime() (string, error) {
+	scratch, err := filepath.Abs(s.Scratch)
+	if err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	err = fs.WalkDir(s.Package, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		sum, err := fileSum(s.Package, name)
+		_, _ = fmt.Fprintln(h, name, sum)
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	runtime := filepath.Join(scratch, hex.EncodeToString(h.Sum(nil))[:16])
+	if _, err := os.Stat(runtime); err == nil {
+		return runtime, nil
+	}
+	if err := os.MkdirAll(scratch, 0o700); err != nil {
+		return "", err
+	}
+	half, err := os.MkdirTemp(scratch, "new-")
+	if err != nil {
+		return "", err
+	}
+	if err := os.CopyFS(half, s.Package); err != nil {
+		return "", err
+	}
+	if err := os.Rename(half, runtime); err != nil {
+		if _, there := os.Stat(runtime); there == nil {
+			return runtime, os.RemoveAll(half) // another process was faster
+		}
+		return "", err
+	}
+	return runtime, nil
+}
+
+// scan starts versions that are new in the folder, and ends those that are gone from it. A folder that is
+// still being written does not have the checksums that it names, and is looked at again.
+func (s *Service) scan(ctx context.Context, runtime string) {
+	found, err := versions(s.Dir)
+	if err != nil {
+		s.Log.WarnContext(ctx, "cannot look for models", "err", err)
+		return
+	}
+	for _, folder := range found {
+		name, number := split(folder)
+		if s.has(name, number) {
+			continue
+		}
+		p, err := openPool(filepath.Join(s.absolute(), folder), s.Deps, runtime, s.metrics)
+		if err == nil && (p.manifest.Name != name || p.manifest.Version != number) {
+			err = fmt.Errorf("%s names %s, version %d; the folder is %s", ManifestFile, p.manifest.Name,
+				p.manifest.Version, folder)
+		}
+		if s.remember(folder, err) {
+			s.Log.WarnContext(ctx, "a folder is no version of a model", "folder", folder, "err", err)
+		}
+		if err == nil {
+			s.add(ctx, p)
+		}
+	}
+	for _, e := range s.gone(found) {
+		e.stop()
+	}
+}
+
+func (s *Service) absolute() string {
+	dir, err := filepath.Abs(s.Dir)
+	if err != nil {
+		return s.Dir
+	}
+	return dir
+}
+
+func split(folder string) (name string, number int) {
+	name, version := filepath.Split(folder)
+	number, _ = strconv.Atoi(version)
+	return filepath.Clean(name), number
+}
+
+// remember keeps what is wrong with a folder, and says whether that is new.
+func (s *Service) remember(folder string, err error) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil {
+		delete(s.bad, folder)
+		return false
+	}
+	isNew := s.bad[folder] != err.Error()
+	s.bad[folder] = err.Error()
+	return isNew
+}
+
+func (s *Service) has(name string, number int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.models[name][number] != nil
+}
+
+// add runs p.
+func (s *Service) add(ctx context.Context, p *pool) {
+	ctx, stop := context.WithCancel(ctx)
+	e := &entry{pool: p, stop: stop, ended: make(chan struct{})}
+	s.mu.Lock()
+	m := s.models[p.manifest.Name]
+	if m == nil {
+		m = make(map[int]*entry)
+		s.models[p.manifest.Name] = m
+	}
+	m[p.manifest.Version] = e
+	s.mu.Unlock()
+	go func() {
+		defer close(e.ended)
+		p.run(ctx)
+	}()
+}
+
+// gone takes out what found does not have.
+func (s *Service) gone(found []string) []*entry {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []*entry
+	for name, m := range s.models {
+		for number, e := range m {
+			if !slices.Contains(found, name+"/"+strconv.Itoa(number)) {
+				out = append(out, e)
+				delete(m, number)
+			}
+		}
+		if len(m) == 0 {
+			delete(s.models, name)
+		}
+	}
+	return out
+}
+
+func (s *Service) endAll() {
+	for _, e := range s.gone(nil) {
+		e.stop()
+		<-e.ended
+	}
+}
+
+// Infer asks a model. Version 0 is the newest that has a worker which is ready, so that a version which
+// does not run leaves its place to the one before. The answer comes when ctx ends at the latest.
+func (s *Service) Infer(
+	ctx context.Context, name string, version int, inputs []Tensor, priority Priority,
+) (outputs []Tensor, used int, err error) {
+	p, err := s.pick(name, version)
+	if err != nil {
+		return nil, 0, err
+	}
+	outputs, err = p.infer(ctx, inputs, priority)
+	return outputs, p.manifest.Version, err
+}
+
+// pick returns the pool of a version.
+func (s *Service) pick(name string, version int) (*pool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.off != "" {
+		return nil, domain.Unavailable.Errorf(domain.CodeBusy, "%s", s.off)
+	}
+	m := s.models[name]
+	if version > 0 {
+		if e := m[version]; e != nil {
+			return e.pool, nil
+		}
+		return nil, domain.NotFound.Errorf(domain.CodeNoRoute, "there is no version %d of a model %q", version, name)
+	}
+	numbers := slices.Sorted(maps.Keys(m))
+	if len(numbers) == 0 {
+		return nil, domain.NotFound.Errorf(domain.CodeNoRoute, "there is no model %q", name)
+	}
+	for _, n := range slices.Backward(numbers) {
+		if m[n].pool.ready() > 0 {
+			return m[n].pool, nil
+		}
+	}
+	return m[numbers[len(numbers)-1]].pool, nil
+}

@@ -1,0 +1,258 @@
+package ml
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+// State is how a worker is.
+type State string
+
+// States of workers.
+const (
+	stateStarting State = "starting"
+	stateReady    State = "ready"
+	stateBusy     State = "busy"
+	stateWaiting  State = "waiting to be started again"
+	stateFailed   State = "failed"
+	stateStopped  State = "stopped"
+)
+
+// A slot is a place of a pool in which one worker runs after the other.
+type slot struct {
+	pool *pool
+
+	mu       sync.Mutex
+	state    State
+	process  *process
+	restarts int
+	answered int64
+	request  uint64 // id of the last one
+	lastErr  string
+	dump     string // what the last worker that ended wrote at its end
+}
+
+// errRecycle ends a worker that has served its time.
+var errRecycle = errors.New("it has taken more memory than it may, and is replaced")
+
+// run keeps a worker running until ctx ends.
+func (s *slot) run(ctx context.Context) {
+	t := s.pool.times
+	wait := t.Backoff
+	for ctx.Err() == nil {
+		ok, failed := s.pool.mayStart()
+		began := time.Now()
+		var err error
+		if ok {
+			err = s.live(ctx)
+		}
+		switch {
+		case ctx.Err() != nil:
+		case errors.Is(err, errRecycle):
+			continue
+		case ok:
+			s.note(err)
+			s.pool.died(ctx, err)
+			failed, _ = s.pool.failure()
+		}
+		if time.Since(began) > t.Settled {
+			wait = t.Backoff
+		}
+		pause, state := wait, stateWaiting
+		if failed {
+			pause, state = t.Probe, stateFailed
+			s.pool.probed(ok)
+		}
+		s.set(state, nil)
+		pause += time.Duration(rand.Int64N(int64(pause)/5 + 1)) //nolint:gosec // spreads, hides nothing
+		wait = min(2*wait, t.BackoffMax)
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
+	}
+	s.set(stateStopped, nil)
+}
+
+// live runs one worker from its start to its end, and says why that came.
+func (s *slot) live(ctx context.Context) error {
+	s.set(stateStarting, nil)
+	p, err := start(s.pool.python, s.pool.runtime)
+	if err != nil {
+		return fmt.Errorf("start %s: %w", s.pool.python, err)
+	}
+	s.set(stateStarting, p)
+	defer func() {
+		p.kill()
+		s.mu.Lock()
+		s.dump = p.stderr.String()
+		s.mu.Unlock()
+	}()
+	stop := context.AfterFunc(ctx, func() { _ = p.cmd.Process.Kill() })
+	defer stop()
+	if err := s.load(p); err != nil {
+		return err
+	}
+	if err := s.checkGolden(p); err != nil {
+		return err
+	}
+	s.pool.recovered()
+	return s.serve(ctx, p)
+}
+
+// load greets p and has it load the model.
+func (s *slot) load(p *process) error {
+	t, m := s.pool.times, s.pool.manifest
+	if err := send(p.control, message{kind: frameHello}, t.Hello); err != nil {
+		return err
+	}
+	hello, err := p.await(t.Hello)
+	if err != nil {
+		return err
+	}
+	fields, _ := hello.body.(map[string]any)
+	if hello.kind != frameHelloAck {
+		return fmt.Errorf("%w: it does not greet", errFrame)
+	}
+	held, _ := fields["sandbox"].([]any)
+	for _, name := range held {
+		if text, ok := name.(string); ok {
+			p.sandbox = append(p.sandbox, text)
+		}
+	}
+	load := map[string]any{"folder": s.pool.folder, "class": m.Class, "memory_mb": m.MemoryMB}
+	if err := send(p.control, message{kind: frameLoad, body: load}, t.Hello); err != nil {
+		return err
+	}
+	loaded, err := p.await(t.Load)
+	switch {
+	case err != nil:
+		return err
+	case loaded.kind == frameError:
+		return fmt.Errorf("%w: %s", errLoad, messageOf(loaded.body))
+	case loaded.kind != frameLoaded:
+		return fmt.Errorf("%w: it does not say that it has loaded", errFrame)
+	}
+	return nil
+}
+
+// checkGolden asks what the answers are known of.
+func (s *slot) checkGolden(p *process) error {
+	for i, g := range s.pool.golden {
+		inputs, err := fromJSON(g.Inputs)
+		if err == nil {
+			err = s.pool.checkInputs(inputs)
+		}
+		if err != nil {
+			return fmt.Errorf("%w: golden case %d: %w", errLoad, i+1, err)
+		}
+		c := &call{inputs: inputs, deadline: time.Now().Add(s.pool.times.Load), done: make(chan outcome, 1)}
+		if err := s.work(p, []*call{c}); err != nil {
+			return fmt.Errorf("golden case %d: %w", i+1, err)
+		}
+		o := <-c.done
+		if o.err == nil {
+			o.err = same(o.outputs, g)
+		}
+		if o.err != nil {
+			return fmt.Errorf("%w: golden case %d: %w", errLoad, i+1, o.err)
+		}
+	}
+	return nil
+}
+
+// serve gives p what waits, until it ends or is ended.
+func (s *slot) serve(ctx context.Context, p *process) error {
+	t := s.pool.times
+	ping, look := time.NewTicker(t.Ping), time.NewTicker(t.Memory)
+	defer ping.Stop()
+	defer look.Stop()
+	s.set(stateReady, p)
+	for id := uint64(1); ; {
+		if batch := s.pool.waiting.take(s.pool.manifest.MaxBatch, time.Now()); len(batch) > 0 {
+			s.set(stateBusy, p)
+			if err := s.work(p, batch); err != nil {
+				s.pool.ended(batch, err)
+				return err
+			}
+			p.missed.Store(0) // a model that computes may keep it from answering
+			s.set(stateReady, p)
+			s.mu.Lock()
+			s.answered += int64(len(batch))
+			s.mu.Unlock()
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-p.dead:
+			return p.ended()
+		case err := <-p.faults:
+			return err
+		case <-s.pool.waiting.wake:
+		case <-ping.C:
+			if int(p.missed.Add(1)) > t.Missed {
+				return s.end(p, fmt.Errorf("%w: idle, it missed %d questions", errHung, t.Missed))
+			}
+			id++
+			if err := send(p.control, message{kind: framePing, id: id}, t.Ping); err != nil {
+				return err
+			}
+		case <-look.C:
+			if most := int64(s.pool.manifest.MemoryMB+baseMB) << 20; p.memory() > most {
+				return errRecycle
+			}
+		}
+	}
+}
+
+// baseMB is what Python takes by itself, at most.
+const baseMB = 64
+
+func (s *slot) set(state State, p *process) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state, s.process = state, p
+}
+
+// note records why a worker ended.
+func (s *slot) note(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.restarts++
+	s.lastErr = err.Error()
+}
+
+// A workerView is a worker on the page of health.
+type workerView struct {
+	State    State     `json:"state"`
+	PID      int       `json:"pid,omitempty"`
+	Started  time.Time `json:"started,omitzero"`
+	LastPong time.Time `json:"last_pong,omitzero"`
+	Memory   int64     `json:"memory_bytes,omitempty"`
+	Sandbox  []string  `json:"sandbox,omitempty"`
+	Answered int64     `json:"answered"`
+	Restarts int       `json:"restarts"`
+	LastErr  string    `json:"last_error,omitempty"`
+	Dump     string    `json:"last_output,omitempty"`
+}
+
+func (s *slot) view() workerView {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v := workerView{State: s.state, Answered: s.answered, Restarts: s.restarts, LastErr: s.lastErr, Dump: s.dump}
+	if p := s.process; p != nil {
+		v.PID, v.Started, v.Memory = p.cmd.Process.Pid, p.started, p.memory()
+		if s.state != stateStarting {
+			v.Sandbox = p.sandbox
+		}
+		if pong := p.pong.Load(); pong > 0 {
+			v.LastPong = time.Unix(0, pong)
+		}
+	}
+	return v
+}

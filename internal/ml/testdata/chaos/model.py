@@ -1,0 +1,43 @@
+"""Answers each text in capitals, and goes wrong in the ways that texts name."""
+
+import os
+import signal
+import socket
+import time
+
+from unhidra_worker import Model, ModelError, Tensor
+
+
+class Chaos(Model):
+    def load(self):
+        if (self.folder / "broken").exists():
+            raise RuntimeError("no weights")
+        if (self.folder / "crash").exists():
+            os._exit(9)
+
+    def predict(self, batch, context):
+        return [{"text": Tensor.texts_of([self.one(t) for t in inputs["text"].texts()])} for inputs in batch]
+
+    def one(self, text):
+        if text == "loop":
+            while True:
+                pass
+        if text == "sleep":
+            time.sleep(0.05)
+        if text == "exit":
+            os._exit(7)
+        if text == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if text == "stop":
+            os.kill(os.getpid(), signal.SIGSTOP)
+        if text == "garbage":
+            socket.socket(fileno=os.dup(4)).sendall(b"not a frame" * 100)
+        if text == "bomb":
+            return str(len(bytearray(1 << 31)))
+        if text == "refuse":
+            raise ModelError("I do not like this text")
+        if text == "fail":
+            raise ValueError("a mistake of the model")
+        if text == "network":
+            socket.create_connection(("127.0.0.1", 9), timeout=1)
+        return text.upper()

@@ -1,0 +1,117 @@
+"""A worker: one process, one version of a model, one batch at a time."""
+
+import faulthandler
+import importlib
+import os
+import platform
+import queue
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from unhidra_worker import frames, sandbox
+from unhidra_worker.frames import Link, Message
+from unhidra_worker.model import Context, Inputs, Model, ModelError, Outputs, Tensor
+
+CONTROL, DATA = 3, 4  # file descriptors
+EXIT_LOAD = 3  # the model cannot be loaded: starting again would not help
+
+
+def main() -> None:
+    """Serve until the server has gone."""
+    faulthandler.enable()  # a dump of all stacks on SIGABRT
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the server
+    sys.dont_write_bytecode = True
+    held = sandbox.enter()
+    control = Link(socket.socket(fileno=CONTROL))
+    data = Link(socket.socket(fileno=DATA))
+    try:
+        if control.receive().kind != frames.HELLO:
+            os._exit(2)
+        hello = {"python": platform.python_version(), "sandbox": held}
+        control.send(Message(frames.HELLO_ACK, hello))
+        loads: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        threading.Thread(target=_answer_control, args=(control, loads), daemon=True).start()
+        model = _load(control, loads.get())
+        while True:
+            request = data.receive()
+            items = answer(model, request.body["items"], Context(request.budget_ms))
+            data.send(Message(frames.RESPONSE, {"items": items}, request.id))
+    except (EOFError, ConnectionError):
+        os._exit(0)
+
+
+def _answer_control(control: Link, loads: "queue.SimpleQueue[Message]") -> None:
+    """Answer the server's questions. This goes on while a model computes, unless it holds the
+    interpreter's lock; so the server asks only who is idle."""
+    try:
+        while True:
+            message = control.receive()
+            if message.kind == frames.PING:
+                control.send(Message(frames.PONG, None, message.id))
+            elif message.kind == frames.LOAD:
+                loads.put(message)
+            elif message.kind == frames.DRAIN:
+                os._exit(0)
+    except (EOFError, ConnectionError, ValueError):
+        os._exit(0)
+
+
+def _load(control: Link, message: Message) -> Model:
+    try:
+        limited = sandbox.limit_memory(message.body["memory_mb"])
+        model = load(Path(message.body["folder"]), message.body["class"])
+        control.send(Message(frames.LOADED, {"memory_limited": limited}))
+    except BaseException as err:  # whatever a model raises, the server is told
+        control.send(Message(frames.ERROR, describe(err)))
+        os._exit(EXIT_LOAD)
+    return model
+
+
+def load(folder: Path, name: str) -> Model:
+    """Return the model of class name, FILE:CLASS, with its weights."""
+    sys.path.insert(0, str(folder))
+    module, _, cls = name.partition(":")
+    kind = getattr(importlib.import_module(module), cls)
+    if not (isinstance(kind, type) and issubclass(kind, Model)):
+        raise TypeError(f"{name} does not derive from unhidra_worker.Model")
+    model = kind(folder)
+    model.load()
+    return model
+
+
+def describe(err: BaseException) -> dict[str, Any]:
+    """Return an error as the server is told it."""
+    if isinstance(err, ModelError):
+        return {"code": "input", "message": str(err)}
+    code = "memory" if isinstance(err, MemoryError) else "model"
+    return {"code": code, "message": f"{type(err).__name__}: {err}"[:1000]}
+
+
+def answer(model: Model, items: Sequence[Any], context: Context) -> list[dict[str, Any]]:
+    """Answer each item of a batch. If the batch fails, each item is tried by itself."""
+    batch = [_inputs(item) for item in items]
+    try:
+        outputs = model.predict(batch, context)
+        if len(outputs) != len(batch):
+            raise ValueError(f"{len(outputs)} answers to {len(batch)} requests")
+        return [{"outputs": _pack(o)} for o in outputs]
+    except Exception as err:
+        if len(items) == 1:
+            return [{"error": describe(err)}]
+    return [answer(model, [item], context)[0] for item in items]
+
+
+def _inputs(tensors: Sequence[Any]) -> Inputs:
+    return {t["name"]: Tensor(t["datatype"], tuple(t["shape"]), t["data"]) for t in tensors}
+
+
+def _pack(outputs: Outputs) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "datatype": t.datatype, "shape": list(t.shape), "data": t.data}
+        for name, t in outputs.items()
+    ]
