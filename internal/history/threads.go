@@ -15,7 +15,7 @@ type ThreadStore interface {
 	Thread(ctx context.Context, room string, root int64, q domain.PageQuery) (domain.Page, error)
 	ThreadState(ctx context.Context, user, room string, root int64) (domain.ThreadState, error)
 	FollowedThreads(
-		ctx context.Context, user string, c domain.ThreadCursor, limit int,
+		ctx context.Context, user string, unread bool, c domain.ThreadCursor, limit int,
 	) ([]domain.FollowedThread, error)
 }
 
@@ -98,6 +98,7 @@ func (s *Service) threadRoot(ctx context.Context, room string, seq int64) (*doma
 }
 
 func (s *Service) getThreads(ctx context.Context, in *struct {
+	Unread bool   `query:"unread" doc:"only threads with unread replies"`
 	Cursor string `query:"cursor" doc:"next of an earlier page"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"100" default:"30"`
 }) (*struct{ Body httpx.Page[wire.Thread] }, error) {
@@ -107,7 +108,7 @@ func (s *Service) getThreads(ctx context.Context, in *struct {
 			return nil, err
 		}
 	}
-	found, err := s.Store.FollowedThreads(ctx, httpx.Principal(ctx).ID, c, in.Limit+1)
+	found, err := s.Store.FollowedThreads(ctx, httpx.Principal(ctx).ID, in.Unread, c, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}

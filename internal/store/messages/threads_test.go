@@ -305,7 +305,7 @@ func (s *threadStory) followed(i int, unread int) {
 	var c domain.ThreadCursor
 	seen, n := map[int64]bool{}, 0
 	for {
-		page, err := s.db.Log.FollowedThreads(s.t.Context(), testkit.UserID(i), c, 3)
+		page, err := s.db.Log.FollowedThreads(s.t.Context(), testkit.UserID(i), false, c, 3)
 		s.must(err)
 		for _, f := range page {
 			if f.Room == s.room && seen[f.Root] || !f.Following {
@@ -325,6 +325,12 @@ func (s *threadStory) followed(i int, unread int) {
 		if m.following && len(s.replies(root)) > 0 && !seen[root] {
 			s.t.Fatalf("user %d follows the thread %d, which is not in the list", i, root)
 		}
+	}
+	fresh, err := s.db.Log.FollowedThreads(s.t.Context(), testkit.UserID(i), true, domain.ThreadCursor{}, 1000)
+	s.must(err)
+	fresh = slices.DeleteFunc(fresh, func(f domain.FollowedThread) bool { return f.Room != s.room })
+	if len(fresh) != unread || slices.ContainsFunc(fresh, func(f domain.FollowedThread) bool { return f.Unread == 0 }) {
+		s.t.Fatalf("user %d is shown %d threads with something unread, and has %d: %+v", i, len(fresh), unread, fresh)
 	}
 	if n != unread {
 		s.t.Fatalf("the list of user %d has %d threads with something unread, and the room says %d", i, n, unread)

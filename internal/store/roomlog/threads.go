@@ -196,13 +196,17 @@ func (repo *Repository) ThreadState(
 	return ThreadState(ctx, repo.db, user, room, root)
 }
 
-// FollowedThreads returns threads that user follows, with one in which something was said last first. Threads whose
-// replies are all gone are left out.
+// FollowedThreads returns threads that user follows, with one in which something was said last first; with unread,
+// those with unread replies alone. Threads whose replies are all gone are left out.
 func (repo *Repository) FollowedThreads(
-	ctx context.Context, user string, c domain.ThreadCursor, limit int,
+	ctx context.Context, user string, unread bool, c domain.ThreadCursor, limit int,
 ) (threads []domain.FollowedThread, err error) {
 	if c.At == 0 {
 		c.At = maxSeq
+	}
+	which := ""
+	if unread {
+		which = ` AND EXISTS (SELECT 1 FROM events e WHERE ` + UnreadReplies + `)`
 	}
 	const last = `FROM events e WHERE e.room_id = t.room_id AND e.thread = t.root AND e.thread IS NOT NULL
 		AND e.deleted_at = 0 ORDER BY e.thread DESC, e.seq DESC LIMIT 1`
@@ -210,7 +214,7 @@ func (repo *Repository) FollowedThreads(
 			SELECT t.room_id, t.root, (SELECT e.seq `+last+`) AS seq, (SELECT e.at `+last+`) AS at
 			FROM thread_marks t JOIN members m ON m.room_id = t.room_id AND m.user_id = t.user_id
 			JOIN rooms r ON r.id = t.room_id AND r.kind <> 'gone'
-			WHERE t.user_id = $1 AND t.following) AS followed
+			WHERE t.user_id = $1 AND t.following`+which+`) AS followed
 		WHERE (at, room_id, seq) < ($2, $3, $4) ORDER BY at DESC, room_id DESC, seq DESC LIMIT $5`,
 		user, c.At, c.Room, c.Seq, limit)
 	if err != nil {

@@ -61,7 +61,8 @@ export class Alerts implements Notifications {
     if (!n) return;
     n.onclick = () => {
       focus();
-      history.pushState({ inside: true }, '', `/rooms/${m.room}/${m.seq}`);
+      const thread = m.thread && !m.broadcast ? `?thread=${m.thread}` : '';
+      history.pushState({ inside: true }, '', `/rooms/${m.room}/${m.seq}${thread}`);
       dispatchEvent(new PopStateEvent('popstate'));
       n.close();
     };

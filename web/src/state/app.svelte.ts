@@ -75,7 +75,7 @@ export class SignedIn implements port.App {
       request,
       tell: (type, data) => this.link.tell(type, data),
       words,
-      news: (room, m) => this.#alert(room, m),
+      news: (room, m, followed) => this.#alert(room, m, followed),
       counted: (unread, mentions) => this.notifications.count(unread, mentions),
     });
     this.api = new RoomApi(api, this.rooms);
@@ -160,14 +160,14 @@ export class SignedIn implements port.App {
     }
   }
 
-  #alert(room: RoomState, m: Message): void {
+  #alert(room: RoomState, m: Message, followed = false): void {
     if (this.me.status.mode === 'dnd') return;
-    const forMe = room.kind === 'direct' || m.mentions_room || m.mentions?.includes(this.me.id);
+    const forMe = followed || room.kind === 'direct' || m.mentions_room || m.mentions?.includes(this.me.id);
     if (!forMe) return;
     const title = room.kind === 'direct' ? m.sender.display_name : `${m.sender.display_name} · ${room.name ?? ''}`;
     // Somebody who reads it at once, here, in another tab or on another device, need not be told.
     setTimeout(() => {
-      if ((this.rooms.get(m.room)?.read ?? m.seq) < m.seq) this.notifications.tell(title, m);
+      if (!this.rooms.hasRead(m)) this.notifications.tell(title, m);
     }, readWithin);
   }
 

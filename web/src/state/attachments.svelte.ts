@@ -24,6 +24,8 @@ interface Uploaded extends FileView {
 /** What this browser keeps of an upload. */
 interface Kept {
   room: string;
+  /** absent: the room itself */
+  thread?: number;
   id: string;
   name: string;
   size: number;
@@ -37,6 +39,8 @@ type Item = Attachment & { file?: File | undefined; facts?: Facts | undefined; v
 /** What the attachments need of what is around them. */
 export interface Around {
   room: string;
+  /** number of the message in whose thread is written; 0: it is written in the room */
+  thread: number;
   ask: <T>(method: string, path: string, body?: unknown) => Promise<T>;
   put: (path: string, part: Blob, o: { left: (bytes: number) => void; signal: AbortSignal }) => Promise<void>;
   store: Store;
@@ -186,7 +190,8 @@ export class RoomAttachments implements Attachments {
     const up = await patient(() => this.#there(item, file));
     signal.throwIfAborted();
     this.#change(key, { id: up.id, state: 'sending' });
-    this.#keep({ room: this.#a.room, id: up.id, name: up.name, size: file.size, type: file.type, head });
+    const { room, thread } = this.#a;
+    this.#keep({ room, ...(thread && { thread }), id: up.id, name: up.name, size: file.size, type: file.type, head });
     if (up.state === 'ready') return viewOf(up);
     await sendParts(file, {
       part: up.part_size,
@@ -267,10 +272,11 @@ export class RoomAttachments implements Attachments {
 
   /** Takes up what a reload cut off. */
   async #restore(): Promise<void> {
-    const { store, keys, room } = this.#a;
+    const { store, keys, room, thread } = this.#a;
     const mine = store.keys(keys).flatMap((key) => read(store.get(key)) ?? []);
     const elsewhere = 'locks' in navigator ? ((await navigator.locks.query()).held ?? []).map((l) => l.name) : [];
-    for (const k of mine) if (k.room === room && !elsewhere.includes(keys + k.id)) await this.#take(k);
+    const here = mine.filter((k) => k.room === room && (k.thread ?? 0) === thread);
+    for (const k of here) if (!elsewhere.includes(keys + k.id)) await this.#take(k);
   }
 
   async #take(k: Kept): Promise<void> {

@@ -52,9 +52,10 @@ let browser: MemoryBrowser;
 let sent: { files: FileView[]; reply: Message | undefined }[];
 let slots: Slots;
 
-const attachments = (room = 'room_1') =>
+const attachments = (room = 'room_1', thread = 0) =>
   new RoomAttachments({
     room,
+    thread,
     ask: (method, path, body) => server.ask(method, path, body),
     put: (path, part, { left }) => server.take(path, part, left),
     store: browser.tab(),

@@ -7,7 +7,7 @@ import { storage } from '../platform/storage.svelte';
 import type * as port from '../view/filesport';
 import type { PageOf } from '../view/port';
 import { clean } from '../view/room/clean';
-import type { Me } from '../view/types';
+import type { FileView, Me, Message } from '../view/types';
 import { RoomAttachments } from './attachments.svelte';
 import { factsOf } from './facts';
 import { FileLinks, type Answer } from './filelinks';
@@ -34,11 +34,13 @@ export class PostedFiles implements port.Files {
     this.#links = new FileLinks((files) => api.call<Answer>('POST', '/files/links', { files }));
   }
 
-  attachments(room: string): port.Attachments {
-    const had = this.#attachments.get(room);
+  attachments(room: string, thread: number): port.Attachments {
+    const place = `${room}/${thread}`;
+    const had = this.#attachments.get(place);
     if (had) return had;
     const made = new RoomAttachments({
       room,
+      thread,
       ask: (method, path, body) => this.#api.call(method, path, body),
       put: (path, part, o) => put(this.#api, path, part, o),
       store: storage,
@@ -48,14 +50,18 @@ export class PostedFiles implements port.Files {
       hash: sha256,
       facts: factsOf,
       preview: (file, url) => this.#keep(file, url),
-      send: (files, reply) => {
-        const model = this.#rooms.open(room);
-        model.send(clean(model.draft), reply, files);
-        model.draft = '';
-      },
+      send: (files, reply) => void this.#send({ room, thread }, files, reply),
     });
-    this.#attachments.set(room, made);
+    this.#attachments.set(place, made);
     return made;
+  }
+
+  /** Sends what is written somewhere, with its files. */
+  async #send(to: { room: string; thread: number }, files: FileView[], reply?: Message): Promise<void> {
+    const model = this.#rooms.open(to.room);
+    const place = to.thread ? await model.thread(to.thread) : model;
+    place.send(clean(place.draft), reply, files);
+    place.draft = '';
   }
 
   known(file: string) {

@@ -11,6 +11,8 @@ interface Asked {
   key: string;
   text: string;
   files?: string[];
+  thread?: number;
+  broadcast?: boolean;
 }
 
 /** A server that answers as the test says. */
@@ -185,4 +187,22 @@ test('what an earlier version kept in one entry is taken over', () => {
   browser.disk.set('unhidra.outbox.usr_1', JSON.stringify(old));
   expect(texts(outbox())).toEqual(['a', 'b']);
   expect([...browser.disk.keys()]).toEqual(['unhidra.outbox.usr_1.a', 'unhidra.outbox.usr_1.b']);
+});
+
+test('a reply in a thread waits in the thread, and in the room only if it is sent there as well', async () => {
+  server.live = false;
+  const o = outbox();
+  o.add('room_1', 'quiet', undefined, undefined, { root: 7, broadcast: false });
+  o.add('room_1', 'loud', undefined, undefined, { root: 7, broadcast: true });
+  o.add('room_1', 'other', undefined, undefined, { root: 8, broadcast: false });
+  expect(texts(o)).toEqual(['loud']);
+  expect(o.of('room_1', 7).map((p) => p.message.text)).toEqual(['quiet', 'loud']);
+  server.live = true;
+  o.flushAll();
+  await settle();
+  expect(server.asked.map((a) => [a.text, a.thread, a.broadcast])).toEqual([
+    ['quiet', 7, undefined],
+    ['loud', 7, true],
+    ['other', 8, undefined],
+  ]);
 });

@@ -17,6 +17,10 @@ interface Kept {
   at: string;
   reply_to?: Message['reply_to'];
   files?: readonly FileView[];
+  /** number of the message in whose thread it is a reply */
+  thread?: number;
+  /** the reply is a line of the room as well */
+  broadcast?: boolean;
   failed?: string;
 }
 
@@ -89,16 +93,22 @@ export class Outbox {
     return this.#waiting.find((k) => k.key === key);
   }
 
-  /** What a room shows below its last line. */
-  of(room: string): Pending[] {
+  /** What a room shows below its last line, or the thread of a message in it. */
+  of(room: string, thread = 0): Pending[] {
     // One that was written before the page was loaded brings no event any more.
     const sent = [...this.#sent.values()].filter((k) => k.seq > this.#a.head(room));
     return [...sent, ...this.#waiting]
-      .filter((k) => k.room === room)
+      .filter((k) => k.room === room && (thread ? k.thread === thread : !k.thread || k.broadcast))
       .map((k) => ({ message: this.#message(k), state: k.failed === undefined ? 'pending' : 'failed', why: k.failed }));
   }
 
-  add(room: string, text: string, replyTo?: Message, files?: readonly FileView[]): void {
+  add(
+    room: string,
+    text: string,
+    replyTo?: Message,
+    files?: readonly FileView[],
+    thread?: { root: number; broadcast: boolean },
+  ): void {
     this.#last = Math.max(Date.now(), this.#last + 1); // the order outlives the page
     const k: Kept = { room, key: newKey(this.#last), text, at: new Date(this.#last).toISOString() };
     if (replyTo) {
@@ -106,6 +116,7 @@ export class Outbox {
       k.reply_to = { seq: replyTo.seq, sender: replyTo.sender, excerpt };
     }
     if (files?.length) k.files = files;
+    if (thread) Object.assign(k, { thread: thread.root, ...(thread.broadcast && { broadcast: true }) });
     this.#waiting.push(k);
     this.#keep(k);
     void this.flush(room);
@@ -162,6 +173,7 @@ export class Outbox {
         text: k.text,
         ...(k.reply_to && { reply_to: k.reply_to.seq }),
         ...(k.files && { files: k.files.map((f) => f.id) }),
+        ...placeOf(k),
       });
       if (this.#find(k.key)) this.#sent.set(k.key, { ...k, seq }); // the event may have been faster
       this.#done(k);
@@ -190,6 +202,7 @@ export class Outbox {
       at: k.at,
       ...(k.reply_to && { reply_to: k.reply_to }),
       ...(k.files && { files: [...k.files] }),
+      ...placeOf(k),
     };
   }
 
@@ -204,6 +217,8 @@ export class Outbox {
     this.#a.changed(k.room);
   }
 }
+
+const placeOf = ({ thread, broadcast }: Kept) => ({ ...(thread && { thread }), ...(broadcast && { broadcast }) });
 
 function readAll(text: string): Kept[] {
   try {

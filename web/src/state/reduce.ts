@@ -3,13 +3,15 @@
 
 import { type Details, moves } from '../view/events';
 import type { Event, RoomState } from '../view/types';
+import { inRoom } from './window';
 
 /** The room after its next event. me: the user whose room it is. Unread counts are not its business. */
 export function reduce(room: RoomState, e: Event, me: string): RoomState {
   const next: RoomState = { ...room, head: e.seq };
   const m = e.message;
-  if (e.type === 'message.created') next.last_at = e.at; // only messages move a room
-  if (m && (e.type === 'message.created' || m.seq === next.last?.seq)) next.last = m;
+  const said = e.type === 'message.created' && inRoom(m);
+  if (said) next.last_at = e.at; // only messages move a room
+  if (m && (said || m.seq === next.last?.seq)) next.last = m;
   describe(next, e, me);
   return next;
 }

@@ -6,13 +6,16 @@ import type { Store } from '../platform/storage.svelte';
 import type { PageOf, RoomModel } from '../view/port';
 import type { Pending } from '../view/room/lines';
 import type { Event, FileView, Me, Member, Message, RoomState, Thread, User } from '../view/types';
+import type { ThreadModel } from '../view/threadport';
 import type { Outbox } from './outbox';
+import type { OpenThread } from './thread.svelte';
 import * as win from './window';
 import { draftKeys } from './unsent';
 
 const page = 50;
 const keep = 300; // events kept while only the end of the room is read
 const keepLeast = 150; // and those that are left of more
+const threadsKept = 4; // whose replies are kept
 const typingFor = 6_000;
 const typingEvery = 3_000;
 
@@ -25,8 +28,8 @@ export interface Around {
   request<T>(type: string, data: unknown): Promise<T>;
   tell(type: string, data: unknown): void;
   state(room: string): RoomState | undefined;
-  /** the user has read up to here */
-  read(room: string, seq: number): void;
+  /** the user has read up to here; all: in threads as well */
+  read(room: string, seq: number, all: boolean): void;
   /** there is a draft in a room now, or none any more */
   drafted(room: string, there: boolean): void;
   words: (err: unknown) => string;
@@ -45,6 +48,7 @@ export class OpenRoom implements RoomModel {
   /** the load that is on its way, with the events that came meanwhile */
   #load: { meanwhile: Event[] } | undefined;
   #wrote = 0;
+  #threads = new Map<number, OpenThread>();
 
   constructor(id: string, a: Around) {
     this.id = id;
@@ -52,6 +56,11 @@ export class OpenRoom implements RoomModel {
     this.#draft = a.store.get(draftKey(a.me, id)) ?? '';
     this.showPending();
     this.retryLoad();
+  }
+
+  /** where pages of the room come from: replies in threads are not in them, unless they were sent to the room */
+  get #timeline(): string {
+    return `/rooms/${this.id}/timeline?main=true`;
   }
 
   get events(): readonly Event[] {
@@ -96,6 +105,7 @@ export class OpenRoom implements RoomModel {
 
   showPending(): void {
     this.#pending = this.#a.outbox.of(this.id);
+    for (const thread of this.#threads.values()) thread.showPending();
   }
 
   /**
@@ -106,7 +116,7 @@ export class OpenRoom implements RoomModel {
     const mine = { meanwhile: [] as Event[] };
     this.#load = mine;
     try {
-      const p = await this.#a.api.call<win.Page>('GET', `/rooms/${this.id}/timeline?fold=true&limit=${page}${query}`);
+      const p = await this.#a.api.call<win.Page>('GET', `${this.#timeline}&fold=true&limit=${page}${query}`);
       if (mine !== this.#load) return;
       const floor = this.#a.state(this.id)?.floor ?? 0;
       this.#window = win.apply(win.forget(put(this.#window, p), floor), mine.meanwhile, this.#a.me);
@@ -141,12 +151,14 @@ export class OpenRoom implements RoomModel {
   /** Forgets what is loaded: too much was missed to fill the gap. */
   reset(): void {
     this.#window = win.empty;
+    for (const thread of this.#threads.values()) void thread.show();
     this.retryLoad();
   }
 
   /** Drops what is no longer kept. */
   forget(floor: number): void {
     this.#window = win.forget(this.#window, floor);
+    for (const thread of this.#threads.values()) thread.forget(floor);
     if (this.hasNewer && !this.#window.events.length) this.reset();
   }
 
@@ -175,7 +187,7 @@ export class OpenRoom implements RoomModel {
   }
 
   async unfold(seq: number): Promise<void> {
-    const p = await this.#a.api.call<win.Page>('GET', `/rooms/${this.id}/timeline?limit=200&before=${seq}`);
+    const p = await this.#a.api.call<win.Page>('GET', `${this.#timeline}&limit=200&before=${seq}`);
     this.#window = win.unfold(this.#window, seq, p);
   }
 
@@ -184,6 +196,7 @@ export class OpenRoom implements RoomModel {
     for (const e of events) if (e.type === 'message.created') this.#stopTyping(e.actor.id);
     this.#load?.meanwhile.push(...events);
     if (this.#phase === 'ready') this.#window = win.apply(this.#window, events, this.#a.me);
+    for (const thread of this.#threads.values()) thread.apply(events);
     const gone = events.filter((e) => e.type === 'message.deleted').map((e) => e.message?.thread ?? 0);
     if (gone.some(Boolean)) void this.#recount(new Set(gone.filter(Boolean)));
   }
@@ -191,6 +204,7 @@ export class OpenRoom implements RoomModel {
   /** Somebody has a new name or picture. */
   renamed(u: User): void {
     this.#window = win.renamed(this.#window, u);
+    for (const thread of this.#threads.values()) thread.renamed(u);
   }
 
   trim(): void {
@@ -234,41 +248,39 @@ export class OpenRoom implements RoomModel {
     ).items;
   }
 
-  readonly threadDrafts = new Map<number, string>();
-
-  thread(root: number, cursor: string): Promise<PageOf<Event> & { prev?: string; thread: Thread }> {
-    return this.#a.api.call('GET', `${this.#threadAt(root)}?${new URLSearchParams({ cursor })}`);
+  async thread(root: number): Promise<ThreadModel> {
+    const { OpenThread } = await import('./thread.svelte');
+    const thread = this.#threads.get(root) ?? new OpenThread(this.id, root, this.#a);
+    this.#threads.delete(root); // and to the end: the threads seen last are kept
+    this.#threads.set(root, thread);
+    for (const old of [...this.#threads.keys()].slice(0, -threadsKept)) this.#threads.delete(old);
+    return thread;
   }
 
-  async replyIn(root: number, key: string, text: string): Promise<void> {
-    await this.#a.api.call('POST', `/rooms/${this.id}/messages`, { key, text, thread: root });
+  /** The server tells how the user stands to a thread. */
+  stands(t: Thread): void {
+    this.#threads.get(t.root)?.stands(t);
   }
 
-  async markThread(root: number, seq: number): Promise<void> {
-    await this.#a.api.call('PUT', `${this.#threadAt(root)}/read`, { seq });
+  message(seq: number): Promise<Message> {
+    return this.#a.api.call('GET', `/rooms/${this.id}/messages/${seq}`);
   }
-
-  async follow(root: number, following: boolean): Promise<void> {
-    await this.#a.api.call('PUT', `${this.#threadAt(root)}/follow`, { following });
-  }
-
-  #threadAt = (root: number): string => `/rooms/${this.id}/messages/${root}/thread`;
 
   /** What is left of a thread once replies were deleted is asked for. */
   async #recount(roots: Iterable<number>): Promise<void> {
     for (const root of roots) {
       try {
-        const now = await this.#a.api.call<Message>('GET', `/rooms/${this.id}/messages/${root}`);
-        this.#window = win.recounted(this.#window, now);
+        this.#window = win.recounted(this.#window, await this.message(root));
       } catch {
         // it is no longer kept, or shown anew with the next page
       }
     }
   }
 
-  markRead(): void {
+  markRead(all = false): void {
     const state = this.#a.state(this.id);
-    if (state && (state.read < state.head || state.unread > 0)) this.#a.read(this.id, state.head);
+    const news = state && (state.read < state.head || state.unread > 0);
+    if (news || (all && state?.threads)) this.#a.read(this.id, state.head, all);
   }
 
   writing(): void {

@@ -2,6 +2,7 @@
 
 import type { Api } from '../net/api';
 import type * as port from '../view/port';
+import type { FollowedThread } from '../view/threadport';
 import type {
   Ban,
   Event,
@@ -22,6 +23,8 @@ export interface Known {
   get(room: string): RoomState | undefined;
   /** takes a room that the user is in now, and returns its id */
   enter(room: RoomState): string;
+  /** the user follows each thread of a room from now on, or not any longer */
+  followThreads(room: string, following: boolean): void;
   /** done once the rooms are known */
   readonly ready: Promise<void>;
 }
@@ -121,6 +124,13 @@ export class RoomApi implements port.RoomApi {
   }
   deleteHook(room: string, hook: string): Promise<void> {
     return this.#api.call('DELETE', `/rooms/${room}/hooks/${hook}`);
+  }
+  threads(unread: boolean, cursor: string): Promise<port.PageOf<FollowedThread>> {
+    return this.#get(`/threads?${new URLSearchParams({ cursor, ...(unread && { unread: 'true' }) })}`);
+  }
+  async followThreads(room: string, following: boolean): Promise<void> {
+    await this.#api.call('PUT', `/rooms/${room}/threads`, { following });
+    this.#rooms.followThreads(room, following);
   }
 
   async search(q: string, sort: 'newest' | 'relevance', cursor: string): Promise<port.SearchPage> {

@@ -7,39 +7,20 @@ import type { Store } from '../platform/storage.svelte';
 import { latestFirst } from '../view/order';
 import type * as port from '../view/port';
 import type { Event, Message, Profile, RoomState, User } from '../view/types';
+import { Followed, type Standing } from './followed';
+import { escalated, type Mark, type Reason, type Stands, type Synced } from './frames';
 import { Gaps } from './gaps';
 import { Marks } from './marks';
 import { purge, reduce } from './reduce';
 import { draftsOf, draftRoom, OpenRoom, type Around as RoomAround } from './room.svelte';
 import { Tally } from './tally';
-
-interface Replay {
-  room: string;
-  events: Event[];
-  more?: boolean;
-  reset?: boolean;
-}
-
-interface Synced {
-  rooms: Replay[];
-  gone?: string[];
-  more?: boolean; // not all rooms that were asked for are in either
-}
-
-interface Mark {
-  room: string;
-  seq: number;
-  unread?: number;
-  mentions?: number;
-}
-
-type Reason = 'left' | 'kicked' | 'banned' | 'deleted';
+import { inRoom } from './window';
 
 /** What the rooms need of what is around them. */
 export interface Around extends Pick<RoomAround, 'me' | 'api' | 'outbox' | 'request' | 'tell' | 'words'> {
   store: Store;
-  /** somebody else's message that is new */
-  news(room: RoomState, m: Message): void;
+  /** somebody else's message that is new; followed: it is in a thread that the user follows, or names them */
+  news(room: RoomState, m: Message, followed?: boolean): void;
   /** how much is unread, and how much of it is meant for the user */
   counted(unread: number, mentions: number): void;
 }
@@ -65,7 +46,17 @@ export class Rooms implements port.Rooms {
     head: (room) => this.#rooms.get(room)?.head,
     read: (room, after) => this.#sync({ [room]: after }),
   });
-  #marks = new Marks(async (room, seq) => this.#marked(await this.#a.request<Mark>('read.mark', { room, seq })));
+  #marks = new Marks(async (room, seq) =>
+    this.#told(await this.#a.request<Mark>('read.mark', { room, seq, main: true })),
+  );
+  #followed = new Followed({
+    standing: async (room, root) => {
+      const path = `/rooms/${room}/messages/${root}/thread?limit=1`;
+      return (await this.#a.api.call<{ thread: Standing }>('GET', path)).thread;
+    },
+    count: (room) => this.#recount(room),
+  });
+  #threadNews = $state(0);
 
   constructor(a: Around) {
     this.#a = a;
@@ -83,6 +74,15 @@ export class Rooms implements port.Rooms {
 
   get(room: string): RoomState | undefined {
     return this.#rooms.get(room);
+  }
+
+  get threadNews(): number {
+    return this.#threadNews;
+  }
+
+  /** Whether the user has read somebody's message. */
+  hasRead(m: Message): boolean {
+    return inRoom(m) ? (this.#rooms.get(m.room)?.read ?? m.seq) >= m.seq : this.#followed.hasRead(m);
   }
 
   goneReason(room: string): Reason | undefined {
@@ -107,12 +107,17 @@ export class Rooms implements port.Rooms {
     model ??= new OpenRoom(room, {
       ...this.#a,
       state: (id) => this.#rooms.get(id),
-      read: (id, seq) => this.#read(id, seq),
+      read: (id, seq, all) => this.#read(id, seq, all),
       drafted: (id, there) => (there ? this.#drafts.add(id) : this.#drafts.delete(id)),
     });
     this.#open.set(room, model);
     for (const id of [...this.#open.keys()].slice(0, -roomsKept)) this.#open.delete(id);
     return model;
+  }
+
+  followThreads(room: string, following: boolean): void {
+    const state = this.#rooms.get(room);
+    if (state) this.#rooms.set(room, { ...state, follow_threads: following });
   }
 
   /** What waits to be sent has changed in a room. */
@@ -130,6 +135,8 @@ export class Rooms implements port.Rooms {
 
   /** A new connection: what came while we were away is asked for before anything else is shown. */
   async hello(rooms: readonly RoomState[]): Promise<void> {
+    this.#followed.clear();
+    this.#threadNews++;
     const known = new Map(this.#rooms);
     const behind: Record<string, number> = {};
     for (const room of rooms) {
@@ -169,7 +176,9 @@ export class Rooms implements port.Rooms {
       case 'room.purged':
         return this.#purged(f.data as { room: string; floor: number });
       case 'read':
-        return this.#marked(f.data as Mark);
+        return this.#told(f.data as Mark);
+      case 'thread.state':
+        return this.#stands(f.data as Stands);
       case 'typing': {
         const w = f.data as { room: string; user: User };
         return this.#open.get(w.room)?.startTyping(w.user);
@@ -207,6 +216,7 @@ export class Rooms implements port.Rooms {
     const next = reduce(state, e, this.#a.me);
     const m = e.message;
     const news = m !== undefined && this.#unread(next, e, m, this.#before(state, m));
+    if (m?.thread) this.#replied(next, e, m);
     const alarm = escalated(e);
     if (alarm && this.#unread(next, { ...e, type: 'message.created' }, alarm, undefined)) this.#a.news(next, alarm);
     this.#rooms.set(e.room, next);
@@ -258,16 +268,18 @@ export class Rooms implements port.Rooms {
     this.#show();
     this.#rooms.set(room, purge(state, floor));
     this.#open.get(room)?.forget(floor);
-    if (state.unread && state.read < floor) void this.#recount(room).catch(() => {}); // the next connection brings the counts
+    if ((state.unread && state.read < floor) || state.threads || state.mentions) void this.#followed.ask(room);
   }
 
   /** Asks how much is unread: some of it may be gone. */
   async #recount(room: string): Promise<void> {
     const now = await this.#a.api.call<RoomState>('GET', `/rooms/${room}`);
     const state = this.#rooms.get(room);
-    if (!state || state.head !== now.head) return;
-    this.#rooms.set(room, { ...state, unread: now.unread, mentions: now.mentions });
-    this.#tally(now);
+    if (!state) return;
+    // With a read mark on its way the count of the room is old; the answer to the mark has a new one.
+    if (now.read >= state.read) this.#tally(now);
+    const { unread = 0, mentions = 0 } = this.#tallies.get(room) ?? {};
+    this.#rooms.set(room, { ...state, unread, mentions, threads: now.threads ?? 0 });
     this.#count();
   }
 
@@ -280,7 +292,7 @@ export class Rooms implements port.Rooms {
   /** Counts an event of somebody else's message. True if it is a message that was not counted yet. */
   #unread(room: RoomState, e: Event, m: Message, before: Message | undefined): boolean {
     const tally = this.#tallies.get(room.id);
-    if (!tally || m.sender.id === this.#a.me) return false;
+    if (!tally || m.sender.id === this.#a.me || !inRoom(m)) return false;
     const mention = this.#mentions(m);
     const news =
       e.type === 'message.created'
@@ -302,11 +314,45 @@ export class Rooms implements port.Rooms {
     return this.#open.get(m.room)?.events.find((e) => e.seq === m.seq)?.message;
   }
 
-  #read(room: string, seq: number): void {
+  /** Something happened to a reply in a thread. */
+  #replied(room: RoomState, e: Event, m: Message): void {
+    this.#threadNews++;
+    if (m.sender.id === this.#a.me) return;
+    void this.#followed.concerns(m, this.#mentions(m)).then((concerns) => {
+      const tells = concerns || room.kind === 'direct';
+      if (tells && e.type === 'message.created' && !inRoom(m)) this.#a.news(room, m, true);
+    });
+  }
+
+  /** The user reads or follows a thread, here or elsewhere, or not any longer. */
+  #stands(t: Stands): void {
+    const state = this.#rooms.get(t.room);
+    if (!state) return;
+    this.#threadNews++;
+    this.#open.get(t.room)?.stands(t);
+    if (t.mark) this.#rooms.set(t.room, { ...state, threads: t.mark.threads ?? 0 });
+    this.#followed.take(t);
+    this.#count();
+  }
+
+  #read(room: string, seq: number, all: boolean): void {
     const state = this.#rooms.get(room);
     if (!state) return;
-    this.#marked({ room, seq: Math.max(state.read, seq) });
-    void this.#marks.mark(room, seq);
+    // A mention may be in a thread, which is not read with the room.
+    const left = { ...(!all && state.threads && { mentions: undefined, threads: state.threads }) };
+    this.#marked({ room, mentions: 0, ...left, seq: Math.max(state.read, seq) });
+    if (!all) return void this.#marks.mark(room, seq);
+    this.#a.request<Mark>('read.mark', { room, seq }).then(
+      (m) => this.#told(m),
+      () => {}, // the next look at the room marks it again
+    );
+  }
+
+  /** Takes a mark of the server. Its counts may be older than what happened since, if there is something in threads. */
+  #told(m: Mark): void {
+    const state = this.#rooms.get(m.room);
+    this.#marked({ mentions: 0, ...m });
+    if (state?.threads || m.threads || m.mentions) void this.#followed.ask(m.room);
   }
 
   #marked(m: Mark): void {
@@ -314,7 +360,8 @@ export class Rooms implements port.Rooms {
     const tally = this.#tallies.get(m.room);
     if (!state || !tally || m.seq < state.read) return;
     tally.marked(m.seq, m.unread, m.mentions);
-    this.#rooms.set(m.room, { ...state, read: m.seq, unread: tally.unread, mentions: tally.mentions });
+    const { unread, mentions } = tally;
+    this.#rooms.set(m.room, { ...state, read: m.seq, unread, mentions, threads: m.threads ?? 0 });
     this.#count();
   }
 
@@ -339,16 +386,9 @@ export class Rooms implements port.Rooms {
     let unread = 0;
     let mentions = 0;
     for (const r of this.#rooms.values()) {
-      unread += r.unread;
+      unread += r.unread + (r.threads ?? 0);
       mentions += r.kind === 'direct' ? r.unread : r.mentions;
     }
     this.#a.counted(unread, mentions);
   }
-}
-
-/** An alarm that nobody has acknowledged in time, as what counts as unread and is told like a message. */
-function escalated(e: Event): Message | undefined {
-  const { user, alarm } = e.detail ?? {};
-  if (e.type !== 'alarm.escalated' || !alarm) return undefined;
-  return { room: e.room, seq: e.seq, sender: e.actor, text: alarm.name, at: e.at, ...(user && { mentions: [user] }) };
 }

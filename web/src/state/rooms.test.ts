@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { Frame } from '../net/connection';
 import type { Event, RoomState, User } from '../view/types';
 import { MemoryBrowser } from './memorystore';
@@ -38,8 +38,12 @@ const events = (...all: Event[]) => all.map((e) => frame('event', e));
 /** Ann's rooms beside a server that answers sync from a log. */
 function start(log: Event[] = []) {
   const heard = { syncs: [] as Record<string, number>[], news: [] as number[], counted: [0, 0] };
+  const server = { room: room('r') };
+  const call = (_: string, path: string) =>
+    Promise.resolve(path.includes('/thread') ? { thread: { following: true, read: 0 } } : server.room);
   const around: Partial<Around> = {
     me: ann.id,
+    api: { call } as unknown as Around['api'],
     store: new MemoryBrowser().tab(),
     outbox: { of: () => [], arrived: () => {} } as unknown as Outbox,
     request: async <T>(type: string, data: unknown) => {
@@ -56,7 +60,7 @@ function start(log: Event[] = []) {
     news: (_, m) => void heard.news.push(m.seq),
     counted: (unread, mentions) => void (heard.counted = [unread, mentions]),
   };
-  return { rooms: new Rooms(around as Around), heard };
+  return { rooms: new Rooms(around as Around), heard, server };
 }
 
 const settled = () => new Promise((done) => setTimeout(done));
@@ -133,4 +137,28 @@ test('what is no longer kept is not the last message, and an older floor changes
   expect(rooms.get('r')?.last).toBeUndefined();
   rooms.take([frame('room.purged', { room: 'r', floor: 2 }), frame('room.purged', { room: 'unknown', floor: 2 })]);
   expect(rooms.get('r')?.floor).toBe(3);
+});
+
+test('replies in threads are counted by the server, and reading the room does not read them', async () => {
+  vi.useFakeTimers();
+  const { rooms, heard, server } = start();
+  await rooms.hello([room('r')]);
+  const reply = (seq: number) => said(seq, { message: { ...said(seq).message!, thread: 1 } });
+  rooms.take(events(said(2), reply(3)));
+  expect(rooms.get('r')).toMatchObject({ head: 3, unread: 1, last: { seq: 2 } });
+  server.room = room('r', { head: 3, unread: 1, mentions: 1, threads: 1 });
+  await vi.runAllTimersAsync();
+  expect(rooms.get('r')).toMatchObject({ unread: 1, mentions: 1, threads: 1 });
+  expect(heard).toMatchObject({ news: [2, 3], counted: [2, 1] });
+
+  rooms.take([frame('read', { room: 'r', seq: 3, mentions: 1, threads: 1 })]);
+  expect(rooms.get('r')).toMatchObject({ read: 3, unread: 0, mentions: 1, threads: 1 });
+  server.room = room('r', { head: 3, read: 3 });
+  const mark = { room: 'r', seq: 3 };
+  rooms.take([frame('thread.state', { room: 'r', root: 1, following: true, read: 3, unread: 0, mark })]);
+  expect(rooms.get('r')).toMatchObject({ threads: 0 });
+  await vi.runAllTimersAsync();
+  expect(rooms.get('r')).toMatchObject({ unread: 0, mentions: 0, threads: 0 });
+  expect(heard.counted).toEqual([0, 0]);
+  vi.useRealTimers();
 });

@@ -39,6 +39,15 @@ test('an older mark changes nothing, one in the middle leaves what follows', () 
   expect(counts(t)).toEqual([3, 1]);
 });
 
+test('a mention that may be in a thread stays until the answer to a read mark says where it is', () => {
+  const t = at(10, 8, 2, 2);
+  t.created(11, true);
+  t.marked(11); // at once, while the server is asked
+  expect(counts(t)).toEqual([0, 2]);
+  t.marked(11, 0, 1);
+  expect(counts(t)).toEqual([0, 1]);
+});
+
 test('a deleted message no longer counts', () => {
   const t = at(10, 8, 2, 1);
   t.created(11, true);

@@ -1,4 +1,4 @@
-// What is unread in one room. The server counts up to an event (its head at that
+// What is unread in one room, but for its threads. The server counts up to an event (its head at that
 // time); what comes later is counted here, each event once, whichever way and in
 // whatever order it and the read marks come.
 
@@ -11,10 +11,10 @@ export class Tally {
   #since = new Map<number, boolean>();
 
   /** Takes the server's count of a room, which was at head. */
-  start(c: { head: number; read: number; unread: number; mentions: number; threads?: number }): this {
+  start(c: { head: number; read: number; unread: number; mentions: number }): this {
     this.#head = c.head;
     this.#read = c.read;
-    this.#unread = c.unread + (c.threads ?? 0); // threads are shown in the room as well
+    this.#unread = c.unread;
     this.#mentions = c.mentions;
     this.#since = new Map([...this.#since].filter(([seq]) => seq > c.head));
     return this;
@@ -59,14 +59,16 @@ export class Tally {
   /**
    * Takes a read mark. The counts in it are as old as the mark: a message that
    * came while the mark was on its way may be missing from them, so for what is
-   * known here they do not matter.
+   * known here they do not matter. mentions: all that are left, those in threads among them; undefined: that is
+   * not known yet, and none is taken back that may be in a thread.
    */
-  marked(read: number, unread = 0, mentions = 0): void {
+  marked(read: number, unread = 0, mentions?: number): void {
     if (read < this.#read) return;
     this.#read = read;
     this.#since = new Map([...this.#since].filter(([seq]) => seq > read));
     const all = read >= this.#head;
     this.#unread = all ? 0 : Math.max(0, unread - this.#since.size);
-    this.#mentions = all ? 0 : Math.max(0, mentions - [...this.#since.values()].filter(Boolean).length);
+    if (mentions !== undefined)
+      this.#mentions = Math.max(0, mentions - [...this.#since.values()].filter(Boolean).length);
   }
 }

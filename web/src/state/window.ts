@@ -45,8 +45,14 @@ export function append(w: Window, p: Page, after: number): Window {
   return { ...w, events: [...w.events, ...p.items], newer: p.next !== undefined };
 }
 
-/** Takes events of the log, in order, of which none before them is missing. me: whoever looks at it. */
-export function apply(w: Window, news: readonly Event[], me = ''): Window {
+/** Whether a message is a line of its room: a reply in a thread is only if it was sent to the room as well. */
+export const inRoom = (m: Message | undefined): boolean => !m?.thread || m.broadcast === true;
+
+/**
+ * Takes events of the log, in order, of which none before them is missing. me: whoever looks at it; has: which
+ * messages are lines here.
+ */
+export function apply(w: Window, news: readonly Event[], me = '', has = inRoom): Window {
   let events = w.events;
   let last = endOf(w);
   const lines: Event[] = [];
@@ -62,7 +68,7 @@ export function apply(w: Window, news: readonly Event[], me = ''): Window {
     else if (of) details.set(of, now);
     if (!isLine(e)) {
       if (e.message) changes.set(e.message.seq, e.message);
-    } else if (e.seq > last && !w.newer) {
+    } else if (e.seq > last && !w.newer && has(e.message)) {
       lines.push(e);
       last = e.seq;
     }

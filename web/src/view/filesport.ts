@@ -89,8 +89,8 @@ export interface RoomFile {
 export type FileKind = 'image' | 'video' | 'audio' | 'other';
 
 export interface Files {
-  /** of the message that is written in a room */
-  attachments(room: string): Attachments;
+  /** of the message that is written in a room, or in the thread of a message in it */
+  attachments(room: string, thread: number): Attachments;
   /** The addresses of a file, as far as they are known; null: it is gone. */
   known(file: string): FileLink | null | undefined;
   /** Tells the addresses of a file each time they change, until what it returns is called. */

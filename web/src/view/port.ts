@@ -7,6 +7,7 @@ import type { Files } from './filesport';
 import type { Firmware } from './firmwareport';
 import type { Fleet } from './fleetport';
 import type { Pending } from './room/lines';
+import type { FollowedThread, ThreadModel } from './threadport';
 import type {
   Ban,
   Event,
@@ -24,7 +25,6 @@ import type {
   RoomRequest,
   RoomState,
   Status,
-  Thread,
   User,
 } from './types';
 
@@ -210,15 +210,12 @@ export interface RoomModel {
   /** the first of those who gave an emoji to a message */
   reactors(seq: number, emoji: string): Promise<PageOf<{ user: User }>>;
   versions(seq: number): Promise<{ text: string; at: string }[]>;
-  /** a page of the thread that begins with a message, the latest unless a cursor says otherwise */
-  thread(root: number, cursor: string): Promise<PageOf<Event> & { prev?: string; thread: Thread }>;
-  /** writes in a thread; the same key writes once */
-  replyIn(root: number, key: string, text: string): Promise<void>;
-  markThread(root: number, seq: number): Promise<void>;
-  follow(root: number, following: boolean): Promise<void>;
-  /** what is being written, by thread */
-  readonly threadDrafts: Map<number, string>;
-  markRead(): void;
+  /** the thread of a message; it has still to be shown */
+  thread(root: number): Promise<ThreadModel>;
+  /** a message as it is now */
+  message(seq: number): Promise<Message>;
+  /** what the room has is read; all: and what its threads have */
+  markRead(all?: boolean): void;
   /** loads what an event stands for: joins and departures that were left out before it */
   unfold(seq: number): Promise<void>;
   /** lets go of the older part of a long timeline whose end is shown */
@@ -267,6 +264,8 @@ export interface Rooms {
   /** why the user is no longer in a room that was here */
   goneReason(room: string): 'left' | 'kicked' | 'banned' | 'deleted' | undefined;
   draftIn(room: string): boolean;
+  /** grows whenever something happens in a thread */
+  readonly threadNews: number;
   open(room: string): RoomModel;
   /** what was written in a room and is not sent, also in one that is gone */
   unsent(room: string): readonly Pending[];
@@ -315,6 +314,10 @@ export interface RoomApi extends HookApi {
   invites(room: string): Promise<Invite[]>;
   createInvite(room: string, o: { expires_in?: number; max_uses?: number }): Promise<Invite>;
   revokeInvite(room: string, id: string): Promise<void>;
+  /** the threads that the user follows, with one in which something was said last first */
+  threads(unread: boolean, cursor: string): Promise<PageOf<FollowedThread>>;
+  /** whether the user follows each thread of a room that gets a reply from now on */
+  followThreads(room: string, following: boolean): Promise<void>;
   search(q: string, sort: 'newest' | 'relevance', cursor: string): Promise<SearchPage>;
 }
 

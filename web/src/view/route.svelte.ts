@@ -1,3 +1,5 @@
+import type { Message } from './types';
+
 /** Where the client can be. Every place has an address. */
 export type Route =
   | { page: 'home' }
@@ -12,6 +14,7 @@ export type Route =
       everywhere?: boolean;
     }
   | { page: 'search'; q: string }
+  | { page: 'threads' }
   | { page: 'devices'; id?: string; sensor?: string }
   | { page: 'firmware'; product?: string; part?: string }
   | { page: 'settings'; section: string }
@@ -50,6 +53,8 @@ export function parse(url: URL): Route {
       return a ? room(a, b, url.searchParams) : { page: 'home' };
     case 'search':
       return { page: 'search', q: url.searchParams.get('q') ?? '' };
+    case 'threads':
+      return { page };
     case 'devices': {
       const sensor = url.searchParams.get('sensor') ?? '';
       return { page: 'devices', ...(a && { id: a }), ...(sensor && { sensor }) };
@@ -134,7 +139,8 @@ export function href(r: Route): string {
     case 'sign-up':
       return `/${r.page}${r.next ? `?next=${encodeURIComponent(r.next)}` : ''}${r.invite ? `#invite=${r.invite}` : ''}`;
     case 'forgot':
-      return '/forgot';
+    case 'threads':
+      return `/${r.page}`;
     case 'signed-in':
       return '/signed-in';
     case 'verify':
@@ -151,6 +157,14 @@ export function href(r: Route): string {
       return '/';
   }
 }
+
+/** Where a message is shown: a reply in its thread, unless it was sent to the room as well. */
+export const placeOf = (m: Message): Extract<Route, { page: 'room' }> => ({
+  page: 'room',
+  room: m.room,
+  seq: m.seq,
+  ...(m.thread && !m.broadcast && { panel: 'thread', thread: m.thread }),
+});
 
 /** What an entry of the browser's history says besides its address. */
 interface Entry {

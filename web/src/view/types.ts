@@ -264,6 +264,8 @@ export interface RoomState extends Room {
   mentions: number;
   /** followed, with unread replies */
   threads?: number;
+  /** the user follows each thread that gets a reply */
+  follow_threads?: boolean;
   last?: Message;
   peers?: User[];
 }

@@ -19,19 +19,22 @@ export class Attaching {
   readonly #app: App;
   readonly #room: string;
   readonly #may: () => boolean;
+  readonly #thread: number;
   #leaves: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(app: App, room: string, may: () => boolean) {
+  /** thread: number of the message in whose thread is written; 0: it is written in the room */
+  constructor(app: App, room: string, may: () => boolean, thread = 0) {
     this.#app = app;
     this.#room = room;
     this.#may = may;
+    this.#thread = thread;
     if (app.uploads) void this.load();
   }
 
   /** undefined: it could not be loaded, which was said */
   async load(): Promise<Attachments | undefined> {
     try {
-      return (this.attached ??= (await this.#app.files()).attachments(this.#room));
+      return (this.attached ??= (await this.#app.files()).attachments(this.#room, this.#thread));
     } catch (err) {
       overlay.say(reasonOf(err), true);
       return undefined;

@@ -1,0 +1,135 @@
+// What one does with messages, in a room and in a thread beside it.
+
+import { copyText } from '../../platform/copy';
+import { reasonOf } from '../failure';
+import { may } from '../permit';
+import type { App, PageOf, RoomModel } from '../port';
+import { href, placeOf } from '../route.svelte';
+import { t } from '../text';
+import type { Message, Reaction, RoomState, User } from '../types';
+import { overlay } from '../ui.svelte';
+import type { MessageActions } from './actions';
+import type { Wishes } from './wishes.svelte';
+
+export interface Place {
+  app: App;
+  model: RoomModel;
+  room: () => RoomState;
+  /** begins an answer */
+  reply: (m: Message) => void;
+  /** opens the thread of a message; absent: it is open */
+  thread?: (root: number) => void;
+  /** gives the focus back to where one writes */
+  write: () => void;
+}
+
+export class Doing {
+  readonly #p: Place;
+  /** number of the message that is being changed */
+  editing = $state(0);
+  /** the message that gets an emoji, and beside what that is chosen */
+  picking: { of: Message; beside: Element; row: HTMLElement | null } | undefined = $state.raw();
+  #wishes: Wishes | undefined = $state.raw(); // what the user wants of reactions; made with the first
+
+  constructor(p: Place) {
+    this.#p = p;
+  }
+
+  get app(): App {
+    return this.#p.app;
+  }
+
+  actionsFor(m: Message): MessageActions {
+    const { app, model, reply, thread } = this.#p;
+    const room = this.#p.room();
+    const mine = m.sender.id === app.me.id;
+    const open = !room.archived;
+    return {
+      ...(open && may(room, 'send') && m.seq && {
+        react: (emoji: string) => void this.react(m, emoji),
+        pick: (beside: Element) => (this.picking = { of: m, beside, row: beside.closest('[data-message]') }),
+      }),
+      reply: open ? () => reply(m) : undefined,
+      thread: m.seq && thread ? () => thread(m.thread ?? m.seq) : undefined,
+      edit: mine && open && may(room, 'send') ? () => (this.editing = m.seq) : undefined,
+      remove: open && (mine || may(room, 'deleteAny')) ? () => this.#askRemove(m) : undefined,
+      copyText: m.text ? () => void copy(m.text, t('message.text-copied')) : undefined,
+      copyLink: () => void copy(location.origin + href(placeOf(m)), t('message.link-copied')),
+      versions: m.edits ? () => overlay.open({ name: 'versions', load: () => model.versions(m.seq) }) : undefined,
+    };
+  }
+
+  #askRemove(m: Message): void {
+    overlay.open({
+      name: 'confirm',
+      title: t('message.delete-title'),
+      text: t('message.delete-text'),
+      action: t('message.delete'),
+      run: () => this.#p.model.remove(m.seq),
+    });
+  }
+
+  /** The reactions to a message as the user wants them. */
+  reactionsTo(m: Message): readonly Reaction[] {
+    return this.#wishes?.of(m) ?? m.reactions ?? [];
+  }
+
+  reactors(m: Message, emoji: string): Promise<PageOf<{ user: User }>> {
+    return this.#p.model.reactors(m.seq, emoji);
+  }
+
+  async react(m: Message, emoji: string): Promise<void> {
+    const { app, model } = this.#p;
+    try {
+      const { Wishes } = await import('./wishes.svelte');
+      this.#wishes ??= new Wishes(model, app.me.id, (err) => overlay.say(reasonOf(err), true));
+      this.#wishes.toggle(m, emoji);
+    } catch (err) {
+      overlay.say(reasonOf(err), true);
+    }
+  }
+
+  picked(emoji: string): void {
+    if (this.picking) void this.react(this.picking.of, emoji);
+    this.closePicker(true);
+  }
+
+  closePicker(back: boolean): void {
+    const row = this.picking?.row;
+    this.picking = undefined;
+    if (back) row?.focus({ preventScroll: true });
+  }
+
+  /** Sends what is held back, as when the page goes away. */
+  flush(): void {
+    this.#wishes?.flush();
+  }
+
+  async save(m: Message, text: string): Promise<void> {
+    await this.#p.model.edit(m.seq, text);
+    this.doneEditing();
+  }
+
+  doneEditing(): void {
+    this.editing = 0;
+    this.#p.write();
+  }
+
+  async card(username: string, anchor: HTMLElement): Promise<void> {
+    try {
+      overlay.card = { user: await this.#p.app.api.user(username), anchor };
+    } catch (err) {
+      overlay.say(reasonOf(err), true);
+    }
+  }
+
+  mentionsMe(m: Message): boolean {
+    const me = this.#p.app.me.id;
+    return m.sender.id !== me && Boolean(m.mentions_room || m.mentions?.includes(me));
+  }
+}
+
+async function copy(text: string, said: string): Promise<void> {
+  if (await copyText(text)) overlay.say(said);
+  else overlay.say(t('copy-failed'), true);
+}

@@ -1,0 +1,39 @@
+// What the views ask of the state behind a thread that is open.
+
+import type { Pending } from './room/lines';
+import type { Event, FileView, Message, Thread } from './types';
+
+/** One thread that is open: the part of it that is loaded, and what is being written in it. */
+export interface ThreadModel {
+  readonly root: number;
+  readonly phase: 'loading' | 'ready' | 'failed';
+  readonly error: string;
+  /** how the user stands to it; undefined: not loaded yet */
+  readonly state: Thread | undefined;
+  /** the message that it begins with; undefined: it is no longer kept */
+  readonly first: Message | undefined;
+  /** the replies */
+  readonly events: readonly Event[];
+  readonly pending: readonly Pending[];
+  readonly hasOlder: boolean;
+  readonly hasNewer: boolean;
+  readonly busy: boolean;
+  draft: string;
+  /** what is written next is a line of the room as well */
+  broadcast: boolean;
+  /** loads the end, or what is around a reply */
+  show(around?: number): Promise<void>;
+  older(): void;
+  newer(): void;
+  send(text: string, replyTo?: Message, files?: readonly FileView[]): void;
+  /** the user has read what is loaded */
+  markRead(): void;
+  follow(following: boolean): Promise<void>;
+}
+
+/** A thread in the list of those that the user follows. */
+export interface FollowedThread extends Thread {
+  room: string;
+  /** its last reply */
+  last: Message;
+}
