@@ -13,7 +13,8 @@ const shareText = `firmware share [flags] <product>
 
 Says how others may join your product with their devices, or changes it. Whoever has its
 code, or, if it is open, knows its id, sees what they agree to, and says yes for a device
-of theirs: your rollouts reach it then. Devices that have joined stay when the code ends.
+of theirs: your rollouts reach it then. Devices that have joined stay when the code ends;
+--send-away has all of them leave, and stops what they are in the middle of.
 `
 
 type sharedProduct struct {
@@ -32,6 +33,7 @@ func firmwareShare(ctx context.Context, e *env, args []string) error {
 		open = &yes
 		return nil
 	})
+	away := o.fs.Bool("send-away", false, "have all devices of others leave")
 	words, err := parse(o.fs, args, "<product>")
 	if err != nil {
 		return err
@@ -46,6 +48,11 @@ func firmwareShare(ctx context.Context, e *env, args []string) error {
 		}
 		at := "/firmware/products/" + url.PathEscape(p.ID)
 		var s sharedProduct
+		if *away {
+			if err := o.c.Do(ctx, "DELETE", at+"/joins", nil, nil); err != nil {
+				return err
+			}
+		}
 		if open == nil && *code == "" {
 			err = o.c.Do(ctx, "GET", at, nil, &s)
 		} else {

@@ -119,7 +119,8 @@ func rows() map[string]row {
 		"put-device-ota":      theirs(`{"product":"{product}","chip":"esp32"}`),
 		"get-device-firmware": theirs(""), "agree-to-update": theirs(""),
 		"share-product": theirs(`{"open":true,"code":"new"}`), "list-fleet": theirs(""),
-		"join-product": theirs(`{"product":"{product}"}`), "leave-product": theirs(""),
+		"send-devices-away": theirs(""),
+		"join-product":      theirs(`{"product":"{product}"}`), "leave-product": theirs(""),
 		"get-product-terms": {eve: 404, more: "?product={product}"}, // it is not open
 		"get-manifest":      theirs(""), "sign-release": theirs(`{"payloadType":"x","payload":"","signatures":[]}`),
 

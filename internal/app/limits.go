@@ -33,6 +33,7 @@ func writeLimits(c config.Config) httpx.Limits {
 		"create-alarm-rule", "replace-alarm-rule", "delete-alarm-rule", "change-alarm", "change-device-settings",
 		"create-group-rule", "replace-group-rule", "delete-group-rule", "add-maintenance", "delete-maintenance",
 		"create-rollout", "act-on-rollout", "revert-rollout", "agree-to-update", "join-product", "leave-product",
+		"send-devices-away",
 		"put-device-ota", "delete-device-ota",
 		"create-hook", "renew-hook", "delete-hook")
 	shared(httpx.Limit{Name: "firmware", User: perMinute(2 * n), Addr: perMinute(20 * n)},

@@ -274,7 +274,8 @@ func TestOnlyTheRightDeviceLoadsTheRightRelease(t *testing.T) {
 	p.answers("a revoked key", http.StatusUnauthorized, "GET", s.URL+"/ota/x.bin", "Authorization", "Bearer "+again.key)
 }
 
-// A device that has joined somebody else's product gets its updates by a link as well, until its owner takes it back.
+// A device that has joined somebody else's product gets its updates by a link as well, until it has left,
+// or whoever publishes sends all away.
 func TestAJoinedDeviceIsUpdatedByALink(t *testing.T) {
 	t.Parallel()
 	live.Each(t, func(t *testing.T, s *live.Server) {
@@ -306,8 +307,19 @@ func TestAJoinedDeviceIsUpdatedByALink(t *testing.T) {
 		must(t, eve.Do(ctx, "POST", device+"/updates/"+had.Updates[0].ID+"/agree", nil, nil))
 		wait(t, func() bool { return p.manifest("&version=1.0").Version == "2.0" })
 		p.answers("the image", http.StatusOK, "GET", p.ota.Image)
-		must(t, eve.Do(ctx, "DELETE", device+"/product", nil, nil))
-		p.answers("after it has left", http.StatusNotFound, "GET", p.ota.Image)
+		joins := "/firmware/products/" + f.product + "/joins"
+		if err := eve.Do(ctx, "DELETE", joins, nil, nil); codeOf(err) != client.CodeNoProduct {
+			t.Errorf("who does not publish sends devices away: %v", err)
+		}
+		var gone struct{ Devices int }
+		must(t, ann.Do(ctx, "DELETE", joins, nil, &gone))
+		if p.answers("after it was sent away", http.StatusNotFound, "GET", p.ota.Image); gone.Devices != 1 {
+			t.Errorf("%d devices were sent away", gone.Devices)
+		}
+		must(t, eve.Do(ctx, "GET", device+"/firmware", nil, &had))
+		if had.Updates[0].State != "canceled" {
+			t.Errorf("the update of a device that was sent away is %s", had.Updates[0].State)
+		}
 	})
 }
 

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
@@ -15,6 +16,8 @@ type Joins interface {
 	Leave(
 		ctx context.Context, device, owner string, now time.Time,
 	) (left domain.FirmwareJoin, ended []domain.Update, err error)
+	// SendAway ends that devices have joined a product of an owner, some at a time.
+	SendAway(ctx context.Context, product, owner string, now time.Time) (n int, ended []domain.Update, more bool, err error)
 	JoinOf(ctx context.Context, device string) (domain.FirmwareJoin, error)
 	// Publisher returns the user whose rollouts reach a device that reports a product.
 	Publisher(ctx context.Context, device, product string) (string, error)
@@ -72,6 +75,27 @@ func (s *Service) Leave(ctx context.Context, p domain.Principal, device string) 
 	s.metrics.ended(ended...)
 	s.joined(ctx, p, j, "left")
 	return nil
+}
+
+// SendAway has all devices of others leave a product of p, and returns how many did. What they are in the middle of is
+// stopped. Single ones cannot be sent away, since p does not learn which they are.
+func (s *Service) SendAway(ctx context.Context, p domain.Principal, product string) (n int, err error) {
+	_, has, err := s.Products.Product(ctx, product, p.ID)
+	if err == nil && has < domain.OwnProduct {
+		err = domain.Forbidden.Errorf(domain.CodeRoleTooLow, "only the owner of a product can do this")
+	}
+	for more := err == nil; more && err == nil; {
+		var gone int
+		var ended []domain.Update
+		gone, ended, more, err = s.Joins.SendAway(ctx, product, p.ID, s.Now())
+		n += gone
+		s.metrics.ended(ended...)
+	}
+	if n > 0 {
+		s.Audit.Record(ctx, event(ctx, p, domain.AuditFirmwareJoin, domain.AuditTarget{Kind: "product", ID: product},
+			map[string]string{"done": "sent_away", "devices": strconv.Itoa(n)}))
+	}
+	return n, err
 }
 
 // owned refuses whoever does not own a device.

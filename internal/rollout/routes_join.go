@@ -25,6 +25,8 @@ func (s *Service) joinRoutes(
 		"Agree to the terms of a product of somebody else: its owner may bring firmware to your device", 200), s.putJoin)
 	httpx.Register(api, op("leave-product", "DELETE", "/devices/{device}/product",
 		"Take your device out of the product of somebody else; an update that is under way is stopped", 204), s.deleteJoin)
+	httpx.Register(api, op("send-devices-away", "DELETE", "/firmware/products/{product}/joins",
+		"Have all devices of others leave your product; updates that are under way are stopped", 200), s.deleteJoins)
 	httpx.Register(api, op("list-fleet", "GET", "/firmware/products/{product}/fleet",
 		"How many devices run which version of a product, the most first", 200), s.listFleet)
 }
@@ -95,6 +97,21 @@ func (s *Service) deleteJoin(ctx context.Context, in *struct {
 	Device string `path:"device" maxLength:"64"`
 }) (*struct{}, error) {
 	return nil, s.Leave(ctx, httpx.Principal(ctx), in.Device)
+}
+
+// SentAway says how many devices have left a product.
+type SentAway struct {
+	Devices int `json:"devices"`
+}
+
+func (s *Service) deleteJoins(ctx context.Context, in *struct {
+	Product string `path:"product" maxLength:"64"`
+}) (*struct{ Body SentAway }, error) {
+	n, err := s.SendAway(ctx, httpx.Principal(ctx), in.Product)
+	if err != nil {
+		return nil, err
+	}
+	return &struct{ Body SentAway }{SentAway{n}}, nil
 }
 
 // FleetGroupView are devices that run the same image.

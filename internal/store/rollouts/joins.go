@@ -132,6 +132,50 @@ func (repo *Repository) Leave(
 	return left, ended, err
 }
 
+const awayAtOnce = 100 // devices that are sent away in one transaction
+
+// SendAway ends that devices have joined a product of an owner, some at a time, and their open updates by it. It returns
+// how many; more says that there may be others.
+func (repo *Repository) SendAway(
+	ctx context.Context, product, owner string, now time.Time,
+) (n int, ended []domain.Update, more bool, err error) {
+	now = store.Trim(now)
+	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		n, ended = 0, nil
+		var id string
+		err := t.QueryRowContext(ctx, `SELECT id FROM firmware_products WHERE id = $1 AND owner_id = $2`, product,
+			owner).Scan(&id)
+		if errors.Is(err, sql.ErrNoRows) {
+			err = domain.ErrNoProduct()
+		}
+		if err != nil {
+			return err
+		}
+		rows, err := t.QueryContext(ctx, `SELECT device_id FROM firmware_joins WHERE product_id = $1 ORDER BY device_id
+			LIMIT $2`+t.ForUpdate(), product, awayAtOnce)
+		if err != nil {
+			return err
+		}
+		devices, err := store.Collect(rows, func(rows *sql.Rows) (d string, err error) { return d, rows.Scan(&d) })
+		if err != nil {
+			return err
+		}
+		for _, d := range devices {
+			if _, err := t.ExecContext(ctx, `DELETE FROM firmware_joins WHERE device_id = $1`, d); err != nil {
+				return err
+			}
+			gone, err := withdraw(ctx, t, d, product, now)
+			if err != nil {
+				return err
+			}
+			ended = append(ended, gone...)
+		}
+		n, more = len(devices), len(devices) == awayAtOnce
+		return nil
+	})
+	return n, ended, more, err
+}
+
 // JoinOf returns the product of somebody else that a device has joined.
 func (repo *Repository) JoinOf(ctx context.Context, device string) (domain.FirmwareJoin, error) {
 	return joinOf(ctx, repo.db, device)

@@ -53,6 +53,10 @@ export class Firmware implements port.Firmware {
     await this.#api.call('PUT', `${productPath(product)}/sharing`, how);
   }
 
+  async sendAway(product: string): Promise<void> {
+    await this.#api.call('DELETE', `${productPath(product)}/joins`);
+  }
+
   async deployed(product: string): Promise<port.FleetGroup[]> {
     return (await this.#api.call<{ items: port.FleetGroup[] }>('GET', `${productPath(product)}/fleet`)).items;
   }

@@ -257,6 +257,8 @@ export interface Firmware {
   deleteProduct(id: string): Promise<void>;
   /** says how others may join; what is left out stays as it is */
   share(product: string, how: { open?: boolean; code?: 'new' | 'none' }): Promise<void>;
+  /** has all devices of others leave */
+  sendAway(product: string): Promise<void>;
   deployed(product: string): Promise<FleetGroup[]>;
   /** of a code, or of the id of an open product */
   terms(code: string): Promise<Terms>;
