@@ -213,6 +213,11 @@ func (k *contract) messages(ctx context.Context) {
 	if mark.Seq != all.Head {
 		k.Errorf("read up to %+v", mark)
 	}
+	back, err := k.ann.MarkUnread(ctx, k.room.ID, first.Message.Seq)
+	k.called(err, "MarkUnread")
+	if back.Seq != first.Message.Seq-1 || !back.Back {
+		k.Errorf("unread again from %+v", back)
+	}
 	var found client.Found
 	k.eventually(func() bool {
 		found, err = k.ann.Search(ctx, "goulash", "newest", "")

@@ -202,6 +202,12 @@ func (c *Client) MarkRead(ctx context.Context, room string, seq int64) (m Mark, 
 	return m, err
 }
 
+// MarkUnread has the message seq of a room, and those after it, be unread again.
+func (c *Client) MarkUnread(ctx context.Context, room string, seq int64) (m Mark, err error) {
+	err = c.Do(ctx, http.MethodPut, fmt.Sprintf("%s/messages/%d/unread", roomPath(room), seq), nil, &m)
+	return m, err
+}
+
 // Message returns a message in its current state.
 func (c *Client) Message(ctx context.Context, room string, seq int64) (m Message, err error) {
 	err = c.into(ctx, fmt.Sprintf("%s/messages/%d", roomPath(room), seq), &m)

@@ -145,3 +145,18 @@ story('somebody follows all threads of a room, also those that others begin', as
   await reply('bob', await root('line 39'), 'about that line');
   await ann.getByRole('link', { name: /Threads.*1 unread thread/ }).waitFor();
 });
+
+story('messages are marked as unread from one on, and stay so until one comes back', async ({ ann, bob }) => {
+  const from = await root('line 38');
+  await call('bob', 'PUT', `/rooms/${room.id}/messages/${from}/unread`);
+  assert.ok((await call('bob', 'GET', `/rooms/${room.id}`)).unread > 2);
+  await ann.keyboard.press('Escape');
+  await call('bob', 'POST', `/rooms/${room.id}/messages`, { key: 'last', text: 'the last word' });
+  await of(main(ann), 'the last word').focus();
+  await ann.keyboard.press('u');
+  await ann.getByRole('link', { name: /Workshop.*1 unread message/ }).waitFor();
+  await main(ann).getByText('New', { exact: true }).waitFor();
+  await ann.getByRole('link', { name: 'Threads' }).click();
+  await ann.getByRole('link', { name: /Workshop.*1 unread message/ }).click();
+  await ann.getByRole('link', { name: 'Workshop', exact: true }).waitFor();
+});

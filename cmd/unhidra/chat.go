@@ -47,6 +47,7 @@ const chatHelp = `/rooms             list your rooms
 /save FILE PATH    save a file that somebody posted, named by its fil_…, as PATH
 /unreact EMOJI     take your reaction away, in the same way
 /thread N TEXT     reply in the thread of message N; without a text, show the thread
+/unread N          have message N and those after it be unread again
 /quit              exit`
 
 func chatCommand() command {

@@ -68,6 +68,8 @@ func (t *chatSession) inRoom(ctx context.Context, name, rest, line string) error
 		return t.react(ctx, rest, name == "/unreact")
 	case name == "/thread":
 		return t.thread(ctx, room, rest)
+	case name == "/unread":
+		return t.unread(ctx, room, rest)
 	case strings.HasPrefix(name, "/") && !strings.HasPrefix(line, "//"):
 		return fmt.Errorf("there is no command %s; /help lists them, and // begins a message with a slash", name)
 	}
@@ -316,4 +318,13 @@ func (t *chatSession) nameOf(ctx context.Context, room string) (string, error) {
 	}
 	t.rooms[room] = st
 	return roomName(st), nil
+}
+
+// unread has a message, whose number is rest, and those after it be unread again.
+func (t *chatSession) unread(ctx context.Context, room, rest string) error {
+	seq, err := strconv.ParseInt(rest, 10, 64)
+	if err != nil {
+		return errors.New("give the number of the first message that is to be unread: /unread 412")
+	}
+	return t.await(func() error { _, err := t.c.MarkUnread(ctx, room, seq); return err })
 }

@@ -138,7 +138,7 @@ func rows() map[string]row {
 		"send-message":  room(201, `{"key":"1","text":"hello"}`), "edit-message": room(403, `{"text":"mine"}`),
 		"delete-message": room(403, ""),
 		"get-thread":     room(200, ""), "list-threads": own,
-		"mark-thread": room(200, `{"seq":1}`), "follow-thread": room(200, `{"following":true}`),
+		"mark-thread": room(200, `{"seq":1}`), "mark-unread": room(200, ""), "follow-thread": room(200, `{"following":true}`),
 		"follow-threads": room(204, `{"following":true}`),
 		"add-reaction":   room(200, ""), "remove-reaction": room(200, ""), "list-reactions": room(200, ""),
 	}

@@ -60,7 +60,7 @@ func writeLimits(c config.Config) httpx.Limits {
 	shared(httpx.Limit{Name: "messages_by_http", User: ratelimit.New(c.MessagesPerSec, time.Second, 2*c.MessagesPerSec)},
 		"send-message", "edit-message", "delete-message", "add-reaction", "remove-reaction",
 		"mark-thread", "follow-thread", "follow-threads",
-		"mark-read", "send-command", "cancel-command",
+		"mark-read", "mark-unread", "send-command", "cancel-command",
 		"post-chart", "put-dashboard")
 	// What many devices are told at once.
 	shared(httpx.Limit{Name: "group_commands", User: perMinute(max(n/6, 1)), Addr: perMinute(2 * n)}, "send-group-command")

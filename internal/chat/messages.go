@@ -19,6 +19,8 @@ func (s *Service) messageRoutes(api huma.API) {
 	httpx.Register(api, op("delete-message", "DELETE", "/rooms/{room}/messages/{seq}", tag, "Delete a message"),
 		s.deleteMessage)
 	httpx.Register(api, op("mark-read", "PUT", "/rooms/{room}/read", tag, "Say how far you have read"), s.putRead)
+	httpx.Register(api, op("mark-unread", "PUT", "/rooms/{room}/messages/{seq}/unread", tag,
+		"Have a message and those after it be unread again"), s.putUnread)
 }
 
 // InMessage is the input of operations on a message.
@@ -76,5 +78,10 @@ func (s *Service) putRead(ctx context.Context, in *struct {
 	}
 }) (*body[wire.Mark], error) {
 	m, err := s.MarkRead(ctx, httpx.Principal(ctx), in.Room, in.Body.Seq, in.Body.Main)
+	return answer(m, err, wire.FromMark)
+}
+
+func (s *Service) putUnread(ctx context.Context, in *InMessage) (*body[wire.Mark], error) {
+	m, err := s.MarkUnread(ctx, httpx.Principal(ctx), in.Room, in.Seq)
 	return answer(m, err, wire.FromMark)
 }

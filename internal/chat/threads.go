@@ -14,6 +14,7 @@ import (
 // ThreadStore stores what users have read of rooms and threads, and which threads they follow.
 type ThreadStore interface {
 	MarkRead(ctx context.Context, user, room string, seq int64, main bool, now time.Time) (domain.ReadMark, error)
+	MarkUnread(ctx context.Context, user, room string, seq int64, now time.Time) (domain.ReadMark, error)
 	MarkThread(ctx context.Context, user, room string, root, seq int64, now time.Time) (domain.ThreadState, error)
 	FollowThread(
 		ctx context.Context, user, room string, root int64, following bool, now time.Time,
@@ -41,6 +42,18 @@ func (s *Service) MarkRead(
 		return domain.ReadMark{}, err
 	}
 	mark, err := s.Store.MarkRead(ctx, p.ID, room, seq, main, s.Now())
+	if err == nil {
+		s.publishToUser(ctx, p.ID, wire.TypeReadMoved, wire.FromMark(mark))
+	}
+	return mark, err
+}
+
+// MarkUnread has a message and those after it be unread again, and notifies the user's other connections.
+func (s *Service) MarkUnread(ctx context.Context, p domain.Principal, room string, seq int64) (domain.ReadMark, error) {
+	if err := roomID(room); err != nil {
+		return domain.ReadMark{}, err
+	}
+	mark, err := s.Store.MarkUnread(ctx, p.ID, room, seq, s.Now())
 	if err == nil {
 		s.publishToUser(ctx, p.ID, wire.TypeReadMoved, wire.FromMark(mark))
 	}

@@ -113,6 +113,7 @@ type Ban struct {
 type ReadMark struct {
 	Room string
 	Seq  int64
+	Back bool // the user has moved it back
 	Unread
 }
 

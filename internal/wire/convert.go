@@ -161,7 +161,7 @@ func FromThreadState(s domain.ThreadState) ThreadState {
 
 // FromMark is the wire's view of m.
 func FromMark(m domain.ReadMark) Mark {
-	return Mark{Room: m.Room, Seq: m.Seq, Unread: m.Messages, Mentions: m.Mentions, Threads: m.Threads}
+	return Mark{Room: m.Room, Seq: m.Seq, Unread: m.Messages, Mentions: m.Mentions, Threads: m.Threads, Back: m.Back}
 }
 
 // FromEvent is the wire's view of e.

@@ -171,7 +171,7 @@ type Reacted struct {
 	Seq int64 `json:"seq,omitempty" doc:"of the event; absent: it was so already, and there is no event"`
 }
 
-// Mark is how far a user has read in a room. Marks only move forward.
+// Mark is how far a user has read in a room. It moves back only if the user asks for that.
 type Mark struct {
 	Room     string `json:"room"`
 	Seq      int64  `json:"seq"`
@@ -179,6 +179,7 @@ type Mark struct {
 	Mentions int    `json:"mentions,omitempty"`
 	Threads  int    `json:"threads,omitempty" doc:"that the user follows, with unread replies"`
 	Main     bool   `json:"main,omitempty" doc:"in a request: the marks of threads stay; else all threads are read to seq, too"`
+	Back     bool   `json:"back,omitempty" doc:"the user has marked messages as unread again; else marks only move forward"`
 }
 
 // ThreadMark says how far a user has read a thread.

@@ -13,7 +13,8 @@ import (
 )
 
 // MarkRead moves user's read mark forward to seq, at most to the room's head, and unless main is set the marks of
-// all its threads as well: this is one write, after which nothing up to seq is unread. A mark never moves back.
+// all its threads as well: this is one write, after which nothing up to seq is unread. It moves back by MarkUnread
+// alone.
 func (repo *Repository) MarkRead(
 	ctx context.Context, user, room string, seq int64, main bool, now time.Time,
 ) (mark domain.ReadMark, err error) {
@@ -32,6 +33,35 @@ func (repo *Repository) MarkRead(
 			}
 		}
 		mark, err = readMark(ctx, t, user, r)
+		return err
+	})
+	return mark, err
+}
+
+// MarkUnread moves user's read mark in the main timeline back, so that the message seq and those after it are unread
+// again. A mark that is there or before stays.
+func (repo *Repository) MarkUnread(
+	ctx context.Context, user, room string, seq int64, now time.Time,
+) (mark domain.ReadMark, err error) {
+	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		r, err := readable(ctx, t, user, room, now)
+		if err != nil {
+			return err
+		}
+		m, err := roomlog.Message(ctx, t, room, seq)
+		if err != nil {
+			return err
+		}
+		if !m.Main() {
+			return domain.InvalidField("/seq", "message %d is only in a thread: say it of one that the room shows", seq)
+		}
+		_, err = t.ExecContext(ctx, `UPDATE members SET read_seq = $3 WHERE room_id = $1 AND user_id = $2 AND read_seq > $3`,
+			room, user, seq-1)
+		if err != nil {
+			return err
+		}
+		mark, err = readMark(ctx, t, user, r)
+		mark.Back = true
 		return err
 	})
 	return mark, err

@@ -206,7 +206,9 @@ func (s *threadStory) post() {
 func (s *threadStory) device() {
 	ctx, i := s.t.Context(), s.rnd.IntN(len(s.users))
 	user, me, seq := testkit.UserID(i), s.users[i], s.any()
-	switch s.rnd.IntN(6) {
+	switch s.rnd.IntN(7) {
+	case 6:
+		s.unreadFrom(i, seq)
 	case 0:
 		mark, err := s.db.Messages.MarkRead(ctx, user, s.room, seq, false, time.Now())
 		s.must(err)
@@ -228,6 +230,21 @@ func (s *threadStory) device() {
 	case 5:
 		s.follow(i)
 	}
+}
+
+// unreadFrom has a user mark messages as unread again, from one on.
+func (s *threadStory) unreadFrom(i int, seq int64) {
+	m, me := s.find(seq), s.users[i]
+	mark, err := s.db.Messages.MarkUnread(s.t.Context(), testkit.UserID(i), s.room, seq, time.Now())
+	if m == nil || m.seq <= s.floor || !m.main() {
+		if err == nil {
+			s.t.Fatalf("user %d has marked %d as unread, which is no line of the room: %+v", i, seq, m)
+		}
+		return
+	}
+	s.must(err)
+	me.read = min(me.read, seq-1)
+	s.same(i, "after the room was marked as unread again", mark.Unread)
 }
 
 func (s *threadStory) follow(i int) {

@@ -22,6 +22,8 @@ export interface Mark {
   unread?: number;
   mentions?: number | undefined;
   threads?: number;
+  /** the user has marked messages as unread again */
+  back?: boolean;
 }
 
 /** How the user stands to a thread; without a mark somebody's reply is the reason. */

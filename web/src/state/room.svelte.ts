@@ -48,6 +48,7 @@ export class OpenRoom implements RoomModel {
   /** the load that is on its way, with the events that came meanwhile */
   #load: { meanwhile: Event[] } | undefined;
   #wrote = 0;
+  #keptUnread = false;
   #threads = new Map<number, OpenThread>();
 
   constructor(id: string, a: Around) {
@@ -213,6 +214,7 @@ export class OpenRoom implements RoomModel {
   }
 
   send(text: string, replyTo?: Message, files?: readonly FileView[]): void {
+    this.#keptUnread = false;
     this.#a.outbox.add(this.id, text, replyTo, files);
   }
   retry(key: string): void {
@@ -278,9 +280,20 @@ export class OpenRoom implements RoomModel {
   }
 
   markRead(all = false): void {
+    if (all) this.#keptUnread = false;
+    if (this.#keptUnread) return;
     const state = this.#a.state(this.id);
     const news = state && (state.read < state.head || state.unread > 0);
     if (news || (all && state?.threads)) this.#a.read(this.id, state.head, all);
+  }
+
+  keepUnread(kept: boolean): void {
+    this.#keptUnread = kept;
+  }
+
+  async markUnread(seq: number): Promise<void> {
+    this.#keptUnread = true;
+    await this.#a.api.call('PUT', `/rooms/${this.id}/messages/${seq}/unread`);
   }
 
   writing(): void {

@@ -351,15 +351,17 @@ export class Rooms implements port.Rooms {
   /** Takes a mark of the server. Its counts may be older than what happened since, if there is something in threads. */
   #told(m: Mark): void {
     const state = this.#rooms.get(m.room);
+    if (m.back) this.#open.get(m.room)?.keepUnread(true);
     this.#marked({ mentions: 0, ...m });
-    if (state?.threads || m.threads || m.mentions) void this.#followed.ask(m.room);
+    if (state?.threads || m.threads || m.mentions || m.back) void this.#followed.ask(m.room);
   }
 
   #marked(m: Mark): void {
     const state = this.#rooms.get(m.room);
     const tally = this.#tallies.get(m.room);
-    if (!state || !tally || m.seq < state.read) return;
-    tally.marked(m.seq, m.unread, m.mentions);
+    if (!state || !tally || (m.seq < state.read && !m.back)) return;
+    if (m.back) tally.start({ head: state.head, read: m.seq, unread: m.unread ?? 0, mentions: m.mentions ?? 0 });
+    else tally.marked(m.seq, m.unread, m.mentions);
     const { unread, mentions } = tally;
     this.#rooms.set(m.room, { ...state, read: m.seq, unread, mentions, threads: m.threads ?? 0 });
     this.#count();

@@ -39,8 +39,10 @@ const events = (...all: Event[]) => all.map((e) => frame('event', e));
 function start(log: Event[] = []) {
   const heard = { syncs: [] as Record<string, number>[], news: [] as number[], counted: [0, 0] };
   const server = { room: room('r') };
-  const call = (_: string, path: string) =>
-    Promise.resolve(path.includes('/thread') ? { thread: { following: true, read: 0 } } : server.room);
+  const call = (_: string, path: string) => {
+    if (path.includes('/timeline')) return Promise.resolve({ items: [] });
+    return Promise.resolve(path.includes('/thread') ? { thread: { following: true, read: 0 } } : server.room);
+  };
   const around: Partial<Around> = {
     me: ann.id,
     api: { call } as unknown as Around['api'],
@@ -160,5 +162,23 @@ test('replies in threads are counted by the server, and reading the room does no
   await vi.runAllTimersAsync();
   expect(rooms.get('r')).toMatchObject({ unread: 0, mentions: 0, threads: 0 });
   expect(heard.counted).toEqual([0, 0]);
+  vi.useRealTimers();
+});
+
+test('messages that are marked as unread again are unread here, and looking at the room leaves them so', async () => {
+  vi.useFakeTimers();
+  const { rooms, heard, server } = start();
+  await rooms.hello([room('r', { head: 5, read: 5 })]);
+  const model = rooms.open('r');
+  server.room = room('r', { head: 5, read: 2, unread: 3, mentions: 1 });
+  rooms.take([frame('read', { room: 'r', seq: 2, unread: 3, mentions: 1, back: true })]);
+  model.markRead();
+  await vi.runAllTimersAsync();
+  expect(rooms.get('r')).toMatchObject({ read: 2, unread: 3, mentions: 1 });
+  expect(heard.counted).toEqual([3, 1]);
+  rooms.take(events(said(6)));
+  expect(rooms.get('r')).toMatchObject({ unread: 4 });
+  rooms.take([frame('read', { room: 'r', seq: 1, unread: 9 })]); // one that is late moves nothing back
+  expect(rooms.get('r')).toMatchObject({ read: 2, unread: 4 });
   vi.useRealTimers();
 });

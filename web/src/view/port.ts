@@ -216,6 +216,10 @@ export interface RoomModel {
   message(seq: number): Promise<Message>;
   /** what the room has is read; all: and what its threads have */
   markRead(all?: boolean): void;
+  /** a message and those after it are unread again, and stay so while the room is shown */
+  markUnread(seq: number): Promise<void>;
+  /** whether looking at the room leaves it unread: until the user writes, comes back, or says otherwise */
+  keepUnread(kept: boolean): void;
   /** loads what an event stands for: joins and departures that were left out before it */
   unfold(seq: number): Promise<void>;
   /** lets go of the older part of a long timeline whose end is shown */

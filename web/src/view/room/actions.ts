@@ -12,4 +12,6 @@ export interface MessageActions {
   copyLink?: (() => void) | undefined;
   copyText?: (() => void) | undefined;
   versions?: (() => void) | undefined;
+  /** has it and what comes after it be unread again */
+  unread?: (() => void) | undefined;
 }

@@ -19,6 +19,8 @@ export interface Place {
   reply: (m: Message) => void;
   /** opens the thread of a message; absent: it is open */
   thread?: (root: number) => void;
+  /** has a message and those after it be unread again; absent: there is no such mark here */
+  unread?: (seq: number) => void;
   /** gives the focus back to where one writes */
   write: () => void;
 }
@@ -40,7 +42,7 @@ export class Doing {
   }
 
   actionsFor(m: Message): MessageActions {
-    const { app, model, reply, thread } = this.#p;
+    const { app, model, reply, thread, unread } = this.#p;
     const room = this.#p.room();
     const mine = m.sender.id === app.me.id;
     const open = !room.archived;
@@ -51,6 +53,7 @@ export class Doing {
       }),
       reply: open ? () => reply(m) : undefined,
       thread: m.seq && thread ? () => thread(m.thread ?? m.seq) : undefined,
+      unread: m.seq && unread ? () => unread(m.seq) : undefined,
       edit: mine && open && may(room, 'send') ? () => (this.editing = m.seq) : undefined,
       remove: open && (mine || may(room, 'deleteAny')) ? () => this.#askRemove(m) : undefined,
       copyText: m.text ? () => void copy(m.text, t('message.text-copied')) : undefined,
