@@ -291,7 +291,8 @@ story('what is too large is said before a byte is sent, with the limit', async (
   await ann.getByText('Files can have up to 1 kB; this one has 2 kB.').waitFor();
   limits.max_size = 1e8;
   limits.used = 5e9;
-  await chip(ann, 'large.txt').getByRole('button', { name: /^Retry/ }).click();
+  await chip(ann, 'large.txt').getByRole('button', { name: 'Remove large.txt' }).click();
+  await give(composer(ann), 'paste', [text('large.txt', 2_000)]);
   await ann.getByText('Your files take 5 GB of your 5 GB.').waitFor();
   assert.deepEqual(sent, []);
   await ann.unroute(/\/api\/v1\/files(\?.*)?$/);
