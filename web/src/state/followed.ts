@@ -12,7 +12,7 @@ export interface Standing {
   read: number;
 }
 
-export interface Server {
+export interface Source {
   /** how the user stands to the thread of a message */
   standing(room: string, root: number): Promise<Standing>;
   /** takes how much is unread in a room */
@@ -22,13 +22,13 @@ export interface Server {
 const keyOf = (room: string, root: number): string => `${room}/${root}`;
 
 export class Followed {
-  readonly #server: Server;
+  readonly #server: Source;
   #known = new Map<string, Standing>();
   #asked = new Map<string, Promise<Standing>>();
   /** rooms about which the server is asked, and whether it must be asked once more */
   #counting = new Map<string, boolean>();
 
-  constructor(server: Server) {
+  constructor(server: Source) {
     this.#server = server;
   }
 
