@@ -392,8 +392,9 @@ test('the members of a room arrange a dashboard of its devices', async () => {
   await accessibleEverywhere(ann, 'dashboard-arrange');
   await ann.getByRole('button', { name: 'Save' }).click();
   await ann.getByRole('button', { name: 'Arrange' }).waitFor();
-  const titles = await ann.getByRole('region', { name: 'Dashboard' }).getByRole('heading', { level: 3 }).allInnerTexts();
-  assert.deepEqual(titles, ['Greenhouse · Temperature', 'Alarms', 'Greenhouse · Fan']);
+  const titles = ann.getByRole('region', { name: 'Dashboard' }).getByRole('heading', { level: 3 });
+  await titles.nth(2).waitFor(); // the tiles come a moment after the button
+  assert.deepEqual(await titles.allInnerTexts(), ['Greenhouse · Temperature', 'Alarms', 'Greenhouse · Fan']);
   await report(board, { readings: { temperature: 22.4 } });
   await ann.getByText('22.4 °C', { exact: false }).first().waitFor();
   await ann.getByRole('button', { name: 'On', exact: true }).click();
