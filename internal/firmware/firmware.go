@@ -124,6 +124,7 @@ type Service struct {
 	offerKey  manifest.Key
 	downloads *downloads
 	explained *explained
+	verified  verified
 	activated chan struct{} // of one entry: a release has become active
 }
 

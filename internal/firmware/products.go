@@ -183,8 +183,21 @@ func firstRoot(e *manifest.Envelope, now time.Time) (*manifest.Root, error) {
 	return root, nil
 }
 
-// root returns the newest root of a product. It was verified when it was added.
+// root returns the newest root of a product.
 func (s *Service) root(ctx context.Context, p domain.Product) (*manifest.Root, error) {
+	envelope, err := s.newestRoot(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	e, err := manifest.Parse(envelope)
+	if err != nil {
+		return nil, fmt.Errorf("root %d of %s: %w", p.Root, p.ID, err)
+	}
+	return manifest.ReadRoot(e)
+}
+
+// newestRoot returns the envelope of the newest root of a product. It was verified when it was added.
+func (s *Service) newestRoot(ctx context.Context, p domain.Product) ([]byte, error) {
 	if p.Root == 0 {
 		return nil, domain.Conflict.Errorf(domain.CodeNoRoot,
 			"the product has no root yet; make one with `unhidra firmware root`, and add it")
@@ -196,11 +209,7 @@ func (s *Service) root(ctx context.Context, p domain.Product) (*manifest.Root, e
 	if len(roots) == 0 {
 		return nil, fmt.Errorf("root %d of %s is missing", p.Root, p.ID)
 	}
-	e, err := manifest.Parse(roots[0].Envelope)
-	if err != nil {
-		return nil, fmt.Errorf("root %d of %s: %w", p.Root, p.ID, err)
-	}
-	return manifest.ReadRoot(e)
+	return roots[0].Envelope, nil
 }
 
 // badDocument says what is wrong with a document.

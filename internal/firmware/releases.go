@@ -123,19 +123,16 @@ func (s *Service) unsigned(ctx context.Context, v domain.Product, r domain.Relea
 
 // Offerable returns an error if devices would refuse an offer of a release that this server makes now.
 func (s *Service) Offerable(ctx context.Context, v domain.Product, r domain.Release) error {
-	root, err := s.root(ctx, v)
+	envelope, err := s.newestRoot(ctx, v)
 	if err != nil {
 		return err
 	}
-	e, err := manifest.Parse(r.Manifest)
+	stands, err := s.verified.check(envelope, r.Manifest)
 	if err != nil {
-		return domain.Conflict.Errorf(domain.CodeNotSigned, "nobody has signed the release").Because(err)
+		return err
 	}
-	m, err := root.Manifest(e)
-	now := s.now()
+	root, m, now := stands.root, stands.manifest, s.now()
 	switch {
-	case err != nil:
-		return domain.Conflict.Errorf(domain.CodeNotSigned, "%s", err.Error())
 	case m.Expired(now):
 		return domain.Conflict.Errorf(domain.CodeNotSigned, "devices refuse the release since %s", stamp(m.NotAfter))
 	case root.Expired(now):

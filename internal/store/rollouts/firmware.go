@@ -119,6 +119,10 @@ func put(
 	if err != nil {
 		return d, false, err
 	}
+	if known && before.Report.Product == f.Product { // else who publishes may be another, and what is known to them
+		d.Report, d.At = f, now
+		return d, started, nil
+	}
 	d, _, err = firmware(ctx, t, device)
 	return d, started, err
 }
