@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"testing"
 	"time"
@@ -18,6 +20,7 @@ type anyReleases interface{ Releases } // to embed, beside a method of that name
 type folder struct {
 	anyReleases
 	image []byte
+	away  error // of the storage
 }
 
 func (f *folder) ImageProducts(context.Context, string, bool) ([]domain.Product, error) {
@@ -33,7 +36,7 @@ func (f *folder) Put(context.Context, io.Reader, int64) (domain.Blob, error) {
 }
 
 func (f *folder) Open(context.Context, string) (io.ReadSeekCloser, domain.Blob, error) {
-	return &strict{bytes.NewReader(f.image)}, domain.Blob{Size: int64(len(f.image))}, nil
+	return &strict{bytes.NewReader(f.image)}, domain.Blob{Size: int64(len(f.image))}, f.away
 }
 
 type strict struct{ *bytes.Reader }
@@ -57,5 +60,36 @@ func TestBeyondItsEndAnImageHasNothing(t *testing.T) {
 		if string(got) != want || err != nil {
 			t.Errorf("from %d it has %q, %v", offset, got, err)
 		}
+	}
+}
+
+// While the storage of files is away, a device is told when to come again, and goes on from where it was.
+func TestADownloadGoesOnAfterTheStorageWasAway(t *testing.T) {
+	t.Parallel()
+	f := &folder{image: []byte("0123456789")}
+	s := &Service{Deps: Deps{Releases: f, Files: f, Fleet: f}, downloads: newDownloads(Pace{}, nil, time.Now)}
+	read := func() ([]byte, error) {
+		return s.ReadUpdate(t.Context(), domain.Principal{Kind: domain.KindDevice, Owner: "ann"}, netip.Addr{},
+			domain.FirmwareRead{Offset: 4, Length: 4})
+	}
+	load := func() *httptest.ResponseRecorder {
+		w, r := httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+		r.Header.Set("Range", "bytes=4-")
+		s.Deliver(w, r, "x", func() error { return nil })
+		return w
+	}
+	f.away = domain.Unavailable.Errorf(domain.CodeFilesUnavailable, "not now").After(time.Second)
+	if w := load(); w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
+		t.Errorf("a download: %d %v", w.Code, w.Header())
+	}
+	if _, err := read(); domain.CodeOf(err) != domain.CodeFilesUnavailable {
+		t.Errorf("a window: %v", err)
+	}
+	f.away = nil
+	if w := load(); w.Code != http.StatusPartialContent || w.Body.String() != "456789" {
+		t.Errorf("a download afterwards: %d %q", w.Code, w.Body)
+	}
+	if got, err := read(); string(got) != "4567" || err != nil {
+		t.Errorf("a window afterwards: %q, %v", got, err)
 	}
 }
