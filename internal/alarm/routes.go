@@ -63,10 +63,10 @@ type OnRule struct {
 // RuleBody is a rule as it is sent.
 type RuleBody struct {
 	Name       string      `json:"name" example:"Too warm"`
-	Kind       string      `json:"kind" enum:"threshold,rate,absence"`
+	Kind       string      `json:"kind" enum:"threshold,rate,absence,anomaly"`
 	Severity   string      `json:"severity,omitempty" enum:"info,warning,critical" doc:"absent: warning"`
-	Sensor     string      `json:"sensor,omitempty" doc:"of a threshold or rate"`
-	Above      *float64    `json:"above,omitempty" doc:"raised if the value, or its change, is greater"`
+	Sensor     string      `json:"sensor,omitempty" doc:"absent: of absence"`
+	Above      *float64    `json:"above,omitempty" doc:"raised if the value, its change or its score is greater"`
 	Below      *float64    `json:"below,omitempty" doc:"raised if the value, or its change, is less"`
 	Hysteresis float64     `json:"hysteresis,omitempty" doc:"how far behind the limit the value must be for the alarm to be over"`
 	For        int         `json:"for,omitempty" doc:"seconds that the value must be beyond the limit; of absence: without readings, absent: 2.5 heartbeats"`

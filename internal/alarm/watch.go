@@ -84,6 +84,7 @@ type rule struct {
 	since          time.Time // the value has been beyond the limit; zero: it is not
 	quiet          time.Time // it has been behind it, of one that flaps; zero: it is not
 	window         []sample  // of a rate, the oldest first
+	usual          usual     // of anomalies
 }
 
 type sample struct {
@@ -146,10 +147,20 @@ func (d *device) judge(rep domain.Report, now time.Time) (out []decision) {
 }
 
 func (r *rule) judge(v float64, at time.Time) (decision, bool) {
-	if r.Kind == domain.RateAlarm {
+	value, told := v, (*float64)(nil) // what an alarm says
+	switch r.Kind {
+	case domain.RateAlarm:
 		v = r.change(v, at)
+		value = v
+	case domain.AnomalyAlarm:
+		border := 0.0
+		v, border = r.usual.score(v, *r.Above)
+		told = &border
 	}
 	limit, breach, over := r.Breaches(v)
+	if told == nil {
+		told = &limit
+	}
 	if !breach {
 		r.since = time.Time{}
 		return r.ends(over, at)
@@ -161,7 +172,7 @@ func (r *rule) judge(v float64, at time.Time) (decision, bool) {
 	if r.open || at.Sub(r.since) < r.For {
 		return decision{}, false
 	}
-	return decision{rule: r.AlarmRule, raise: true, value: &v, limit: &limit}, true
+	return decision{rule: r.AlarmRule, raise: true, value: &value, limit: told}, true
 }
 
 // ends says whether an alarm is over: at once, or, if it comes and goes, after some time.

@@ -30,6 +30,7 @@ const (
 	ThresholdAlarm AlarmKind = "threshold" // a value above or below a limit
 	RateAlarm      AlarmKind = "rate"      // the change of a value within a window
 	AbsenceAlarm   AlarmKind = "absence"   // no readings for some time
+	AnomalyAlarm   AlarmKind = "anomaly"   // a value unlike those before it
 )
 
 // AlarmSeverity is how bad it is.
@@ -56,7 +57,7 @@ type AlarmRule struct {
 	Kind         AlarmKind
 	Severity     AlarmSeverity
 	Sensor       string        // empty for absence
-	Above, Below *float64      // limits of the value, or of its change; nil: none
+	Above, Below *float64      // limits of the value, of its change, or of its score; nil: none
 	Hysteresis   float64       // how far behind the limit the value must be for the alarm to be over
 	For          time.Duration // for how long the value must be there; of absence: for how long nothing came
 	Window       time.Duration // of a rate: over which the change is looked at
@@ -125,8 +126,11 @@ func CheckAlarmRule(r AlarmRule) (AlarmRule, error) {
 	if err := checkEscalation(r); err != nil {
 		return r, err
 	}
-	if r.Kind == AbsenceAlarm {
+	switch r.Kind {
+	case AbsenceAlarm:
 		return checkAbsence(r)
+	case AnomalyAlarm:
+		return r, checkAnomaly(r)
 	}
 	return r, checkLimits(r)
 }
@@ -164,10 +168,28 @@ func checkAbsence(r AlarmRule) (AlarmRule, error) {
 	return r, nil
 }
 
+// Scores of anomalies that a rule may ask for: below the least, ordinary readings are odd.
+const (
+	minAnomaly = 3
+	maxAnomaly = 100
+)
+
+func checkAnomaly(r AlarmRule) error {
+	switch {
+	case !CheckSensorName(r.Sensor):
+		return InvalidField("/sensor", "name the sensor")
+	case r.Above == nil || math.IsNaN(*r.Above) || *r.Above < minAnomaly || *r.Above > maxAnomaly:
+		return InvalidField("/above", "a score is from %d to %d; 6 is a good one to begin with", minAnomaly, maxAnomaly)
+	case r.Below != nil || r.Window != 0 || r.Hysteresis != 0:
+		return InvalidField("/kind", "a rule about anomalies has above and for, and nothing else")
+	}
+	return nil
+}
+
 func checkLimits(r AlarmRule) error {
 	switch {
 	case r.Kind != ThresholdAlarm && r.Kind != RateAlarm:
-		return InvalidField("/kind", "a kind is threshold, rate or absence")
+		return InvalidField("/kind", "a kind is threshold, rate, absence or anomaly")
 	case !CheckSensorName(r.Sensor):
 		return InvalidField("/sensor", "name the sensor")
 	case r.Above == nil && r.Below == nil:

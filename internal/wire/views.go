@@ -288,7 +288,7 @@ type AlarmLine struct {
 	ID           string     `json:"id"`
 	Rule         string     `json:"rule"`
 	Name         string     `json:"name" doc:"of the rule"`
-	Kind         string     `json:"kind" enum:"threshold,rate,absence"`
+	Kind         string     `json:"kind" enum:"threshold,rate,absence,anomaly"`
 	Severity     string     `json:"severity" enum:"info,warning,critical"`
 	Sensor       string     `json:"sensor,omitempty"`
 	Value        *float64   `json:"value,omitempty" doc:"that raised it"`

@@ -351,6 +351,11 @@ export class Fleet implements port.Fleet {
     return (await this.#api.call<PageOf<port.Alarm>>('GET', `${path(device)}/alarms?open=true`)).items;
   }
 
+  async raised(device: string, sensor: string): Promise<number[]> {
+    const { items } = await this.#api.call<PageOf<port.Alarm>>('GET', `${path(device)}/alarms?limit=100`);
+    return items.filter((a) => a.sensor === sensor).map((a) => Date.parse(a.raised_at));
+  }
+
   async acknowledge(device: string, alarm: string): Promise<void> {
     await this.#api.call('PATCH', `${path(device)}/alarms/${encodeURIComponent(alarm)}`, { acknowledge: true });
   }

@@ -141,7 +141,7 @@ export type Severity = 'info' | 'warning' | 'critical';
 export interface AlarmRule {
   id: string;
   name: string;
-  kind: 'threshold' | 'rate' | 'absence';
+  kind: 'threshold' | 'rate' | 'absence' | 'anomaly';
   severity?: Severity;
   sensor?: string;
   above?: number;
@@ -366,6 +366,8 @@ export interface Fleet {
   roomAlarms(room: string): Promise<Alarm[]>;
   /** those that are not over */
   alarms(device: string): Promise<Alarm[]>;
+  /** when the last alarms about a sensor were raised, in milliseconds since 1970 */
+  raised(device: string, sensor: string): Promise<number[]>;
   acknowledge(device: string, alarm: string): Promise<void>;
   /** its rule posts nothing before a time */
   snooze(device: string, alarm: string, until: Date): Promise<void>;

@@ -179,7 +179,7 @@ export interface AlarmLine {
   id: string;
   rule: string;
   name: string;
-  kind: 'threshold' | 'rate' | 'absence';
+  kind: 'threshold' | 'rate' | 'absence' | 'anomaly';
   severity: 'info' | 'warning' | 'critical';
   sensor?: string;
   value?: number;
