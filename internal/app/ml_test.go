@@ -40,6 +40,7 @@ func TestAModelBesideAServer(t *testing.T) {
 	manifest := fmt.Sprintf(`name = "shout"
 version = 1
 class = "model:Shout"
+deadline_ms = 60000
 [[inputs]]
 name = "text"
 datatype = "BYTES"
@@ -64,7 +65,7 @@ shape = [-1]
 		must(t, err)
 		return answer.StatusCode, string(text)
 	}
-	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(5 * time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		if status, text := ask("GET", "/v2/models/shout/ready", ""); status == http.StatusOK {
 			break
 		} else if time.Now().After(end) {
@@ -76,9 +77,8 @@ shape = [-1]
 		!strings.Contains(text, `"data":["HELLO"]`) {
 		t.Errorf("%d %s", status, text)
 	}
-	if status, text := ask("GET", "/internal/ml/health", ""); status != http.StatusOK ||
-		!strings.Contains(text, `"state": "ready"`) {
-		t.Errorf("%d %s", status, text)
+	if _, text := ask("GET", "/internal/ml/health", ""); !strings.Contains(text, `"model": "shout"`) {
+		t.Error(text)
 	}
 	if _, text := ask("GET", "/metrics", ""); !strings.Contains(text,
 		`ml_requests_total{model="shout",outcome="ok",version="1"} 1`) {
