@@ -157,6 +157,7 @@ const (
 	CodeNoDevice         = domain.CodeNoDevice
 	CodeNoDeviceGroup    = domain.CodeNoDeviceGroup
 	CodeNoTransfer       = domain.CodeNoTransfer
+	CodeClaimRefused     = domain.CodeClaimRefused
 	CodeTooManyGroups    = domain.CodeTooManyGroups
 	CodeGroupByRule      = domain.CodeGroupByRule
 	CodeDeviceRevoked    = domain.CodeDeviceRevoked

@@ -25,6 +25,8 @@ be used while the server runs; changes take effect within seconds.
                                    a program that sees and commands all devices of the user by
                                    MQTT, such as Home Assistant or Node-RED; with --bridge, one
                                    that speaks for other devices, such as zigbee2mqtt
+  device claim <device>            print a token by which the device gets a key of its own, once,
+                                   within 15 minutes or --for; its keys before then end
   device import <owner> <file>     register or change many devices; - is the standard input
   device list [owner]              list all devices, or those of one user
   device keys <device>             list the keys and certificates of a device
@@ -62,8 +64,8 @@ type devices struct {
 
 func manageDevices(ctx context.Context, e *env, args []string) error {
 	fs := e.flags("device", deviceText)
-	life := fs.Duration("for", 0, "register, certify: lifetime of the device, or the certificate; 0: it never expires, "+
-		"or after two years")
+	life := fs.Duration("for", 0, "register, certify, claim: lifetime of the device, the certificate or the token; "+
+		"0: it never expires, or after two years, or 15 minutes")
 	request := fs.String("csr", "", "certify: `file` with the certificate signing request of a key")
 	bridge := fs.Bool("bridge", false, "register: a program that speaks for other devices")
 	controller := fs.Bool("controller", false, "register: a program that sees and commands all devices of the user")
@@ -79,6 +81,7 @@ func manageDevices(ctx context.Context, e *env, args []string) error {
 	}
 	actions := []action{
 		{name: "register", names: []string{"<owner>", "<name>"}},
+		{name: "claim", names: []string{"<device>"}},
 		{name: "import", names: []string{"<owner>", "<file>"}},
 		{name: "list", names: []string{"[owner]"}, optional: 1},
 		{name: "keys", names: []string{"<device>"}},
@@ -117,6 +120,8 @@ func manageDevices(ctx context.Context, e *env, args []string) error {
 	switch words[0] {
 	case "register":
 		return d.register(ctx, words[1], words[2])
+	case "claim":
+		return d.claim(ctx, words[1])
 	case "import":
 		return d.importFile(ctx, words[1], words[2])
 	case "keys":
@@ -143,7 +148,7 @@ func (e *env) devices(ctx context.Context, c config.Config) (*devices, error) {
 		return nil, err
 	}
 	return &devices{env: e, db: db, service: device.New(device.Deps{
-		Store: db.Devices, Groups: db.Groups, Templates: db.Templates, Log: log, Max: c.DevicesPerUser,
+		Store: db.Devices, Groups: db.Groups, Templates: db.Templates, Claims: db.Claims, Log: log, Max: c.DevicesPerUser,
 		Audit: syncRecorder{app.Audit(db, keys), log}, Pepper: keys.Derive(app.DevicePepper),
 	})}, nil
 }
@@ -176,6 +181,21 @@ func (d *devices) register(ctx context.Context, owner, name string) error {
 	}
 	_, err = fmt.Fprintf(d.stdout, "%s is %s of %s. Its key, which cannot be shown again:\n%s\n", made.Device.ID,
 		plain(made.Device.Name), u.Username, made.Key)
+	return err
+}
+
+func (d *devices) claim(ctx context.Context, id string) error {
+	v, err := d.db.Devices.DeviceByID(ctx, id)
+	if err != nil {
+		return err
+	}
+	by := domain.AuditActor{Kind: domain.ActorOperator}
+	token, expires, err := d.service.LetClaim(ctx, by, v.Owner.ID, v.ID, d.life)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(d.stdout, "By this token %s (%s of %s) gets a key of its own, once, until %s:\n%s\n", v.ID,
+		plain(v.Name), v.Owner.Username, expires.Format(time.DateTime), token)
 	return err
 }
 

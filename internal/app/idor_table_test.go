@@ -69,7 +69,8 @@ func rows() map[string]row {
 
 		"list-devices": own, "register-device": with(own, `{"name":"Mine"}`), "get-device": registry(200),
 		"list-device-transfers": own, "offer-device": theirs(`{"user":"{bob}"}`), "accept-device": theirs(""),
-		"end-device-offer":   theirs(""),
+		"end-device-offer": theirs(""),
+		"let-device-claim": theirs(`{}`), "claim-device-key": open,
 		"list-device-groups": own, "put-device-group": {eve: 200, body: `{"rule":{"tag":"x"}}`}, // of the caller's, by name
 		"revoke-device-keys":  theirs(`{"group":"pumps","confirm":1}`),
 		"change-device-group": theirs(`{"add":["{device}"]}`), "delete-device-group": theirs(""),

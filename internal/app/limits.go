@@ -29,7 +29,7 @@ func writeLimits(c config.Config) httpx.Limits {
 		"register-device", "import-devices", "update-device", "revoke-device", "delete-readings",
 		"rotate-device-key", "revoke-device-key", "revoke-device-keys", "put-device-group",
 		"change-device-group", "delete-device-group",
-		"put-device-template", "delete-device-template", "offer-device", "accept-device", "end-device-offer",
+		"put-device-template", "delete-device-template", "let-device-claim", "offer-device", "accept-device", "end-device-offer",
 		"create-alarm-rule", "replace-alarm-rule", "delete-alarm-rule", "change-alarm", "change-device-settings",
 		"create-group-rule", "replace-group-rule", "delete-group-rule", "add-maintenance", "delete-maintenance",
 		"create-rollout", "act-on-rollout", "revert-rollout", "agree-to-update", "join-product", "leave-product",
@@ -76,7 +76,7 @@ func writeLimits(c config.Config) httpx.Limits {
 		"begin-passkey-factor",
 		"begin-provider", "finish-provider", "confirm-email", "undo-email", "verify-email", "resend-verification",
 		"forgot-password",
-		"reset-password", "unlock")
+		"reset-password", "unlock", "claim-device-key")
 	// What looks through much to answer little.
 	shared(httpx.Limit{Name: "searches", User: perMinute(2 * n), Addr: perMinute(20 * n)}, "search")
 	// What web clients measured, once every few seconds if they are asked to.

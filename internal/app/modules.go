@@ -204,7 +204,7 @@ func (s *server) buildPresence() {
 func (s *server) buildDevices() {
 	s.modules.device = device.New(device.Deps{
 		Store: s.db.Devices, Groups: s.db.Groups, Templates: s.db.Templates, Peers: s.db.Rooms, Bus: s.bus,
-		Transfers: s.db.Transfers, Handovers: s.db.Departure, Users: s.db.Accounts,
+		Transfers: s.db.Transfers, Claims: s.db.Claims, Handovers: s.db.Departure, Users: s.db.Accounts,
 		Log: s.logs.Part("device"), Audit: s.modules.audit,
 		Metrics: s.reg, Pepper: s.keys.Derive(DevicePepper),
 		Max: s.Config.DevicesPerUser, RegisterPerHour: s.Config.DevicesPerHour,

@@ -96,6 +96,7 @@ type Deps struct {
 	Groups          Groups
 	Templates       Templates
 	Transfers       Transfers
+	Claims          Claims
 	Handovers       Handovers
 	Users           Users
 	Peers           Peers   // nil: nobody but the owner sees a device, as in a command beside the server

@@ -149,6 +149,7 @@ func (s *Service) Routes(api huma.API) {
 	s.groupRoutes(api, op)
 	s.templateRoutes(api, op)
 	s.transferRoutes(api, op)
+	s.claimRoutes(api, op)
 }
 
 type newDeviceInput struct {

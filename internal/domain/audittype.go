@@ -44,6 +44,8 @@ const (
 	AuditDeviceResume     AuditType = "device.resume"
 	AuditDeviceDoubled    AuditType = "device.doubled"
 	AuditDeviceTransfer   AuditType = "device.transfer"
+	AuditDeviceLetClaim   AuditType = "device.claim_token" // was made
+	AuditDeviceClaim      AuditType = "device.claim"       // a device got its key by it, or was refused
 	AuditDeviceSettings   AuditType = "device.settings"
 	AuditDeviceReadings   AuditType = "device.readings_delete"
 	AuditDeviceCommand    AuditType = "device.command"

@@ -158,6 +158,7 @@ const (
 	CodeTooManyGroups    Code = "too_many_groups"
 	CodeGroupByRule      Code = "group_by_rule"
 	CodeNoTransfer       Code = "no_transfer"
+	CodeClaimRefused     Code = "claim_refused"
 	CodeNoTemplate       Code = "no_device_template"
 	CodeManyTemplates    Code = "too_many_templates"
 	CodeNoDeviceKey      Code = "no_device_key"

@@ -268,6 +268,8 @@ func deviceCodes() []CodeInfo {
 		{CodeDeviceOnly, []Kind{Forbidden}, "Only a device sends this, with its key."},
 		{CodeDeviceRevoked, []Kind{Conflict}, "The device was revoked for good. Register it again."},
 		{CodeNoDeviceGroup, []Kind{NotFound}, "You have no such group of devices."},
+		{CodeClaimRefused, []Kind{Forbidden},
+			"The claim token was used, has ended, or never was. Ask the owner of the device for another one."},
 		{CodeNoTransfer, []Kind{NotFound}, "This device is not offered to you, or not any more."},
 		{CodeTooManyGroups, []Kind{Conflict}, "You have as many groups of devices as one person may. Delete one."},
 		{CodeGroupByRule, []Kind{Conflict},

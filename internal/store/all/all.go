@@ -39,6 +39,7 @@ type Store struct {
 	Groups     *devices.Groups
 	Templates  *devices.Templates
 	Transfers  *devices.Transfers
+	Claims     *devices.Claims
 	Settings   *devices.Settings
 	Commands   *commands.Repository
 	Alarms     *alarms.Repository
@@ -79,7 +80,8 @@ func Open(ctx context.Context, o store.Options) (*Store, error) {
 		Dashboards: dashboards.New(db), Hooks: hooks.New(db), Products: firmware.NewProducts(db), Releases: firmware.NewReleases(db),
 		Uploads: firmware.NewUploads(db), Deltas: firmware.NewDeltas(db), OTA: firmware.NewOTA(db), Rollouts: rollouts.New(db),
 		Rooms: rooms.New(db, o.Rooms), Log: roomlog.New(db), Messages: messages.New(db), Search: search.New(db),
-		Transfers: devices.NewTransfers(db), Files: files.New(db),
+		Transfers: devices.NewTransfers(db), Claims: devices.NewClaims(db),
+		Files:     files.New(db),
 		Departure: departure.New(db), Audit: audit.New(db), Mails: mails.New(db), Server: server.New(db),
 		Feed: feedlog.New(db), Blobs: blobs.New(db), MQTT: mqtt.New(db),
 	}

@@ -327,7 +327,7 @@ func EraseUser(ctx context.Context, t *store.Tx, owner string, now time.Time) er
 		return err
 	}
 	for _, table := range []string{"device_capabilities", "device_connections", "device_links", "device_states",
-		"device_log", "device_settings"} {
+		"device_log", "device_settings", "device_claims"} {
 		if _, err := t.ExecContext(ctx, `DELETE FROM `+table+` WHERE device_id IN `+theirs, owner); err != nil {
 			return err
 		}

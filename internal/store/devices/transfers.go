@@ -221,7 +221,8 @@ func ChangeOwner(ctx context.Context, t *store.Tx, device, to string, now time.T
 	if err != nil {
 		return err
 	}
-	for _, table := range []string{"device_transfers", "device_group_members", "device_connections", "device_log"} {
+	for _, table := range []string{"device_transfers", "device_claims", "device_group_members", "device_connections",
+		"device_log"} {
 		if _, err := t.ExecContext(ctx, `DELETE FROM `+table+` WHERE device_id = $1`, device); err != nil {
 			return err
 		}
