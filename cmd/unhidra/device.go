@@ -38,6 +38,11 @@ be used while the server runs; changes take effect within seconds.
   device certify <device> <folder> issue a certificate by the CA in the folder, into new files there;
                                    with --csr for a key that never leaves the device
 
+These need no access to the data folder, and have flags of their own:
+
+  device provision                 bring a device into a network, and let it get its key
+  device label <name>...           make the labels of devices, with QR codes
+
 The key is printed on the last line. It cannot be shown again: the server stores
 only a hash of it.
 
@@ -63,6 +68,12 @@ type devices struct {
 }
 
 func manageDevices(ctx context.Context, e *env, args []string) error {
+	if len(args) > 0 && args[0] == "provision" {
+		return provisionDevice(ctx, e, args[1:])
+	}
+	if len(args) > 0 && args[0] == "label" {
+		return labelDevices(ctx, e, args[1:])
+	}
 	fs := e.flags("device", deviceText)
 	life := fs.Duration("for", 0, "register, certify, claim: lifetime of the device, the certificate or the token; "+
 		"0: it never expires, or after two years, or 15 minutes")

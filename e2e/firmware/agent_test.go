@@ -132,7 +132,13 @@ func start(t *testing.T, server, key, dir string, options ...string) *agent {
 	file := filepath.Join(t.TempDir(), "key")
 	must(t, os.WriteFile(file, []byte(key+"\n"), 0o600))
 	args := append([]string{"--server", server, "--key-file", file, "--dir", dir, "--spread", "0"}, options...)
-	a := &agent{t: t, cmd: exec.CommandContext(t.Context(), program(t), args...), done: make(chan error, 1)}
+	return watch(t, exec.CommandContext(t.Context(), program(t), args...))
+}
+
+// watch starts an agent.
+func watch(t *testing.T, cmd *exec.Cmd) *agent {
+	t.Helper()
+	a := &agent{t: t, cmd: cmd, done: make(chan error, 1)}
 	out, err := a.cmd.StdoutPipe()
 	must(t, err)
 	a.cmd.Stderr = a.cmd.Stdout

@@ -58,11 +58,12 @@ func floors() map[string][]string {
 		"internal/chunk":   {"internal/domain"},
 		"internal/senml":   {"internal/domain", "internal/wire"},
 
-		"internal/manifest": {"internal/wire"},
-		"internal/espimage": {"internal/domain"},
-		"internal/delta":    {},
-		"internal/symbols":  {},
-		"internal/updater":  {"internal/delta", "internal/domain", "internal/manifest", "internal/wire"},
+		"internal/manifest":  {"internal/wire"},
+		"internal/espimage":  {"internal/domain"},
+		"internal/delta":     {},
+		"internal/symbols":   {},
+		"internal/provision": {},
+		"internal/updater":   {"internal/delta", "internal/domain", "internal/manifest", "internal/wire"},
 
 		"internal/promql":      {},
 		"internal/remotewrite": {},

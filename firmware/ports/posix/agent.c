@@ -1,6 +1,9 @@
 /* unhidra-agent is a device as a Linux process: the core of the firmware with files as its flash.
  *
  *     unhidra-agent --server wss://chat.example.org:443 --ca ca.pem --key-file key --dir /var/lib/unhidra-agent
+ *     unhidra-agent --setup setup.json --dir /var/lib/unhidra-agent
+ *
+ * With the second, it gets its key by a claim token, as a device that is set up: see unhidra/claim.h.
  *
  * It measures the load of the machine, and has a lamp that can be switched. It prints a line for each thing that
  * happens.
@@ -15,12 +18,13 @@
 
 #include "posix.h"
 #include "psa_crypto.h"
+#include "unhidra/claim.h"
 #include "unhidra/session.h"
 
-enum { LOG_SIZE = 256 * 1024, SLOT_SIZE = 64 * 1024, RESTART = 97, CRASH = 98 };
+enum { LOG_SIZE = 256 * 1024, SLOT_SIZE = 64 * 1024, RESTART = 97, CRASH = 98, REFUSED = 96 };
 
 static struct {
-    const char *server, *ca, *key_file, *dir, *root, *image;
+    const char *server, *ca, *key_file, *setup, *dir, *root, *image;
     uint32_t base_ms, cap_ms, spread_ms, period_ms, batch_ms, log_size, confirm_ms;
     long samples; /* how many are taken of the counter */
     long from;    /* what it begins after */
@@ -83,6 +87,7 @@ static void hear(void *ctx, uh_event event, int code) {
 
 static int usage(void) {
     fprintf(stderr, "usage: unhidra-agent --server ws[s]://HOST:PORT [--ca FILE] --key-file FILE --dir FOLDER\n"
+                    "       unhidra-agent --setup FILE --dir FOLDER\n"
                     "  [--period MS] [--batch MS] [--samples N] [--from N] [--base MS] [--cap MS] [--spread MS]\n"
                     "  [--log BYTES] [--power BYTES] [--root FILE --image FILE [--confirm MS]]\n");
     return 2;
@@ -101,6 +106,7 @@ static bool parse(int argc, char **argv) {
         uint32_t *v;
     } known[] = {
         {"--server", &options.server, NULL}, {"--ca", &options.ca, NULL}, {"--key-file", &options.key_file, NULL},
+        {"--setup", &options.setup, NULL},
         {"--dir", &options.dir, NULL},       {"--period", NULL, &options.period_ms},
         {"--base", NULL, &options.base_ms},  {"--batch", NULL, &options.batch_ms},
         {"--cap", NULL, &options.cap_ms},    {"--spread", NULL, &options.spread_ms},
@@ -129,7 +135,8 @@ static bool parse(int argc, char **argv) {
         if (!found)
             return false;
     }
-    return argc % 2 == 1 && options.server != NULL && options.key_file != NULL && options.dir != NULL;
+    bool known_server = options.server != NULL && options.key_file != NULL;
+    return argc % 2 == 1 && options.dir != NULL && known_server == (options.setup == NULL);
 }
 
 /* read_line reads the first line of a file. */
@@ -158,6 +165,50 @@ static bool split(const char *url, bool *tls, char *host, char *port) {
 static void nap(uint32_t ms) {
     struct timespec t = {ms / 1000, (long)(ms % 1000) * 1000000};
     nanosleep(&t, NULL);
+}
+
+/* What the device was given when it was set up. */
+static uh_setup setup;
+
+/* read_setup reads it, and writes down whom the device trusts. */
+static bool read_setup(void) {
+    static char json[4096], ca[512];
+    FILE *f = fopen(options.setup, "r");
+    size_t n = f != NULL ? fread(json, 1, sizeof json, f) : 0;
+    if (f != NULL)
+        fclose(f);
+    uh_status got = uh_setup_read((uh_slice){json, n}, &setup);
+    if (got != UH_OK) {
+        fprintf(stderr, "%s: %s\n", options.setup, uh_status_text(got));
+        return false;
+    }
+    options.server = setup.server;
+    (void)mkdir(options.dir, 0700);
+    if (setup.ca[0] == '\0')
+        return true;
+    snprintf(ca, sizeof ca, "%s/ca.pem", options.dir);
+    f = fopen(ca, "w");
+    bool written = f != NULL && fputs(setup.ca, f) >= 0;
+    options.ca = ca;
+    return f != NULL && fclose(f) == 0 && written;
+}
+
+/* claim gets the device its key. Who set it up waits: it asks again soon, and for as long as the token may be good. */
+static uh_status claim(const char *authority, const uh_stream *stream, const uh_random *random, char *key) {
+    static char b[2048];
+    uh_store store = posix_store(options.dir);
+    uh_claim c = {authority, setup.token, stream, &store, random, b, sizeof b};
+    uint32_t wait_ms = options.base_ms != 0 ? options.base_ms : 500;
+    while (!stop) {
+        uh_status got = uh_claim_key(&c, 10000, key);
+        printf("claim: %s\n", uh_status_text(got));
+        fflush(stdout);
+        if (got == UH_OK || got == UH_REFUSED || got == UH_INVALID)
+            return got;
+        nap(wait_ms);
+        wait_ms = wait_ms < 15000 ? 2 * wait_ms : 30000;
+    }
+    return UH_CLOSED;
 }
 
 /* What outlasts a restart. */
@@ -222,16 +273,28 @@ static int fail(const char *what, uh_status s) {
     return 1;
 }
 
+/* options_good reads the options, and what they name. */
+static int options_good(int argc, char **argv, bool *tls, char *host, char *port) {
+    if (!parse(argc, argv))
+        return usage();
+    if (options.setup != NULL && !read_setup())
+        return 1;
+    if (!split(options.server, tls, host, port) || (*tls && options.ca == NULL) ||
+        (options.root == NULL) != (options.image == NULL))
+        return usage();
+    return 0;
+}
+
 int main(int argc, char **argv) {
     static char host[128], port[8], authority[140], key[128];
     static uint8_t rx[16384], tx[4096], scratch[4096];
     static uh_session session;
     static uh_sensor_state states[3];
     bool tls;
-    if (!parse(argc, argv) || !split(options.server, &tls, host, port) || (tls && options.ca == NULL) ||
-        (options.root == NULL) != (options.image == NULL))
-        return usage();
-    if (!read_line(options.key_file, key, sizeof key))
+    int wrong = options_good(argc, argv, &tls, host, port);
+    if (wrong != 0)
+        return wrong;
+    if (options.setup == NULL && !read_line(options.key_file, key, sizeof key))
         return 1;
     snprintf(authority, sizeof authority, "%s:%s", host, port);
     signal(SIGTERM, on_signal);
@@ -243,6 +306,8 @@ int main(int argc, char **argv) {
     uh_stream stream = posix_stream_port(connection);
     uh_clock clock = posix_clock();
     uh_random random = posix_random();
+    if (options.setup != NULL && claim(authority, &stream, &random, key) != UH_OK)
+        return REFUSED; /* it must be set up again */
     const uh_sensor list[] = {
         {.id = 1, .kind = UH_NUMBER, .name = "samples", .period_ms = options.period_ms, .read = sample},
         {.id = 2, .kind = UH_NUMBER, .decimals = 2, .name = "load", .period_ms = 10000, .deadband = 5,

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/provision"
+)
+
+const provisionText = `device provision [flags]
+
+Brings a device that has no network yet into one, and lets it get its key. It needs no
+access to the data folder. Join the network of the device first, whose name is on its
+label; it has an access point of its own.
+
+  1. on the server:        unhidra device claim <device>
+  2. in its network:       unhidra device provision --label '{"ver":"v1",…}' --ssid Home \
+                             --server wss://chat.example.org:443 --token dc_…
+
+The password of the network comes from UNHIDRA_WIFI_PASSWORD, or is asked for. Without
+--token, the device is given the network alone. With --scan, it lists what the device
+sees.
+`
+
+// provisioning has the flags of device provision.
+type provisioning struct {
+	addr, label, proof, username string
+	ssid, server, token, ca      string
+	plain, scan                  bool
+	patience                     time.Duration
+}
+
+func provisionDevice(ctx context.Context, e *env, args []string) error {
+	var o provisioning
+	fs := e.flags("device provision", provisionText)
+	fs.StringVar(&o.addr, "addr", "192.168.4.1:80", "`address` of the device in its own network")
+	fs.StringVar(&o.label, "label", "", "the `text` of the QR code on its label")
+	fs.StringVar(&o.proof, "pop", "", "instead: its proof of possession, or the password of Security 2")
+	fs.StringVar(&o.username, "username", "", "of Security 2 (\""+provision.DefaultUsername+"\")")
+	fs.StringVar(&o.ssid, "ssid", "", "`name` of the network that it is to join")
+	fs.StringVar(&o.server, "server", "", "`address` of the server for the device: wss://HOST:PORT")
+	fs.StringVar(&o.token, "token", "", "by which it gets its key: of unhidra device claim")
+	fs.StringVar(&o.ca, "ca", "", "`file` in PEM with the authorities that the device trusts; empty: public ones")
+	fs.BoolVar(&o.plain, "insecure", false, "take a device that encrypts nothing (Security 0)")
+	fs.BoolVar(&o.scan, "scan", false, "list the networks that the device sees")
+	fs.DurationVar(&o.patience, "timeout", 2*time.Minute, "give up after")
+	words, err := interspersed(fs, args)
+	if err != nil {
+		return err
+	}
+	if len(words) > 0 {
+		return usagef("device provision takes flags alone: --help lists them")
+	}
+	target, err := o.target()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, o.patience, fmt.Errorf("the device has not joined within %s", o.patience))
+	defer cancel()
+	d, err := provision.Connect(ctx, provision.SoftAP{Addr: o.addr, Proof: o.proof, Username: o.username, Plain: o.plain})
+	if err != nil {
+		return err
+	}
+	if o.scan {
+		return listNetworks(ctx, e, d)
+	}
+	if target.Password, err = networkPassword(e, o.ssid); err != nil {
+		return err
+	}
+	ip, err := provision.Provision(ctx, d, target, provision.Pause)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(e.stdout, "The device is in %s as %s.\n", plain(o.ssid), plain(ip))
+	return err
+}
+
+// target reads what the device is given, and its label.
+func (o *provisioning) target() (t provision.Target, err error) {
+	if o.label != "" {
+		l, err := provision.ReadLabel(o.label)
+		if err != nil {
+			return t, usagef("--label: %v", err)
+		}
+		o.proof, o.username = l.Proof, l.Username
+		o.plain = o.plain && l.Security == 0
+	}
+	t.SSID = o.ssid
+	switch {
+	case o.scan:
+		return t, nil
+	case o.ssid == "" || len(o.ssid) > 32:
+		return t, usagef("--ssid names the network, in 1 to 32 bytes")
+	case (o.server == "") != (o.token == ""):
+		return t, usagef("--server and --token go together")
+	case o.token == "":
+		return t, nil
+	case !strings.HasPrefix(o.server, "wss://") && !strings.HasPrefix(o.server, "ws://"):
+		return t, usagef("--server begins with wss://, or ws:// where nothing is encrypted")
+	}
+	t.Claim = &provision.Claim{Server: o.server, Token: o.token}
+	if o.ca != "" {
+		pem, err := os.ReadFile(o.ca)
+		if err != nil {
+			return t, err
+		}
+		t.Claim.CA = string(pem)
+	}
+	return t, nil
+}
+
+func networkPassword(e *env, ssid string) (string, error) {
+	if v, ok := e.getenv("UNHIDRA_WIFI_PASSWORD"); ok {
+		return v, nil
+	}
+	fmt.Fprintf(e.stderr, "The network %s. ", plain(ssid))
+	return askPassword(e, bufio.NewReader(e.stdin))
+}
+
+func listNetworks(ctx context.Context, e *env, d *provision.Device) error {
+	found, err := provision.Scan(ctx, d)
+	if err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(e.stdout, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, "NETWORK\tCHANNEL\tdBm\tPASSWORD")
+	for _, n := range found {
+		password := "yes"
+		if n.Open {
+			password = "none"
+		}
+		fmt.Fprintf(w, "%s\t%d\t%d\t%s\n", plain(n.SSID), n.Channel, n.RSSI, password)
+	}
+	return w.Flush()
+}
+
+const labelText = `device label [flags] <name>...
+
+Makes the labels of devices: for each name, which the device shows while it waits to be
+set up, a proof of possession at random. The standard output has the texts for the QR
+codes, a line each: print them, and keep them as you keep keys. Each device gets the
+file NAME.csv of --out into its memory, with "nvs_partition_gen": it has no proof with
+Security 2, only what checks it.
+`
+
+func labelDevices(_ context.Context, e *env, args []string) error {
+	fs := e.flags("device label", labelText)
+	out := fs.String("out", ".", "`folder` for the files of the devices, which are not replaced")
+	transport := fs.String("transport", "softap", "softap or ble")
+	security := fs.Int("security", 2, "1, for firmware that knows no better, or 2")
+	names, err := interspersed(fs, args)
+	if err != nil {
+		return err
+	}
+	if len(names) == 0 {
+		return usagef("name the devices, such as PROV_A1B2C3")
+	}
+	for _, name := range names {
+		l, err := provision.NewLabel(name, *transport, *security)
+		if err == nil {
+			err = writeNew(filepath.Join(*out, name+".csv"), []byte(l.Secrets()), 0o600)
+		}
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(e.stdout, l.Payload())
+	}
+	return nil
+}

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/unhidra/unhidra/internal/provision"
+	"github.com/unhidra/unhidra/internal/testkit/provtest"
+)
+
+// Labels are made, and by the text of one a device is set up; by another's it is not.
+func TestDeviceProvision(t *testing.T) {
+	t.Parallel()
+	device := func(args ...string) (code int, out, errs string) {
+		var stdout, stderr bytes.Buffer
+		code = run(t.Context(), &env{stdin: strings.NewReader("secret of home\n"), stdout: &stdout, stderr: &stderr},
+			append([]string{"device"}, args...))
+		return code, stdout.String(), stderr.String()
+	}
+	dir := t.TempDir()
+	code, out, errs := device("label", "--out", dir, "PROV_A1", "PROV_A2")
+	labels := strings.Split(strings.TrimSpace(out), "\n")
+	if code != exitOK || len(labels) != 2 {
+		t.Fatal(code, out, errs)
+	}
+	if info, err := os.Stat(filepath.Join(dir, "PROV_A2.csv")); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info, err)
+	}
+	if code, _, errs := device("label", "--out", dir, "PROV_A1"); code == exitOK || !strings.Contains(errs, "exists") {
+		t.Errorf("a label was replaced: %d: %s", code, errs)
+	}
+	l, err := provision.ReadLabel(labels[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var given provision.Claim
+	d := &provtest.Device{Security: 2, Patch: 1, User: l.Username, Salt: []byte("sixteen of salt!"),
+		Networks: []string{"Home"}, Password: "secret of home", Custom: map[string]func([]byte) []byte{
+			provision.Endpoint: func(b []byte) []byte { _ = json.Unmarshal(b, &given); return []byte(`{"ok":true}`) }}}
+	d.Verifier = provtest.Verifier(l.Username, l.Proof, d.Salt)
+	addr := d.Start(t)
+	to := []string{"provision", "--addr", addr, "--ssid", "Home", "--server", "wss://chat.example.org:443",
+		"--token", "dc_x"}
+	if code, _, errs := device(append(to, "--label", labels[1])...); code == exitOK || !strings.Contains(errs, "label") {
+		t.Errorf("by another's label: %d: %s", code, errs)
+	}
+	if code, out, errs = device("provision", "--addr", addr, "--label", labels[0], "--scan"); code != exitOK ||
+		!strings.Contains(out, "Home     1        -50  yes") {
+		t.Errorf("%d: %s%s", code, out, errs)
+	}
+	code, out, errs = device(append(to, "--label", labels[0])...)
+	if code != exitOK || out != "The device is in Home as 192.0.2.9.\n" || given.Token != "dc_x" {
+		t.Errorf("%d: %s%s; it was given %+v", code, out, errs, given)
+	}
+	for _, wrong := range [][]string{{"provision"}, {"provision", "--ssid", "x", "--token", "dc_x"}, {"label"},
+		{"provision", "--ssid", "x", "--label", "x"}, {"provision", "--ssid", "x", "--token", "x", "--server", "https://x"}} {
+		if code, _, _ := device(wrong...); code != exitUsage {
+			t.Errorf("%q: %d", wrong, code)
+		}
+	}
+}
