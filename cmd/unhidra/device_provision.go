@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -26,12 +25,15 @@ label; it has an access point of its own.
 The password of the network comes from UNHIDRA_WIFI_PASSWORD, or is asked for. Without
 --token, the device is given the network alone. With --scan, it lists what the device
 sees.
+
+With --serial, a device with Improv is given the network by its cable, and nothing else.
 `
 
 // provisioning has the flags of device provision.
 type provisioning struct {
 	addr, label, proof, username string
 	ssid, server, token, ca      string
+	serial                       string
 	plain, scan                  bool
 	patience                     time.Duration
 }
@@ -47,6 +49,7 @@ func provisionDevice(ctx context.Context, e *env, args []string) error {
 	fs.StringVar(&o.server, "server", "", "`address` of the server for the device: wss://HOST:PORT")
 	fs.StringVar(&o.token, "token", "", "by which it gets its key: of unhidra device claim")
 	fs.StringVar(&o.ca, "ca", "", "`file` in PEM with the authorities that the device trusts; empty: public ones")
+	fs.StringVar(&o.serial, "serial", "", "instead: `device` file of the serial line that it is connected to, for Improv")
 	fs.BoolVar(&o.plain, "insecure", false, "take a device that encrypts nothing (Security 0)")
 	fs.BoolVar(&o.scan, "scan", false, "list the networks that the device sees")
 	fs.DurationVar(&o.patience, "timeout", 2*time.Minute, "give up after")
@@ -63,6 +66,9 @@ func provisionDevice(ctx context.Context, e *env, args []string) error {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, o.patience, fmt.Errorf("the device has not joined within %s", o.patience))
 	defer cancel()
+	if o.serial != "" {
+		return o.improv(ctx, e)
+	}
 	d, err := provision.Connect(ctx, provision.SoftAP{Addr: o.addr, Proof: o.proof, Username: o.username, Plain: o.plain})
 	if err != nil {
 		return err
@@ -93,6 +99,8 @@ func (o *provisioning) target() (t provision.Target, err error) {
 	}
 	t.SSID = o.ssid
 	switch {
+	case o.serial != "" && (o.scan || o.token != "" || o.label != "" || o.proof != ""):
+		return t, usagef("--serial gives the device the network alone: by --ssid")
 	case o.scan:
 		return t, nil
 	case o.ssid == "" || len(o.ssid) > 32:
@@ -123,6 +131,28 @@ func networkPassword(e *env, ssid string) (string, error) {
 	return askPassword(e, bufio.NewReader(e.stdin))
 }
 
+// improv gives a device on a serial line the network.
+func (o *provisioning) improv(ctx context.Context, e *env) error {
+	password, err := networkPassword(e, o.ssid)
+	if err != nil {
+		return err
+	}
+	line, err := openSerial(o.serial)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = line.Close() }()
+	next, err := provision.Improv(ctx, line, o.ssid, password)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(e.stdout, "The device is in %s.\n", plain(o.ssid))
+	if next != "" {
+		fmt.Fprintf(e.stdout, "It goes on at %s\n", plain(next))
+	}
+	return nil
+}
+
 func listNetworks(ctx context.Context, e *env, d *provision.Device) error {
 	found, err := provision.Scan(ctx, d)
 	if err != nil {
@@ -138,38 +168,4 @@ func listNetworks(ctx context.Context, e *env, d *provision.Device) error {
 		fmt.Fprintf(w, "%s\t%d\t%d\t%s\n", plain(n.SSID), n.Channel, n.RSSI, password)
 	}
 	return w.Flush()
-}
-
-const labelText = `device label [flags] <name>...
-
-Makes the labels of devices: for each name, which the device shows while it waits to be
-set up, a proof of possession at random. The standard output has the texts for the QR
-codes, a line each: print them, and keep them as you keep keys. Each device gets the
-file NAME.csv of --out into its memory, with "nvs_partition_gen": it has no proof with
-Security 2, only what checks it.
-`
-
-func labelDevices(_ context.Context, e *env, args []string) error {
-	fs := e.flags("device label", labelText)
-	out := fs.String("out", ".", "`folder` for the files of the devices, which are not replaced")
-	transport := fs.String("transport", "softap", "softap or ble")
-	security := fs.Int("security", 2, "1, for firmware that knows no better, or 2")
-	names, err := interspersed(fs, args)
-	if err != nil {
-		return err
-	}
-	if len(names) == 0 {
-		return usagef("name the devices, such as PROV_A1B2C3")
-	}
-	for _, name := range names {
-		l, err := provision.NewLabel(name, *transport, *security)
-		if err == nil {
-			err = writeNew(filepath.Join(*out, name+".csv"), []byte(l.Secrets()), 0o600)
-		}
-		if err != nil {
-			return err
-		}
-		fmt.Fprintln(e.stdout, l.Payload())
-	}
-	return nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/provision"
 	"github.com/unhidra/unhidra/internal/testkit/provtest"
+	"github.com/unhidra/unhidra/internal/totp"
 )
 
 // Labels are made, and by the text of one a device is set up; by another's it is not.
@@ -22,7 +23,7 @@ func TestDeviceProvision(t *testing.T) {
 		return code, stdout.String(), stderr.String()
 	}
 	dir := t.TempDir()
-	code, out, errs := device("label", "--out", dir, "PROV_A1", "PROV_A2")
+	code, out, errs := device("label", "--out", dir, "--sheet", filepath.Join(dir, "sheet.html"), "PROV_A1", "PROV_A2")
 	labels := strings.Split(strings.TrimSpace(out), "\n")
 	if code != exitOK || len(labels) != 2 {
 		t.Fatal(code, out, errs)
@@ -36,6 +37,13 @@ func TestDeviceProvision(t *testing.T) {
 	l, err := provision.ReadLabel(labels[0])
 	if err != nil {
 		t.Fatal(err)
+	}
+	sheet, err := os.ReadFile(filepath.Join(dir, "sheet.html"))
+	picture, drawn := totp.Draw(labels[0])
+	if err != nil || drawn != nil || strings.Count(string(sheet), "<figure>") != 2 ||
+		!strings.Contains(string(sheet), `<path d="`+picture.Path+`"/>`) ||
+		!strings.Contains(string(sheet), "<code>"+l.Proof+"</code>") {
+		t.Errorf("the sheet is %.2000s, %v, %v", sheet, err, drawn)
 	}
 	var given provision.Claim
 	d := &provtest.Device{Security: 2, Patch: 1, User: l.Username, Salt: []byte("sixteen of salt!"),

@@ -1,0 +1,162 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// Improv over a serial line (improv-wifi.com/serial): a device that is connected by a cable is told the network.
+// Nothing is encrypted on the line, and nothing but the network can be told.
+
+const improvMark = "IMPROV"
+
+const improvVersion = 1
+
+// Kinds of packets, commands, and states of the device.
+const (
+	improvState  = 1
+	improvError  = 2
+	improvRPC    = 3
+	improvResult = 4
+
+	improvWiFi = 1
+	improvAsk  = 2
+
+	improvAuthorized  = 2
+	improvProvisioned = 4
+)
+
+// improvErrors are what a device says that went wrong.
+var improvErrors = map[byte]string{1: "it did not understand the packet", 2: "it does not know the command",
+	3: "it cannot join the network: is the password right, and the network one of 2.4 GHz?", 4: "it asks for a button",
+	5: "the name is none for a host"}
+
+// improvPacket makes a packet: mark, version, kind, length, data, the sum of all that, and an end of line.
+func improvPacket(kind byte, data []byte) []byte {
+	b := append([]byte(improvMark), improvVersion, kind, byte(len(data)))
+	b = append(b, data...)
+	return append(b, checksum(b), '\n')
+}
+
+func checksum(b []byte) (sum byte) {
+	for _, v := range b {
+		sum += v
+	}
+	return sum
+}
+
+func improvCommand(command byte, texts ...string) []byte {
+	var data []byte
+	for _, t := range texts {
+		data = append(append(data, byte(len(t))), t...)
+	}
+	return improvPacket(improvRPC, append([]byte{command, byte(len(data))}, data...))
+}
+
+// readImprov returns the next packet that is whole. What the device logs between packets is skipped, and so are
+// packets whose sum is wrong: the other side sends them again, or nobody waits for them.
+func readImprov(r io.ByteReader) (kind byte, data []byte, err error) {
+	var b []byte
+	for {
+		c, err := r.ReadByte()
+		if err != nil {
+			return 0, nil, err
+		}
+		b = append(b, c)
+		for len(b) > 0 && !improvBegins(b) {
+			b = b[1:] // a packet may begin within what looked like one
+		}
+		if n := len(improvMark) + 3; len(b) > n && len(b) == n+int(b[n-1])+1 {
+			if checksum(b[:len(b)-1]) == b[len(b)-1] {
+				return b[n-2], b[n : len(b)-1], nil
+			}
+			for b = b[1:]; len(b) > 0 && !improvBegins(b); {
+				b = b[1:]
+			}
+		}
+	}
+}
+
+// improvBegins says whether b may be the beginning of a packet. States and errors have one byte: so what only looks
+// like one swallows nothing.
+func improvBegins(b []byte) bool {
+	n := min(len(b), len(improvMark))
+	if string(b[:n]) != improvMark[:n] {
+		return false
+	}
+	rest := b[n:]
+	switch {
+	case len(rest) == 0:
+		return true
+	case rest[0] != improvVersion, len(rest) > 1 && (rest[1] < improvState || rest[1] > improvResult):
+		return false
+	}
+	return len(rest) < 3 || rest[1] > improvError || rest[2] == 1
+}
+
+// Improv tells a device on a serial line the network, and returns what address it names for going on, if any. When ctx
+// ends, the line is closed.
+func Improv(ctx context.Context, line io.ReadWriteCloser, ssid, password string) (next string, err error) {
+	if len(ssid) == 0 || len(ssid) > 32 || len(password) > 64 {
+		return "", errors.New("a network has a name of 1 to 32 bytes, and a password of at most 64")
+	}
+	stop := context.AfterFunc(ctx, func() { _ = line.Close() })
+	defer stop()
+	next, err = improv(byteReader{line}, line, ssid, password)
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return next, err
+}
+
+func improv(r io.ByteReader, w io.Writer, ssid, password string) (string, error) {
+	if _, err := w.Write(improvCommand(improvAsk)); err != nil {
+		return "", err
+	}
+	for told := false; ; {
+		kind, data, err := readImprov(r)
+		switch {
+		case err != nil:
+			return "", err
+		case kind == improvError && len(data) == 1 && data[0] != 0:
+			return "", improvFailed(data[0])
+		case kind == improvState && len(data) == 1 && !told:
+			// Whether it is in a network already or not: it is told another one.
+			if data[0] != improvAuthorized && data[0] != improvProvisioned {
+				continue
+			}
+			told = true
+			if _, err := w.Write(improvCommand(improvWiFi, ssid, password)); err != nil {
+				return "", err
+			}
+		case kind == improvResult && told && len(data) >= 2 && data[0] == improvWiFi:
+			return firstText(data[2:]), nil
+		}
+	}
+}
+
+func improvFailed(code byte) error {
+	if text := improvErrors[code]; text != "" {
+		return fmt.Errorf("the device says that %s", text)
+	}
+	return fmt.Errorf("the device says that something failed (%d)", code)
+}
+
+// firstText returns the first text of a result.
+func firstText(b []byte) string {
+	if len(b) == 0 || int(b[0]) > len(b)-1 {
+		return ""
+	}
+	return string(b[1 : 1+b[0]])
+}
+
+// A byteReader reads a byte at a time: what follows a packet stays on the line.
+type byteReader struct{ r io.Reader }
+
+func (r byteReader) ReadByte() (byte, error) {
+	var b [1]byte
+	_, err := io.ReadFull(r.r, b[:])
+	return b[0], err
+}
