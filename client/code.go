@@ -126,6 +126,7 @@ const (
 const (
 	CodeNoMessage        = domain.CodeNoMessage
 	CodeMessageDeleted   = domain.CodeMessageDeleted
+	CodeNoTask           = domain.CodeNoTask
 	CodeNotYours         = domain.CodeNotYours
 	CodeTextTooLong      = domain.CodeTextTooLong
 	CodeQuota            = domain.CodeQuota

@@ -37,6 +37,7 @@ const chatHelp = `/rooms             list your rooms
 /join NAME         join a public room and open it
 /create NAME       create a public room and open it
 /more              show earlier messages
+/text N            show message N as it was written, with marks and spoilers
 /search WORDS      search all your rooms
 /edit TEXT         change your last message here
 /delete            delete your last message here

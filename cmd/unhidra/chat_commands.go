@@ -70,6 +70,8 @@ func (t *chatSession) inRoom(ctx context.Context, name, rest, line string) error
 		return t.thread(ctx, room, rest)
 	case name == "/unread":
 		return t.unread(ctx, room, rest)
+	case name == "/text":
+		return t.text(ctx, room, rest)
 	case strings.HasPrefix(name, "/") && !strings.HasPrefix(line, "//"):
 		return fmt.Errorf("there is no command %s; /help lists them, and // begins a message with a slash", name)
 	}
@@ -82,6 +84,19 @@ func (t *chatSession) send(ctx context.Context, d client.Draft) error {
 	err := t.await(func() (err error) { sent, err = t.live.Send(ctx, d); return err })
 	if err == nil && t.piped {
 		t.echo(ctx, d.Room, sent.Seq)
+	}
+	return err
+}
+
+// text shows a message as it was written.
+func (t *chatSession) text(ctx context.Context, room, number string) error {
+	seq, err := strconv.ParseInt(number, 10, 64)
+	if err != nil {
+		return errors.New("give the number of a message, as in /text 412")
+	}
+	m, err := t.c.Message(ctx, room, seq)
+	if err == nil {
+		fmt.Fprintln(t.out, "    "+plain(m.Text))
 	}
 	return err
 }

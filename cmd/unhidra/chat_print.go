@@ -36,7 +36,7 @@ func (t *chatSession) event(ev client.Event) {
 var described = map[domain.EventType]func(ev client.Event, who, about string) string{
 	domain.MessageCreated: said,
 	domain.MessageEdited: func(ev client.Event, who, _ string) string {
-		return who + " edited: " + plain(ev.Message.Text)
+		return who + " edited: " + plain(domain.PlainText(ev.Message.Text))
 	},
 	domain.MessageDeleted: func(ev client.Event, who, _ string) string {
 		return who + " deleted a message of @" + ev.Message.Sender.Username
@@ -228,7 +228,7 @@ func said(ev client.Event, who, _ string) string {
 	} else if q := ev.Message.ReplyTo; q != nil {
 		quote = "(to @" + q.Sender.Username + ") "
 	}
-	return who + ": " + quote + plain(ev.Message.Text) + files(ev.Message) + reactions(ev.Message) +
+	return who + ": " + quote + plain(domain.PlainText(ev.Message.Text)) + files(ev.Message) + reactions(ev.Message) +
 		replies(ev.Message)
 }
 

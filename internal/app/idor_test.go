@@ -179,7 +179,7 @@ func (h *house) fill(t *testing.T) func(string) string {
 	var made issued
 	must(t, h.ann.Do(ctx, "POST", "/devices", map[string]any{"name": "Door"}, &made))
 	pairs := append(slices.Clone(h.fixed), "{room}", room.ID, "{emoji}", "%F0%9F%91%8D", "{file}", file.ID,
-		"{seq}", message.Seq.String(), "{invite}", invite.ID, "{hook}", hook.ID, "{code}", invite.Code,
+		"{seq}", message.Seq.String(), "{task}", "1", "{invite}", invite.ID, "{hook}", hook.ID, "{code}", invite.Code,
 		"{device}", made.Device.ID, "{key}", made.KeyID)
 	return strings.NewReplacer(pairs...).Replace
 }

@@ -58,7 +58,7 @@ func writeLimits(c config.Config) httpx.Limits {
 	shared(httpx.Limit{Name: "profiles", User: perMinute(n), Addr: perMinute(10 * n)},
 		"update-me", "set-status", "set-avatar", "delete-avatar", "set-hook-avatar", "delete-hook-avatar")
 	shared(httpx.Limit{Name: "messages_by_http", User: ratelimit.New(c.MessagesPerSec, time.Second, 2*c.MessagesPerSec)},
-		"send-message", "edit-message", "delete-message", "add-reaction", "remove-reaction",
+		"send-message", "edit-message", "tick-task", "delete-message", "add-reaction", "remove-reaction",
 		"mark-thread", "follow-thread", "follow-threads",
 		"mark-read", "mark-unread", "send-command", "cancel-command",
 		"post-chart", "put-dashboard")

@@ -73,6 +73,9 @@ type MessageStore interface {
 	EditMessage(
 		ctx context.Context, actor, room string, seq int64, text string, mentions []string, mentionRoom bool, now time.Time,
 	) (domain.Event, error)
+	Tick(
+		ctx context.Context, actor, room string, seq int64, t domain.Ticking, now time.Time,
+	) (domain.Event, error)
 	DeleteMessage(ctx context.Context, actor, room string, seq int64, now time.Time) (domain.Event, error)
 	React(
 		ctx context.Context, actor string, r domain.Reacting, now time.Time,
@@ -240,6 +243,19 @@ func (s *Service) Edit(
 		s.tellFollowers(ctx, e.Message)
 	}
 	return e, err
+}
+
+// Tick marks a task of one's own message as done or not. If it is so already, the event has no number.
+func (s *Service) Tick(
+	ctx context.Context, p domain.Principal, room string, seq int64, t domain.Ticking,
+) (e domain.Event, err error) {
+	if err := roomID(room); err != nil {
+		return e, err
+	}
+	if err := s.checkDisk(); err != nil {
+		return e, err
+	}
+	return s.Store.Tick(ctx, p.ID, room, seq, t, s.Now())
 }
 
 // Delete turns a message into a tombstone.

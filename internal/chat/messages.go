@@ -16,6 +16,8 @@ func (s *Service) messageRoutes(api huma.API) {
 		"Write a message; the same key gives the same message"), 201), s.postMessage)
 	httpx.Register(api, op("edit-message", "PATCH", "/rooms/{room}/messages/{seq}", tag, "Give your message a new text"),
 		s.patchMessage)
+	httpx.Register(api, op("tick-task", "PUT", "/rooms/{room}/messages/{seq}/tasks/{task}", tag,
+		"Mark a task of your message as done or not; repeating it changes nothing"), s.putTask)
 	httpx.Register(api, op("delete-message", "DELETE", "/rooms/{room}/messages/{seq}", tag, "Delete a message"),
 		s.deleteMessage)
 	httpx.Register(api, op("mark-read", "PUT", "/rooms/{room}/read", tag, "Say how far you have read"), s.putRead)
@@ -62,6 +64,19 @@ func (s *Service) patchMessage(ctx context.Context, in *struct {
 }) (*body[wire.Sent], error) {
 	p := httpx.Principal(ctx)
 	e, err := s.Edit(ctx, p, in.Room, in.Seq, in.Body.Text)
+	return answer(e, err, sent)
+}
+
+func (s *Service) putTask(ctx context.Context, in *struct {
+	InMessage
+	N    int `path:"task" minimum:"1" doc:"the how manieth task of the message it is"`
+	Body struct {
+		Task string `json:"task" doc:"the line of the task, as you have seen it: one that was changed is not ticked"`
+		Done bool   `json:"done"`
+	}
+}) (*body[wire.Sent], error) {
+	e, err := s.Tick(ctx, httpx.Principal(ctx), in.Room, in.Seq,
+		domain.Ticking{N: in.N, Task: in.Body.Task, Done: in.Body.Done})
 	return answer(e, err, sent)
 }
 

@@ -124,6 +124,7 @@ const (
 const (
 	CodeNoMessage        Code = "no_message"
 	CodeMessageDeleted   Code = "message_deleted"
+	CodeNoTask           Code = "no_task"
 	CodeNotYours         Code = "not_yours"
 	CodeTextTooLong      Code = "text_too_long"
 	CodeQuota            Code = "quota"

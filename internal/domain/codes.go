@@ -185,6 +185,7 @@ func messageCodes() []CodeInfo {
 	return []CodeInfo{
 		{CodeNoMessage, []Kind{NotFound}, "There is no such message in the room."},
 		{CodeMessageDeleted, []Kind{Conflict}, "The message was deleted."},
+		{CodeNoTask, []Kind{NotFound}, "The message has no such task, or it says something else now."},
 		{CodeNotYours, []Kind{Forbidden}, "Only its author can edit a message."},
 		{CodeTextTooLong, []Kind{TooLarge}, "The text is over the limit that `detail` names. Shorten or split it."},
 		{CodeQuota, []Kind{Forbidden},

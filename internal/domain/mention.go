@@ -13,8 +13,10 @@ const longestUsername = 32
 // function finds (web/src/view/room/mention.ts); both are checked against
 // testdata/mentions.json.
 func Mentions(text string) (names []string, room bool) {
-	text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n")
-	eachParagraph(strings.Split(text, "\n"), 0, func(paragraph string) {
+	if !strings.Contains(text, "@") {
+		return nil, false
+	}
+	eachParagraph(parseBlocks(text), func(paragraph string) {
 		p := inlines{s: paragraph}
 		for i := 0; i < len(paragraph); {
 			end, name := p.next(i)

@@ -231,23 +231,6 @@ func TestSnippet(t *testing.T) {
 	}
 }
 
-func TestSnippetsHaveNoMarksOfMarkdown(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]string{
-		"**bold** _and_ `code` ~~gone~~":         "bold and code gone",
-		"# Title\n> a quote\n```go\nx := 1\n```": "Title a quote  x := 1 ",
-		"see [the docs](https://x/y) now":        "see the docs now",
-		"snake_case_name 2*3*4 a * b * c":        "snake_case_name 2*3*4 a * b * c",
-		"a ~ b `` x ` y [z] (w) f(x)[0](":        "a ~ b `` x ` y [z] (w) f(x)[0](",
-		"***both***, **a** **b**":                "both, a b",
-		"-- #hash ## x":                          "-- #hash ## x",
-	} {
-		if got, _ := (Query{}).Snippet(text); got != want {
-			t.Errorf("%q: %q, want %q", text, got, want)
-		}
-	}
-}
-
 // marked shows marks as brackets.
 func marked(s string, marks [][2]int) string {
 	units := utf16.Encode([]rune(s))

@@ -60,10 +60,9 @@ func (q Query) Score(text string) float64 {
 	return score
 }
 
-// Snippet returns the part of text around the first match, on one line and without Markdown marks.
+// Snippet returns the part of text around the first match, on one line.
 // marks are the matches in it, as pairs of UTF-16 offsets, which browsers use.
 func (q Query) Snippet(text string) (snippet string, marks [][2]int) {
-	text = plain(text)
 	spans, _ := q.matches(text)
 	from := 0
 	if len(spans) > 0 {

@@ -351,7 +351,7 @@ func (s *Service) zone(ctx context.Context, name string) (*time.Location, error)
 }
 
 func found(q fulltext.Query, m domain.Message) hit {
-	snippet, marks := q.Snippet(m.Text)
+	snippet, marks := q.Snippet(domain.PlainLine(m.Text))
 	if marks == nil {
 		marks = [][2]int{}
 	}

@@ -111,6 +111,14 @@ const marks = [
   '${',
   'C:\\',
   '¯\\_',
+  '|',
+  '||',
+  '||a',
+  '|a',
+  '|-|\n',
+  '|a|\n|-|\n',
+  '- [ ] ',
+  '- [x] a\n',
 ];
 
 /** Texts that are long by repeating pieces: a beginning, what is repeated, and an end. */

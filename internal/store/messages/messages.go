@@ -30,6 +30,38 @@ func messageFor(
 func (repo *Repository) EditMessage(
 	ctx context.Context, actor, room string, seq int64, text string, mentions []string, mentionRoom bool, now time.Time,
 ) (e domain.Event, err error) {
+	return repo.rewrite(ctx, actor, room, seq, now, func(*domain.Message) (revision, error) {
+		return revision{text: text, mentions: mentions, mentionRoom: mentionRoom}, nil
+	})
+}
+
+// Tick marks a task of actor's own message as done or not, in the text that it has at that moment: so
+// that ticks of two devices at once both stay. If it is so already, it writes nothing, and the event has no number.
+func (repo *Repository) Tick(
+	ctx context.Context, actor, room string, seq int64, t domain.Ticking, now time.Time,
+) (domain.Event, error) {
+	return repo.rewrite(ctx, actor, room, seq, now, func(m *domain.Message) (r revision, err error) {
+		if r.text, err = domain.Tick(m.Text, t); err != nil {
+			return r, err
+		}
+		r.mentions, r.mentionRoom = domain.Mentions(r.text)
+		r.same = r.text == m.Text
+		return r, nil
+	})
+}
+
+// revision is a new text of a message, and whom it names.
+type revision struct {
+	text        string
+	mentions    []string
+	mentionRoom bool
+	same        bool // nothing is to be written
+}
+
+// rewrite gives actor's own message the text that change makes of it.
+func (repo *Repository) rewrite(
+	ctx context.Context, actor, room string, seq int64, now time.Time, change func(*domain.Message) (revision, error),
+) (e domain.Event, err error) {
 	now = store.Trim(now)
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		r, m, msg, err := messageFor(ctx, t, actor, room, seq, now)
@@ -45,27 +77,41 @@ func (repo *Repository) EditMessage(
 		if !msg.DeletedAt.IsZero() {
 			return domain.Conflict.Errorf(domain.CodeMessageDeleted, "this message was deleted")
 		}
-		if text == "" && len(msg.Files) == 0 {
-			return domain.ErrNoText()
-		}
-		written := msg.At
-		if !msg.EditedAt.IsZero() {
-			written = msg.EditedAt
-		}
-		_, err = t.ExecContext(ctx, `INSERT INTO versions (room_id, seq, version, text, at) VALUES ($1, $2, $3, $4, $5)`,
-			room, seq, msg.Edits, msg.Text, store.Millis(written))
+		next, err := change(msg)
 		if err != nil {
 			return err
 		}
-		msg.Text, msg.EditedAt, msg.Edits = text, now, msg.Edits+1
-		msg.MentionsRoom = mentionRoom && domain.Allow(r, m, domain.MentionRoom, now) == nil
-		if msg.Mentions, err = mentionedIDs(ctx, t, room, mentions); err != nil {
-			return err
+		if next.text == "" && len(msg.Files) == 0 {
+			return domain.ErrNoText()
+		}
+		if next.same {
+			e = domain.Event{Message: msg}
+			return nil
 		}
 		e = domain.Event{Room: room, Type: domain.MessageEdited, Actor: m.User, At: now, Message: msg}
-		return updateMessage(ctx, t, &e)
+		return replaceText(ctx, t, &e, next, domain.Allow(r, m, domain.MentionRoom, now) == nil)
 	})
 	return e, err
+}
+
+// replaceText gives the message of e a new text, and stores the earlier one.
+func replaceText(ctx context.Context, t *store.Tx, e *domain.Event, next revision, mayNameAll bool) (err error) {
+	msg := e.Message
+	written := msg.At
+	if !msg.EditedAt.IsZero() {
+		written = msg.EditedAt
+	}
+	_, err = t.ExecContext(ctx, `INSERT INTO versions (room_id, seq, version, text, at) VALUES ($1, $2, $3, $4, $5)`,
+		msg.Room, msg.Seq, msg.Edits, msg.Text, store.Millis(written))
+	if err != nil {
+		return err
+	}
+	msg.Text, msg.EditedAt, msg.Edits = next.text, e.At, msg.Edits+1
+	msg.MentionsRoom = next.mentionRoom && mayNameAll
+	if msg.Mentions, err = mentionedIDs(ctx, t, msg.Room, next.mentions); err != nil {
+		return err
+	}
+	return updateMessage(ctx, t, e)
 }
 
 // DeleteMessage turns a message into a tombstone. The same commit deletes its text, its earlier

@@ -279,17 +279,8 @@ func scanQuote(rows *sql.Rows) (q domain.Quote, err error) {
 	return q, err
 }
 
-// Excerpt is the beginning of text, cut between characters.
-func Excerpt(text string) string {
-	n := 0
-	for i := range text {
-		if n == excerptLength {
-			return text[:i]
-		}
-		n++
-	}
-	return text
-}
+// Excerpt is the beginning of a message's text.
+func Excerpt(text string) string { return domain.Excerpt(text, excerptLength) }
 
 // Append gives e the next number of its room and writes it, with its
 // target if it has one. The room must exist. Its place among the rooms stays: messages

@@ -5,7 +5,7 @@
 import { Lost } from '../net/connection';
 import { Refusal } from '../net/api';
 import type { Store } from '../platform/storage.svelte';
-import { gist } from '../view/files/gist';
+import { excerptOf, gist } from '../view/files/gist';
 import type { Pending } from '../view/room/lines';
 import type { FileView, Message, User } from '../view/types';
 import { outboxKeys } from './unsent';
@@ -112,7 +112,7 @@ export class Outbox {
     this.#last = Math.max(Date.now(), this.#last + 1); // the order outlives the page
     const k: Kept = { room, key: newKey(this.#last), text, at: new Date(this.#last).toISOString() };
     if (replyTo) {
-      const excerpt = (replyTo.text || gist(replyTo)).slice(0, 200);
+      const excerpt = excerptOf(replyTo.text || gist(replyTo));
       k.reply_to = { seq: replyTo.seq, sender: replyTo.sender, excerpt };
     }
     if (files?.length) k.files = files;

@@ -228,6 +228,10 @@ export class OpenRoom implements RoomModel {
     await this.#a.api.call('PATCH', `/rooms/${this.id}/messages/${seq}`, { text });
   }
 
+  async tick(seq: number, n: number, task: string, done: boolean): Promise<void> {
+    await this.#a.api.call('PUT', `/rooms/${this.id}/messages/${seq}/tasks/${n}`, { task, done });
+  }
+
   async remove(seq: number): Promise<void> {
     await this.#a.api.call('DELETE', `/rooms/${this.id}/messages/${seq}`);
   }

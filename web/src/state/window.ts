@@ -2,6 +2,7 @@
 // functions are pure; what does not fit leaves the window as it was.
 
 import { isLine } from '../view/events';
+import { excerptOf } from '../view/files/gist';
 import { fromOf } from '../view/room/lines';
 import { merged, note, react, type Changes } from './reactions';
 import { answered, keptReplies } from './replies';
@@ -176,7 +177,7 @@ function changed(line: Event, changes: ReadonlyMap<number, Message>): Event {
   const message = { ...(now && !isOlder(now, have) ? keptReplies(merged(now, have), have) : have) };
   const quote = message.reply_to;
   if (quote && quoted) {
-    message.reply_to = { ...quote, excerpt: quoted.text.slice(0, 200) };
+    message.reply_to = { ...quote, excerpt: excerptOf(quoted.text) };
     if (quoted.deleted_at) Object.assign(message.reply_to, { deleted: true, excerpt: '' });
   }
   return { ...line, message };

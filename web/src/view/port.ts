@@ -204,6 +204,8 @@ export interface RoomModel {
   retry(key: string): void;
   discard(key: string): void;
   edit(seq: number, text: string): Promise<void>;
+  /** marks the n-th task of a message, which says this, as done or not */
+  tick(seq: number, n: number, task: string, done: boolean): Promise<void>;
   remove(seq: number): Promise<void>;
   /** adds the user's emoji to a message, or takes it away; the number of the event, 0: it was so already */
   react(seq: number, emoji: string, add: boolean): Promise<number>;

@@ -1,3 +1,8 @@
+import { reasonOf } from '../failure';
+import type { RoomModel } from '../port';
+import { overlay } from '../ui.svelte';
+import type { Task } from './markdown';
+
 /** What can be done with one message; what is absent is not allowed. */
 export interface MessageActions {
   reply?: (() => void) | undefined;
@@ -8,10 +13,25 @@ export interface MessageActions {
   /** offers all emoji beside something on the screen */
   pick?: ((beside: Element) => void) | undefined;
   edit?: (() => void) | undefined;
+  /** marks a task as done or not, and says whether that worked */
+  tick?: ((task: Task, done: boolean) => Promise<boolean>) | undefined;
   remove?: (() => void) | undefined;
   copyLink?: (() => void) | undefined;
   copyText?: (() => void) | undefined;
   versions?: (() => void) | undefined;
   /** has it and what comes after it be unread again */
   unread?: (() => void) | undefined;
+}
+
+/** What ticks tasks of the message with the number seq. Why that failed is said. */
+export function ticker(model: Pick<RoomModel, 'tick'>, seq: number) {
+  return async (task: Task, done: boolean): Promise<boolean> => {
+    try {
+      await model.tick(seq, task.n, task.text, done);
+      return true;
+    } catch (err) {
+      overlay.say(reasonOf(err), true);
+      return false;
+    }
+  };
 }

@@ -8,7 +8,7 @@ import { href, placeOf } from '../route.svelte';
 import { t } from '../text';
 import type { Message, Reaction, RoomState, User } from '../types';
 import { overlay } from '../ui.svelte';
-import type { MessageActions } from './actions';
+import { ticker, type MessageActions } from './actions';
 import type { Wishes } from './wishes.svelte';
 
 export interface Place {
@@ -54,7 +54,7 @@ export class Doing {
       reply: open ? () => reply(m) : undefined,
       thread: m.seq && thread ? () => thread(m.thread ?? m.seq) : undefined,
       unread: m.seq && unread ? () => unread(m.seq) : undefined,
-      edit: mine && open && may(room, 'send') ? () => (this.editing = m.seq) : undefined,
+      ...(mine && open && may(room, 'send') && { edit: () => (this.editing = m.seq), tick: ticker(model, m.seq) }),
       remove: open && (mine || may(room, 'deleteAny')) ? () => this.#askRemove(m) : undefined,
       copyText: m.text ? () => void copy(m.text, t('message.text-copied')) : undefined,
       copyLink: () => void copy(location.origin + href(placeOf(m)), t('message.link-copied')),

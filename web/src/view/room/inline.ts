@@ -9,13 +9,13 @@ import { mentionEnd } from './mention';
 
 export type Inline =
   | { type: 'text'; text: string }
-  | { type: 'strong' | 'em' | 'del'; children: Inline[] }
+  | { type: Mark; children: Inline[] }
   | { type: 'code'; text: string }
   | { type: 'link'; href: string; children: Inline[]; host: string }
   | { type: 'mention'; name: string; text: string }
   | { type: 'break' };
 
-type Mark = 'strong' | 'em' | 'del';
+type Mark = 'strong' | 'em' | 'del' | 'spoiler';
 
 /** A run of one mark, and what became of it: the pairs it closes, then those it opens. */
 interface Run {
@@ -109,6 +109,7 @@ class Parser {
       case '*':
       case '_':
       case '~':
+      case '|':
         return this.#run(i);
       case '[':
         this.#flush(i);
@@ -173,7 +174,7 @@ class Parser {
     let end = i;
     while (s.charAt(end) === char) end++;
     const size = end - i;
-    if (char === '~' && size !== 2) return end;
+    if ((char === '~' || char === '|') && size !== 2) return end;
     this.#flush(i);
     const [before, after] = [charBefore(s, i), charAt(s, end)];
     const run: Run = {
@@ -214,7 +215,7 @@ class Parser {
   }
 }
 
-const pictograph = /^\p{Extended_Pictographic}$/u;
+const pictograph = /^\p{So}$/u;
 
 /** Whether a text has anything that emphasis could be meant for. Faces such as *_* have not. */
 function says(text: string): boolean {
@@ -266,7 +267,7 @@ function pair(runs: readonly Run[]): void {
         break;
       }
       const count = Math.min(2, opener.left, run.left);
-      const mark = run.char === '~' ? 'del' : count === 2 ? 'strong' : 'em';
+      const mark = run.char === '~' ? 'del' : run.char === '|' ? 'spoiler' : count === 2 ? 'strong' : 'em';
       opener.opens.push(mark);
       run.closes.push(mark);
       opener.left -= count;
@@ -340,7 +341,16 @@ function disguised(label: string, url: URL): string {
   const said = hostIn(label);
   if (!said || !url.host) return '';
   const bareHost = (h: string) => (h.startsWith('www.') ? h.slice(4) : h);
-  return bareHost(said) === bareHost(url.hostname.toLowerCase()) ? '' : url.host;
+  return bareHost(hostnameOf(said)) === bareHost(url.hostname.toLowerCase()) ? '' : url.host;
+}
+
+/** A name as browsers write it: bücher.example is xn--bcher-kva.example. */
+function hostnameOf(name: string): string {
+  try {
+    return new URL(`https://${name}`).hostname;
+  } catch {
+    return name;
+  }
 }
 
 /** The first thing in a text that looks like the name of a host. */

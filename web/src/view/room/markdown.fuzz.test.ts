@@ -43,6 +43,11 @@ const marks = [
   'é',
   '字',
   'https://x.y/',
+  '|',
+  '||',
+  '\n|-|-|\n',
+  '- [ ] ',
+  '- [x] ',
 ];
 
 function mutate(text: string, pick: (below: number) => number): string {
@@ -77,7 +82,12 @@ function show(blocks: readonly Block[], into: Shown): Shown {
   for (const b of blocks) {
     if (b.type === 'paragraph') inlines(b.children);
     else if (b.type === 'quote') show(b.children, into);
-    else if (b.type === 'list') for (const item of b.items) show(item.blocks, into);
+    else if (b.type === 'table') for (const cell of [b.head, ...b.rows].flat()) inlines(cell);
+    else if (b.type === 'list')
+      for (const item of b.items) {
+        if (item.task?.done) into.text += 'x'; // is seen as a tick
+        show(item.blocks, into);
+      }
     else [into.text, into.languages] = [into.text + b.text, into.languages + b.language];
   }
   return into;

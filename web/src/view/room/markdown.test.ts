@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { onlyEmoji, parse, type Block, type Inline } from './markdown';
+import table from '../../../../internal/domain/testdata/markdown.json';
+import { excerptOf } from '../files/gist';
+import { onlyEmoji, parse, plain, type Block, type Inline } from './markdown';
 
 const inline = (s: string): Inline[] => {
   const [b] = parse(s);
@@ -38,6 +40,8 @@ function flat(blocks: readonly Block[]): string {
           return `code(${b.language}):${b.text}`;
         case 'quote':
           return `quote[${flat(b.children)}]`;
+        case 'table':
+          return 'table';
         case 'list':
           return `${b.ordered ? 'ol' : 'ul'}[${b.items.map((item) => `${b.ordered ? item.number : ''}${flat(item.blocks)}`).join('; ')}]`;
       }
@@ -69,6 +73,7 @@ describe('inline', () => {
     ['[text](https://example.org)', '<text|https://example.org/>'],
     ['[bank.com](https://evil.org)', '<bank.com|https://evil.org/|evil.org>'],
     ['[www.bank.com](https://bank.com/x)', '<www.bank.com|https://bank.com/x>'],
+    ['[bücher.example](https://bücher.example)', '<bücher.example|https://xn--bcher-kva.example/>'],
     ['[x](javascript:alert(1))', '[x](javascript:alert(1))'],
     ['[x](data:text/html,y)', '[x](data:text/html,y)'],
     ['[x](/api/v1/me)', '[x](/api/v1/me)'],
@@ -118,6 +123,14 @@ describe('bad input', () => {
     '[](',
     '![',
     '1. ',
+    '||',
+    '||a ',
+    '|',
+    '| a |\n',
+    '|-|\n',
+    '- [ ] ',
+    '- [x] a\n  ',
+    '- a\n\n',
   ])('%j many times is not slow and loses nothing', (unit) => {
     const text = unit.repeat(Math.ceil(16_384 / unit.length));
     const start = process.cpuUsage();
@@ -132,4 +145,13 @@ it('knows emoji from words', () => {
   expect(onlyEmoji('ok 🎉')).toBe(false);
   expect(onlyEmoji('12')).toBe(false);
   expect(onlyEmoji(' ')).toBe(false);
+});
+
+// The server's tests read the same table.
+it.each(table)('$text says without marks what the server says', ({ text, line }) => expect(plain(text)).toBe(line));
+
+it('keeps a spoiler that is cut a spoiler', () => {
+  const text = `The end: ||it was${' the butler'.repeat(40)}||`;
+  expect(plain(excerptOf(text))).toBe('The end: […]');
+  expect(excerptOf('short ||x')).toBe('short ||x');
 });

@@ -1,34 +1,46 @@
 // The subset of Markdown that messages are written in: bold, italic, struck
-// out, code, code blocks, links, lists, quotes and mentions. Text becomes a tree,
-// never HTML, so nothing that anybody writes can become markup of the page.
+// out, spoilers, code, code blocks, links, lists, tasks, tables, quotes and mentions.
+// Text becomes a tree, never HTML, so nothing that anybody writes can become markup of the page.
 // Whatever is not understood stays as it was typed. The time that parsing takes
 // grows with the text's length alone: lines are read by character, once for each
-// level of quotes and lists. internal/domain/blocks.go divides texts alike.
+// level of quotes and lists. internal/domain/blocks.go divides texts alike, and both
+// are checked against internal/domain/testdata/markdown.json.
 import { charAt, isPunctuation, isSpace } from './chars';
 import { inline, type Inline } from './inline';
+import { rowOf, tableAt, type Align } from './table';
 
-export type { Inline };
+export type { Align, Inline };
 
 export type Block =
   | { type: 'paragraph'; children: Inline[] }
   | { type: 'code'; language: string; text: string }
   | { type: 'quote'; children: Block[] }
-  | { type: 'list'; ordered: boolean; items: Item[] };
+  | { type: 'list'; ordered: boolean; items: Item[] }
+  | { type: 'table'; align: Align[]; head: Inline[][]; rows: Inline[][][] };
 
 /** An item of a list, and the number that it was given. */
 export interface Item {
   number: number;
   blocks: Block[];
+  task?: Task | undefined;
+}
+
+/** What is to be done: the how manieth of its message, from 1, and the line that says it. */
+export interface Task {
+  n: number;
+  done: boolean;
+  text: string;
 }
 
 const deepest = 8;
+const mostRows = 100; // of a table
 
 /** Parses a message's text. */
 export function parse(text: string): Block[] {
-  return blocks(text.replaceAll('\r\n', '\n').replaceAll('\r', '\n').split('\n'), 0);
+  return blocks(text.replaceAll('\r\n', '\n').replaceAll('\r', '\n').split('\n'), 0, { tasks: 0 });
 }
 
-function blocks(lines: readonly string[], depth: number): Block[] {
+function blocks(lines: readonly string[], depth: number, count: { tasks: number }): Block[] {
   const out: Block[] = [];
   let paragraph: string[] = [];
   const flush = () => {
@@ -40,6 +52,7 @@ function blocks(lines: readonly string[], depth: number): Block[] {
     const line = lines[i] ?? '';
     const open = fenceAt(line);
     const bullet = depth < deepest ? bulletAt(line) : undefined;
+    const table = tableAt(line, lines[i + 1]);
     if (open) {
       flush();
       const end = closing(lines, i + 1, open.ticks);
@@ -50,12 +63,18 @@ function blocks(lines: readonly string[], depth: number): Block[] {
       const inside: string[] = [];
       for (; i < lines.length && quoteAt(lines[i] ?? '') > 0; i++)
         inside.push((lines[i] ?? '').slice(quoteAt(lines[i] ?? '')));
-      out.push({ type: 'quote', children: blocks(inside, depth + 1) });
+      out.push({ type: 'quote', children: blocks(inside, depth + 1, count) });
     } else if (bullet && (!paragraph.length || !bullet.ordered || bullet.number === 1)) {
       flush();
-      const [list, next] = listAt(lines, i, depth);
+      const [list, next] = listAt(lines, i, depth, count);
       out.push(list);
       i = next;
+    } else if (table) {
+      flush();
+      const end = tableEnd(lines, i + 2, depth);
+      const cells = (row: string) => rowOf(row, table.length).map(inline);
+      out.push({ type: 'table', align: table, head: cells(line), rows: lines.slice(i + 2, end).map(cells) });
+      i = end;
     } else {
       if (line.trim()) paragraph.push(line);
       else flush();
@@ -64,6 +83,17 @@ function blocks(lines: readonly string[], depth: number): Block[] {
   }
   flush();
   return out;
+}
+
+/** Where a table ends: at a line without a bar or at what begins something else, and after its last row. */
+function tableEnd(lines: readonly string[], from: number, depth: number): number {
+  let i = from;
+  for (; i < lines.length && i < from + mostRows; i++) {
+    const line = lines[i] ?? '';
+    const bullet = depth < deepest ? bulletAt(line) : undefined;
+    if (!line.includes('|') || fenceAt(line) || bullet || (depth < deepest && quoteAt(line) > 0)) break;
+  }
+  return i;
 }
 
 /** Words behind the fence are no language: they were meant to be seen. */
@@ -141,30 +171,53 @@ function leadOf(line: string): number {
   return n;
 }
 
-function listAt(lines: readonly string[], from: number, depth: number): [Block, number] {
+function listAt(
+  lines: readonly string[],
+  from: number,
+  depth: number,
+  count: { tasks: number },
+): [Block, number] {
   const ordered = bulletAt(lines[from] ?? '')?.ordered ?? false;
   const items: { number: number; lines: string[] }[] = [];
   let indent = 0;
   let i = from;
-  for (; i < lines.length; i++) {
-    const line = lines[i] ?? '';
+  // Blank lines belong to the list if an item or more of one is behind them.
+  for (let blank = 0; i + blank < lines.length;) {
+    const line = lines[i + blank] ?? '';
     const m = bulletAt(line);
     const lead = leadOf(line);
+    if (!line.trim()) {
+      blank++;
+      continue;
+    }
     if (m && (!items.length || lead < Math.max(2, indent)) && m.ordered === ordered) {
       indent = m.indent;
       items.push({ number: m.number, lines: [line.slice(indent)] });
-    } else if (line.trim() && lead >= Math.min(2, indent)) {
+    } else if (lead >= Math.min(2, indent)) {
+      if (blank) items.at(-1)?.lines.push('');
       items.at(-1)?.lines.push(line.slice(Math.min(lead, indent)));
     } else break;
+    i += blank + 1;
+    blank = 0;
   }
-  return [
-    {
-      type: 'list',
-      ordered,
-      items: items.map((item) => ({ number: item.number, blocks: blocks(item.lines, depth + 1) })),
-    },
-    i,
-  ];
+  return [{ type: 'list', ordered, items: items.map((item) => itemOf(item.number, item.lines, depth, count)) }, i];
+}
+
+function itemOf(number: number, lines: string[], depth: number, count: { tasks: number }): Item {
+  const first = lines[0] ?? '';
+  const done = doneAt(first);
+  if (done === undefined) return { number, blocks: blocks(lines, depth + 1, count) };
+  const text = first.slice(3).trim();
+  const task = { n: ++count.tasks, done, text };
+  return { number, task, blocks: blocks([text, ...lines.slice(1)], depth + 1, count) };
+}
+
+/** Whether a line says that something is done, [x], or is to be done, [ ]; undefined if it says neither. */
+function doneAt(line: string): boolean | undefined {
+  if (line.charAt(0) !== '[' || line.charAt(2) !== ']' || !' \t'.includes(line.charAt(3) || '-')) return undefined;
+  const mark = line.charAt(1);
+  if (!' xX'.includes(mark) || !line.slice(3).trim()) return undefined;
+  return mark !== ' ';
 }
 
 /** Whether a text is a few emoji and nothing else. */
@@ -176,13 +229,16 @@ export function onlyEmoji(text: string): boolean {
   );
 }
 
-/** What a text says without its marks, in one line: for quotes and for reading out. */
+/** What a text says without its marks, in one line: for quotes and for reading out. Spoilers are left out. */
 export function plain(text: string): string {
   return parse(text).map(plainBlock).join(' ').split(/\s/u).filter(Boolean).join(' ');
 }
 
-function plainBlock(b: Block): string {
-  switch (b.type) {
+/** What a block says without its marks. */
+export function plainBlock(b?: Block): string {
+  switch (b?.type) {
+    case undefined:
+      return '';
     case 'paragraph':
       return plainInline(b.children);
     case 'code':
@@ -191,9 +247,17 @@ function plainBlock(b: Block): string {
       return b.children.map(plainBlock).join(' ');
     case 'list':
       return b.items.map((item) => item.blocks.map(plainBlock).join(' ')).join(', ');
+    case 'table':
+      return [b.head, ...b.rows].flatMap((row) => row.map(plainInline)).filter(Boolean).join(', ');
   }
 }
 
-function plainInline(nodes: readonly Inline[]): string {
-  return nodes.map((n) => ('text' in n ? n.text : 'children' in n ? plainInline(n.children) : ' ')).join('');
+/** What some text says without its marks. */
+export function plainInline(nodes: readonly Inline[]): string {
+  return nodes
+    .map((n) => {
+      if (n.type === 'spoiler') return '[…]';
+      return 'text' in n ? n.text : 'children' in n ? plainInline(n.children) : ' ';
+    })
+    .join('');
 }

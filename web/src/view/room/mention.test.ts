@@ -9,6 +9,7 @@ function nodesOf(blocks: readonly Block[]): Inline[] {
     nodes.flatMap((n) => ('children' in n ? [n, ...inside(n.children)] : [n]));
   return blocks.flatMap((b) => {
     if (b.type === 'paragraph') return inside(b.children);
+    if (b.type === 'table') return inside([b.head, ...b.rows].flat(2));
     if (b.type === 'quote') return nodesOf(b.children);
     return b.type === 'list' ? b.items.flatMap((item) => nodesOf(item.blocks)) : [];
   });

@@ -1,7 +1,7 @@
 // Texts as people type them, and what each must look like: emphasis, links and
 // quotations only where they are meant.
 import { describe, expect, it } from 'vitest';
-import { parse, type Block, type Inline } from './markdown';
+import { parse, type Block, type Inline, type Item } from './markdown';
 
 /** The tree as a short text that a person can read. */
 function show(nodes: readonly Inline[]): string {
@@ -31,7 +31,13 @@ function flat(blocks: readonly Block[]): string {
       if (b.type === 'paragraph') return show(b.children);
       if (b.type === 'code') return `code(${b.language}):${b.text}`;
       if (b.type === 'quote') return `quote[${flat(b.children)}]`;
-      return `list[${b.items.map((item) => `${b.ordered ? `${item.number}. ` : ''}${flat(item.blocks)}`).join('; ')}]`;
+      if (b.type === 'table') {
+        const rows = [b.head, ...b.rows].map((row) => row.map(show).join(','));
+        return `table[${b.align.map((a) => ({ start: '-', center: '^', end: '>' })[a]).join('')} ${rows.join('; ')}]`;
+      }
+      const task = (item: Item) => (item.task ? `[${item.task.n}${item.task.done ? 'x' : ' '}]` : '');
+      const items = b.items.map((i) => `${b.ordered ? `${i.number}. ` : ''}${task(i)}${flat(i.blocks)}`);
+      return `list[${items.join('; ')}]`;
     })
     .join(' | ');
 }
@@ -114,6 +120,12 @@ const asTyped = [
   '_',
   '1.5 and 2.5',
   '1986.No',
+  // Bars
+  'if (a || b || c)',
+  'x||y||z',
+  '|| open',
+  '| a | b |',
+  '[ ] [x]',
 ];
 
 const shown: [string, string][] = [
@@ -135,7 +147,18 @@ const shown: [string, string][] = [
   ['*@ann* and _@bob_', 'em(@[ann]) and em(@[bob])'],
   ['\\*not\\* and snake\\_case', '*not* and snake_case'],
   ['2. two\n5. five', 'list[2. two; 5. five]'],
-  ['1. one\n\n2. two', 'list[1. one] | list[2. two]'],
+  ['1. one\n\n2. two', 'list[1. one; 2. two]'],
+  ['- a\n\n  more\n\n- b\n\nafter', 'list[a | more; b] | after'],
+  ['- a\n  1. b\n     - c\n- d', 'list[a | list[1. b | list[c]]; d]'],
+  ['||secret|| and **||both||**', 'spoiler(secret) and strong(spoiler(both))'],
+  ['he did it: ||it was *Ann*||!', 'he did it: spoiler(it was em(Ann))!'],
+  ['- [ ] buy\n- [x] eat', 'list[[1 ]buy; [2x]eat]'],
+  ['* [X] a\n  1. [ ] b', 'list[[1x]a | list[1. [2 ]b]]'],
+  ['- [y] no\n- [ ]no\n- [x](https://x.org)', 'list[[y] no; [ ]no; <x>]'],
+  ['a | b\n- | -\n1 | 2', 'table[-- a,b; 1,2]'],
+  ['| a | b | c |\n|:--|:-:|--:|\n| 1 |\n| 1 | 2 | 3 | 4 |', 'table[-^> a,b,c; 1,,; 1,2,3 | 4]'],
+  ['say\n| `a\\|b` |\n| --- |\n| \\|\\|x\\|\\| |\nend', 'say | table[- {a|b}; spoiler(x)] | end'],
+  ['| a |\n|---|\n- b', 'table[- a] | list[b]'],
   ['I was born in\n1986. It rained.', 'I was born in/1986. It rained.'],
   ['1986. A good year', 'list[1986. A good year]'],
   ['Steps:\n1. go\n2. run', 'Steps: | list[1. go; 2. run]'],
@@ -161,7 +184,7 @@ describe('looks as it was meant', () => {
 
 // Examples of CommonMark 0.31.2 for the forms that messages have and where we
 // do the same: code spans, emphasis, links, autolinks, fenced code. Left out:
-// headings, rules, tables, images, HTML, entities, titles, reference links,
+// headings, rules, images, HTML, entities, titles, reference links,
 // indented code, lazy continuation, and emphasis within words of letters.
 describe('CommonMark', () => {
   it.each([
