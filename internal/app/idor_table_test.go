@@ -56,7 +56,7 @@ func rows() map[string]row {
 		"forget-browser": {eve: 204},
 		"link-provider":  theirs(""), "unlink-provider": theirs(""), // there is no such provider here
 
-		"get-retention": own, "list-users": own, "get-user": {eve: 200}, "get-presence": {own: true, more: "?users={user}"},
+		"get-retention": own, "list-users": own, "get-user": {eve: 200}, "list-shared-rooms": own, "get-presence": {own: true, more: "?users={user}"},
 		"search":     {own: true, more: "?q=secret"},
 		"list-rooms": own, "list-public-rooms": own, "create-room": with(own, `{"kind":"private","name":"Mine"}`),
 		"open-direct": with(own, `{"users":["{user}"]}`),

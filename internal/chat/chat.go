@@ -56,6 +56,7 @@ type DepartureStore interface {
 // Members stores memberships, bans and mutes.
 type Members interface {
 	Members(ctx context.Context, room, q, after string, limit int) ([]domain.Member, error)
+	SharedRooms(ctx context.Context, user, other string) ([]string, error)
 	AddMember(ctx context.Context, actor, room, user string, now time.Time) (domain.Event, error)
 	Join(ctx context.Context, user, room string, now time.Time) (domain.Event, error)
 	Mute(ctx context.Context, actor, room, user string, until, now time.Time) (domain.Event, error)

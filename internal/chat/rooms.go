@@ -64,6 +64,8 @@ func (s *Service) roomRoutes(api huma.API) {
 	httpx.Register(api, op("list-public-rooms", "GET", "/rooms/public", tag, "Rooms that anyone may join"), s.listPublic)
 	httpx.Register(api, op("open-direct", "POST", "/direct", tag, "Open a direct conversation, or find the one there is"),
 		s.postDirect)
+	httpx.Register(api, op("list-shared-rooms", "GET", "/users/{user}/rooms", tag,
+		"Which of your rooms somebody is in, too; without direct conversations"), s.listShared)
 	httpx.Register(api, op("get-room", "GET", "/rooms/{room}", tag,
 		"One room; of a public one that you are not in, what the directory tells"), s.getRoom)
 	httpx.Register(api, op("update-room", "PATCH", "/rooms/{room}", tag, "Rename, retitle, open, close or archive a room"),
@@ -90,6 +92,20 @@ func (s *Service) listRooms(ctx context.Context, _ *struct{}) (*body[roomList], 
 		out.Body.Items = append(out.Body.Items, wire.FromRoomState(st))
 	}
 	return out, nil
+}
+
+type sharedRooms struct {
+	Items []string `json:"items" nullable:"false" doc:"ids; those of the latest messages first"`
+}
+
+func (s *Service) listShared(ctx context.Context, in *struct {
+	User string `path:"user" maxLength:"64" doc:"id; of somebody who is not there, you share no room"`
+}) (*body[sharedRooms], error) {
+	ids, err := s.Store.SharedRooms(ctx, httpx.Principal(ctx).ID, in.User)
+	if err != nil {
+		return nil, err
+	}
+	return &body[sharedRooms]{sharedRooms{append([]string{}, ids...)}}, nil
 }
 
 type newRoomInput struct {

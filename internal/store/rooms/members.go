@@ -268,6 +268,18 @@ func RoomIDs(ctx context.Context, t *store.Tx, user string) ([]string, error) {
 	return store.Collect(rows, store.ScanString)
 }
 
+// SharedRooms returns the ids of the rooms, without direct ones, that both users are members of. Those of the
+// latest messages are first.
+func (repo *Repository) SharedRooms(ctx context.Context, user, other string) ([]string, error) {
+	rows, err := repo.db.QueryContext(ctx, `SELECT r.id FROM members a JOIN members b ON b.room_id = a.room_id
+		JOIN rooms r ON r.id = a.room_id WHERE a.user_id = $1 AND b.user_id = $2 AND r.kind <> 'direct'
+		ORDER BY r.last_at DESC, r.id`, user, other)
+	if err != nil {
+		return nil, err
+	}
+	return store.Collect(rows, store.ScanString)
+}
+
 // RemoveMember ends a membership and appends e to the log.
 func RemoveMember(ctx context.Context, t *store.Tx, e *domain.Event) error {
 	t.Invalidate()

@@ -44,6 +44,9 @@ export class RoomApi implements port.RoomApi {
   user(idOrName: string): Promise<Profile> {
     return this.#get(`/users/${encodeURIComponent(idOrName)}`);
   }
+  async sharedRooms(user: string): Promise<string[]> {
+    return (await this.#get<{ items: string[] }>(`/users/${user}/rooms`)).items;
+  }
   async createRoom(r: { kind: 'public' | 'private'; name: string; topic: string; members: string[] }): Promise<string> {
     return this.#rooms.enter(await this.#api.call<RoomState>('POST', '/rooms', r));
   }

@@ -295,6 +295,8 @@ export interface Link extends Connection {
 export interface RoomApi extends HookApi {
   findUsers(q: string): Promise<User[]>;
   user(idOrName: string): Promise<Profile>;
+  /** the ids of the rooms that somebody is in, too; of the latest messages first */
+  sharedRooms(user: string): Promise<string[]>;
   createRoom(r: { kind: 'public' | 'private'; name: string; topic: string; members: string[] }): Promise<string>;
   publicRooms(q: string, cursor: string): Promise<PageOf<PublicRoom>>;
   lookUp(room: string): Promise<Room>;
