@@ -116,6 +116,9 @@ const (
 	CodeInviteEnded      = domain.CodeInviteEnded
 	CodeNoHook           = domain.CodeNoHook
 	CodeTooManyHooks     = domain.CodeTooManyHooks
+	CodeNoBot            = domain.CodeNoBot
+	CodeTooManyBots      = domain.CodeTooManyBots
+	CodeBotScope         = domain.CodeBotScope
 	CodeNoRequest        = domain.CodeNoRequest
 	CodeTooManyRequests  = domain.CodeTooManyRequests
 	CodeTooManyRooms     = domain.CodeTooManyRooms

@@ -334,7 +334,7 @@ func (s *server) handlers() error {
 }
 
 func (s *server) api() httpx.Options {
-	return httpx.Options{Name: s.Config.Name, Version: s.Version, Auth: s.modules.auth, Limits: s.limits,
+	return httpx.Options{Name: s.Config.Name, Version: s.Version, Auth: s.modules.auth, Bots: s.modules.bot, Limits: s.limits,
 		Log: s.logs.Part("http")}
 }
 

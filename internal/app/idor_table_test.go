@@ -131,6 +131,10 @@ func rows() map[string]row {
 		"list-members": room(200, ""), "add-member": room(403, `{"user":"{banned}"}`), "remove-member": room(403, ""),
 		"update-member": room(403, `{"role":"member"}`),
 		"list-bans":     room(403, ""), "ban": room(403, `{}`), "unban": room(403, ""),
+		"list-bots": own, "create-bot": with(own, `{"username":"mine","token":{"scopes":["read"]}}`),
+		"delete-bot": theirs(""), "create-bot-token": theirs(`{"scopes":["read"]}`), "revoke-bot-token": theirs(""),
+		// tokens of people open nothing there
+		"bot-events": {eve: 401}, "bot-send": {eve: 401, body: `{"room":"{room}","key":"1","text":"x"}`},
 		"list-hooks": room(403, ""), "create-hook": room(403, `{"name":"Mine"}`), "renew-hook": room(403, ""),
 		"delete-hook": room(403, ""), "set-hook-avatar": room(403, ""), "delete-hook-avatar": room(403, ""),
 		"list-invites": room(403, ""), "create-invite": room(403, `{}`), "revoke-invite": room(403, ""),

@@ -17,6 +17,9 @@ import (
 	"github.com/unhidra/unhidra/internal/testkit/live"
 )
 
+// ofBots says whether the operation takes tokens of bots instead of people's.
+func (o operation) ofBots() bool { return strings.HasPrefix(o.path, "/api/v1/bot/") }
+
 // An operation of the OpenAPI document, its path filled in with what is Ann's.
 type operation struct {
 	id, method, path string
@@ -142,6 +145,12 @@ func newHouse(t *testing.T) *house {
 		Product: product.ID, Name: "door", Owner: me.ID, Release: release.ID, Code: 1, Version: "1.0",
 		State: domain.RolloutAwaiting, CreatedBy: domain.UserRef{ID: me.ID}, CreatedAt: now}, now)
 	must(t, err)
+	var program struct {
+		User   struct{ ID string }
+		Tokens []struct{ ID string }
+	}
+	must(t, h.ann.Do(t.Context(), "POST", "/bots", map[string]any{"username": "deploy",
+		"token": map[string]any{"scopes": []string{"read"}}}, &program))
 	h.fixed = []string{
 		"{user}", me.ID, "{bob}", bob.ID, "{banned}", banned.ID, "{session}", sessions.Items[0].ID,
 		"{command}", domain.NewID(domain.CommandPrefix), "{batch}", domain.NewID(domain.BatchPrefix),
@@ -150,6 +159,7 @@ func newHouse(t *testing.T) *house {
 		"{rule}", domain.NewID(domain.AlarmRulePrefix),
 		"{group}", "anns", "{template}", "anns", "{browser}", "rem_anns", "{passkey}", "anns-key", "{hash}", "nothing",
 		"{provider}", "oidc", "{product}", product.ID, "{release}", release.ID, "{upload}", upload.ID, "{sha256}", hash,
+		"{bot}", program.User.ID, "{token}", program.Tokens[0].ID,
 		"{n}", "0", "{start}", "0", "{rollout}", rollout.ID, "{update}", domain.NewID(domain.UpdatePrefix),
 	}
 	return h

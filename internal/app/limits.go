@@ -35,7 +35,8 @@ func writeLimits(c config.Config) httpx.Limits {
 		"create-rollout", "act-on-rollout", "revert-rollout", "agree-to-update", "join-product", "leave-product",
 		"send-devices-away",
 		"put-device-ota", "delete-device-ota",
-		"create-hook", "renew-hook", "delete-hook")
+		"create-hook", "renew-hook", "delete-hook",
+		"create-bot", "delete-bot", "create-bot-token", "revoke-bot-token")
 	shared(httpx.Limit{Name: "firmware", User: perMinute(2 * n), Addr: perMinute(20 * n)},
 		"create-product", "update-product", "share-product", "delete-product", "add-root",
 		"begin-upload", "complete-upload", "delete-upload", "create-release",
@@ -60,7 +61,7 @@ func writeLimits(c config.Config) httpx.Limits {
 	shared(httpx.Limit{Name: "messages_by_http", User: ratelimit.New(c.MessagesPerSec, time.Second, 2*c.MessagesPerSec)},
 		"send-message", "edit-message", "tick-task", "delete-message", "add-reaction", "remove-reaction",
 		"mark-thread", "follow-thread", "follow-threads",
-		"mark-read", "mark-unread", "send-command", "cancel-command",
+		"bot-send", "mark-read", "mark-unread", "send-command", "cancel-command",
 		"post-chart", "put-dashboard")
 	// What many devices are told at once.
 	shared(httpx.Limit{Name: "group_commands", User: perMinute(max(n/6, 1)), Addr: perMinute(2 * n)}, "send-group-command")

@@ -13,15 +13,20 @@ import (
 func TestEveryWriteHasALimit(t *testing.T) {
 	t.Parallel()
 	s := live.Start(t, testkit.SQLite(t), "RATE_LIMIT_USER_PER_MINUTE=1", "RATE_LIMIT_MESSAGES_PER_SEC=1")
-	bearer := s.User("ann").Tokens().Access
+	ann := s.User("ann")
+	bearer := ann.Tokens().Access
+	_, bot := makesBot(t, s, ann, "deploy", map[string]any{"scopes": []string{"write"}})
 	const often = 40 // more than any limit allows at once in this setting
 	for _, o := range operations(t, s, anything) {
 		if o.method == "GET" {
 			continue
 		}
 		token := bearer
-		if o.open {
+		switch {
+		case o.open:
 			token = ""
+		case o.ofBots():
+			token = bot.Tokens().Access
 		}
 		status, n := 0, 0
 		for status != http.StatusTooManyRequests && n < often {

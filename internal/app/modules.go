@@ -15,6 +15,7 @@ import (
 	"github.com/unhidra/unhidra/internal/audit"
 	"github.com/unhidra/unhidra/internal/auth"
 	"github.com/unhidra/unhidra/internal/backup"
+	"github.com/unhidra/unhidra/internal/bot"
 	"github.com/unhidra/unhidra/internal/captcha"
 	"github.com/unhidra/unhidra/internal/certs"
 	"github.com/unhidra/unhidra/internal/chat"
@@ -94,6 +95,7 @@ type modules struct {
 	rollout      *rollout.Service
 	dashboard    *dashboard.Service
 	webhook      *webhook.Service
+	bot          *bot.Service
 	firmware     *firmware.Service
 	firmwareEnds *firmware.Ends
 	files        *files.Service
@@ -150,6 +152,7 @@ func (s *server) build(ctx context.Context) error {
 	s.buildTelemetry()
 	s.buildDashboards()
 	s.buildWebhooks()
+	s.buildBots()
 	if err := s.buildFirmware(); err != nil {
 		return err
 	}
@@ -261,6 +264,14 @@ func (s *server) buildWebhooks() {
 	})
 }
 
+func (s *server) buildBots() {
+	m := &s.modules
+	m.bot = bot.New(bot.Deps{
+		Store: s.db.Bots, Accounts: s.db.Departure, RoomLog: s.db.Log, Chat: m.chat, Bus: s.bus, Audit: m.audit,
+		Log: s.logs.Part("bot"), Hash: s.keys.Hash,
+	})
+}
+
 func (s *server) buildHub() {
 	s.modules.hub = hub.New(hub.Deps{
 		Rooms: s.db.Rooms, RoomLog: s.db.Log, Bus: s.bus, Log: s.logs.Part("hub"), Metrics: s.reg,
@@ -318,7 +329,7 @@ func (s *server) watchQueues() {
 	m := s.modules
 	obs.WatchQueues(s.reg, slices.Concat(s.db.Queues(), s.readings.Queues(), m.chat.Queues(), m.hub.Queues(),
 		m.gateway.Queues(), m.auth.Queues(), m.history.Queues(), m.command.Queues(), m.alarm.Queues(), m.firmware.Queues(),
-		m.rollout.Queues(), m.shadow.Queues(), m.files.Queues())...)
+		m.rollout.Queues(), m.shadow.Queues(), m.files.Queues(), m.bot.Queues())...)
 }
 
 // origins are those whose pages may connect beside the host that they are asked
@@ -362,6 +373,7 @@ func (m *modules) routes(api huma.API, c config.Config) {
 	m.alarm.Routes(api)
 	m.dashboard.Routes(api)
 	m.webhook.Routes(api)
+	m.bot.Routes(api)
 	m.firmware.Routes(api)
 	m.files.Routes(api)
 	m.rollout.Routes(api)

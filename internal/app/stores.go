@@ -6,6 +6,7 @@ import (
 	"github.com/unhidra/unhidra/internal/audit"
 	"github.com/unhidra/unhidra/internal/auth"
 	"github.com/unhidra/unhidra/internal/auth/factor"
+	"github.com/unhidra/unhidra/internal/bot"
 	"github.com/unhidra/unhidra/internal/captcha"
 	"github.com/unhidra/unhidra/internal/certs"
 	"github.com/unhidra/unhidra/internal/chat"
@@ -25,6 +26,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store/alarms"
 	"github.com/unhidra/unhidra/internal/store/all"
 	storeaudit "github.com/unhidra/unhidra/internal/store/audit"
+	"github.com/unhidra/unhidra/internal/store/bots"
 	"github.com/unhidra/unhidra/internal/store/commands"
 	"github.com/unhidra/unhidra/internal/store/dashboards"
 	"github.com/unhidra/unhidra/internal/store/devices"
@@ -50,6 +52,7 @@ var (
 	_ alarm.Store       = (*alarms.Repository)(nil)
 	_ dashboard.Store   = (*dashboards.Repository)(nil)
 	_ webhook.Store     = (*hooks.Repository)(nil)
+	_ bot.Store         = (*bots.Repository)(nil)
 	_ command.Store     = (*commands.Repository)(nil)
 	_ files.Store       = (*storefiles.Repository)(nil)
 	_ firmware.Products = (*storefirmware.Products)(nil)

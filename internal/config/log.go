@@ -17,7 +17,8 @@ type Log struct {
 
 // LogParts are the parts of a server that have a level of their own.
 func LogParts() []string {
-	return []string{"admin", "alarm", "audit", "auth", "backup", "blob", "bus", "captcha", "certs", "chat", "command",
+	return []string{"admin", "alarm", "audit", "auth", "backup", "blob", "bot", "bus", "captcha", "certs", "chat",
+		"command",
 		"device", "disk", "feed", "files", "firmware", "gateway", "history", "http", "hub", "mail", "ml", "mqtt", "ota",
 		"presence", "proxy",
 		"rollout", "server",

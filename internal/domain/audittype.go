@@ -34,6 +34,8 @@ const (
 	AuditOIDCLogin        AuditType = "auth.oidc_login"
 	AuditSessionRevoke    AuditType = "session.revoke"
 
+	AuditBot AuditType = "auth.bot" // a bot or a token of one was made or deleted
+
 	AuditDeviceRegister   AuditType = "device.register"
 	AuditDeviceRotate     AuditType = "device.rotate"
 	AuditDeviceRevoke     AuditType = "device.revoke"

@@ -33,6 +33,7 @@ const (
 	BatchPrefix       = "bat"
 	FilePrefix        = "fil"
 	HookPrefix        = "hook"
+	BotTokenPrefix    = "btk"
 )
 
 // Crockford's alphabet, in lower case: sorts like the bytes that it encodes.

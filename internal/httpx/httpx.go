@@ -37,6 +37,11 @@ const limited = "limited"
 // before anything else.
 func ForLimited() map[string]any { return map[string]any{limited: true} }
 
+const bots = "bots"
+
+// ForBots is the Metadata of operations that bots call with their tokens, and nobody else. Bots call no others.
+func ForBots() map[string]any { return map[string]any{bots: true} }
+
 // Authenticator verifies access tokens.
 type Authenticator interface {
 	Authenticate(ctx context.Context, bearer string) (domain.Principal, error)
@@ -47,6 +52,7 @@ type Options struct {
 	Name    string        // the title of the OpenAPI document; empty: Unhidra
 	Version string        // of the server
 	Auth    Authenticator // nil: operations with Bearer always return 401
+	Bots    Authenticator // of operations with ForBots; nil: these always return 401
 	Limits  Limits        // rate limits of operations; nil: none
 	Log     *slog.Logger  // causes of errors that clients do not see; nil: none
 }
@@ -74,7 +80,7 @@ func New(mux *http.ServeMux, o Options) huma.API {
 			},
 		},
 	}, &adapter{mux: mux, log: o.Log})
-	api.UseMiddleware(checkContentType, authenticate(o.Auth), limit(o.Limits), receive)
+	api.UseMiddleware(checkContentType, authenticate(o.Auth, o.Bots), limit(o.Limits), receive)
 	mux.HandleFunc("GET /openapi.json", serveDescription(api))
 	mux.HandleFunc("GET /docs", docs(api))
 	mux.HandleFunc("GET /docs/style.css", serveStyle)
@@ -165,11 +171,15 @@ func checkContentType(ctx huma.Context, next func(huma.Context)) {
 }
 
 // authenticate authenticates the caller of operations that need one.
-func authenticate(auth Authenticator) func(huma.Context, func(huma.Context)) {
+func authenticate(people, programs Authenticator) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		if len(ctx.Operation().Security) == 0 {
 			next(ctx)
 			return
+		}
+		auth := people
+		if ctx.Operation().Metadata[bots] != nil {
+			auth = programs
 		}
 		r, w := humago.Unwrap(ctx)
 		token, ok := bearer(r)

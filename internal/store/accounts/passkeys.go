@@ -147,10 +147,10 @@ func (repo *Factors) UnlinkIdentities(ctx context.Context, user, issuer string) 
 // CreateLinkedUser creates an account without a password that signs in with a provider.
 func (repo *Factors) CreateLinkedUser(ctx context.Context, u domain.User, i domain.Identity, now time.Time) error {
 	err := repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		if err := createUser(ctx, t, u, "", now); err != nil {
+		if err := Create(ctx, t, u, "", now); err != nil {
 			return err
 		}
 		return linkIdentity(ctx, t, i)
 	})
-	return nameTaken(err)
+	return NameTaken(err)
 }

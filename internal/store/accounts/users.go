@@ -125,12 +125,13 @@ func (repo *Repository) CreateUser(
 				return err
 			}
 		}
-		return createUser(ctx, t, u, password, now)
+		return Create(ctx, t, u, password, now)
 	})
-	return nameTaken(err)
+	return NameTaken(err)
 }
 
-func createUser(ctx context.Context, t *store.Tx, u domain.User, password string, now time.Time) error {
+// Create creates an account in a transaction. Its error is for NameTaken.
+func Create(ctx context.Context, t *store.Tx, u domain.User, password string, now time.Time) error {
 	if err := freeEmail(ctx, t, u.ID, u.Email, now); err != nil {
 		return err
 	}
@@ -150,8 +151,8 @@ func createUser(ctx context.Context, t *store.Tx, u domain.User, password string
 	return naming.FoldUser(ctx, t, u.ID)
 }
 
-// nameTaken turns a unique violation into the error for the username or address that is taken.
-func nameTaken(err error) error {
+// NameTaken turns a unique violation into the error for the username or address that is taken.
+func NameTaken(err error) error {
 	if store.IsUnique(err) {
 		// the name of the index (PostgreSQL) or of the column (SQLite)
 		if strings.Contains(err.Error(), "users_email") || strings.Contains(err.Error(), "users.email") {

@@ -11,6 +11,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store/alarms"
 	"github.com/unhidra/unhidra/internal/store/audit"
 	"github.com/unhidra/unhidra/internal/store/blobs"
+	"github.com/unhidra/unhidra/internal/store/bots"
 	"github.com/unhidra/unhidra/internal/store/commands"
 	"github.com/unhidra/unhidra/internal/store/dashboards"
 	"github.com/unhidra/unhidra/internal/store/departure"
@@ -45,6 +46,7 @@ type Store struct {
 	Alarms     *alarms.Repository
 	Dashboards *dashboards.Repository
 	Hooks      *hooks.Repository
+	Bots       *bots.Repository
 	Files      *files.Repository
 	Products   *firmware.Products
 	Releases   *firmware.Releases
@@ -77,7 +79,7 @@ func Open(ctx context.Context, o store.Options) (*Store, error) {
 		Accounts: accounts.New(db), Sessions: accounts.NewSessions(db), Factors: accounts.NewFactors(db),
 		Devices: devices.New(db), Groups: devices.NewGroups(db), Templates: devices.NewTemplates(db),
 		Settings: devices.NewSettings(db), Commands: commands.New(db), Alarms: alarms.New(db),
-		Dashboards: dashboards.New(db), Hooks: hooks.New(db), Products: firmware.NewProducts(db), Releases: firmware.NewReleases(db),
+		Dashboards: dashboards.New(db), Hooks: hooks.New(db), Bots: bots.New(db), Products: firmware.NewProducts(db), Releases: firmware.NewReleases(db),
 		Uploads: firmware.NewUploads(db), Deltas: firmware.NewDeltas(db), OTA: firmware.NewOTA(db), Rollouts: rollouts.New(db),
 		Rooms: rooms.New(db, o.Rooms), Log: roomlog.New(db), Messages: messages.New(db), Search: search.New(db),
 		Transfers: devices.NewTransfers(db), Claims: devices.NewClaims(db),

@@ -7,16 +7,27 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store"
 	"github.com/unhidra/unhidra/internal/store/accounts"
+	"github.com/unhidra/unhidra/internal/store/bots"
 	"github.com/unhidra/unhidra/internal/store/devices"
 	"github.com/unhidra/unhidra/internal/store/hooks"
 	"github.com/unhidra/unhidra/internal/store/roomlog"
 	"github.com/unhidra/unhidra/internal/store/rooms"
 )
 
-// dropDevices removes the devices of a former member from the room. e is the event of the member's
+// ownIn returns the devices and bots of a user that are in a room.
+func ownIn(ctx context.Context, t *store.Tx, room, user string) ([]domain.UserRef, error) {
+	own, err := devices.InRoom(ctx, t, room, user)
+	if err != nil {
+		return nil, err
+	}
+	programs, err := bots.InRoom(ctx, t, room, user)
+	return append(own, programs...), err
+}
+
+// dropOwn removes the devices and bots of a former member from the room. e is the event of the member's
 // own departure.
-func dropDevices(ctx context.Context, t *store.Tx, e domain.Event) error {
-	own, err := devices.InRoom(ctx, t, e.Room, e.Subject.ID)
+func dropOwn(ctx context.Context, t *store.Tx, e domain.Event) error {
+	own, err := ownIn(ctx, t, e.Room, e.Subject.ID)
 	if err != nil {
 		return err
 	}
@@ -33,13 +44,13 @@ func dropDevices(ctx context.Context, t *store.Tx, e domain.Event) error {
 	return nil
 }
 
-// removeMembers ends a membership and appends e to the log. It removes the member's devices too, so
-// that nobody reads on through a device.
+// removeMembers ends a membership and appends e to the log. It removes the member's devices and bots too,
+// so that nobody reads on through them.
 func removeMembers(ctx context.Context, t *store.Tx, e *domain.Event) error {
 	if err := rooms.RemoveMember(ctx, t, e); err != nil {
 		return err
 	}
-	return dropDevices(ctx, t, *e)
+	return dropOwn(ctx, t, *e)
 }
 
 // Leave ends the user's own membership. The owner must transfer the room first, unless nobody else
@@ -57,7 +68,7 @@ func leave(ctx context.Context, t *store.Tx, user, room string, now time.Time) (
 	if err != nil {
 		return e, err
 	}
-	own, err := devices.InRoom(ctx, t, room, user)
+	own, err := ownIn(ctx, t, room, user)
 	if err != nil {
 		return e, err
 	}

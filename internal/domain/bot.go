@@ -1,0 +1,38 @@
+package domain
+
+import "time"
+
+// Bounds of bots.
+const (
+	MaxBots      = 10  // of one person
+	MaxBotTokens = 10  // of one bot
+	MaxBotRooms  = 100 // that a token may be restricted to
+)
+
+// Bot is an account of a program. It is a member of rooms like a person, and belongs to one.
+type Bot struct {
+	User      UserRef
+	Owner     string // id
+	CreatedAt time.Time
+	Tokens    []BotToken
+}
+
+// BotToken is what a bot proves by who it is, and says what it may.
+type BotToken struct {
+	ID        string
+	Bot       string // id
+	Name      string
+	Secret    string   // only known when it is made
+	Read      bool     // it may read the bot's rooms
+	Write     bool     // it may write in them
+	Rooms     []string // ids; nil: all that the bot is in
+	CreatedAt time.Time
+	UsedAt    time.Time // to about a minute; zero: never
+}
+
+// BotRoom is a room that a bot is in.
+type BotRoom struct {
+	ID     string
+	Joined int64 // number of the event by which it came in
+	Head   int64 // the last number of its log
+}
