@@ -6,6 +6,8 @@ import type { FollowedThread } from '../view/threadport';
 import type {
   Ban,
   Event,
+  Bot,
+  BotToken,
   Hook,
   Invite,
   KeepOf,
@@ -113,6 +115,21 @@ export class RoomApi implements port.RoomApi {
     return this.#api.call('DELETE', `/rooms/${room}/invites/${id}`);
   }
 
+  async bots(): Promise<Bot[]> {
+    return (await this.#get<port.PageOf<Bot>>('/bots')).items;
+  }
+  createBot(username: string, name: string, scopes: readonly string[]): Promise<Bot> {
+    return this.#api.call('POST', '/bots', { username, ...(name && { display_name: name }), token: { scopes } });
+  }
+  createBotToken(bot: string, scopes: readonly string[]): Promise<BotToken> {
+    return this.#api.call('POST', `/bots/${bot}/tokens`, { scopes });
+  }
+  revokeBotToken(bot: string, token: string): Promise<void> {
+    return this.#api.call('DELETE', `/bots/${bot}/tokens/${token}`);
+  }
+  deleteBot(bot: string): Promise<void> {
+    return this.#api.call('DELETE', `/bots/${bot}`);
+  }
   async hooks(room: string): Promise<Hook[]> {
     return (await this.#get<port.PageOf<Hook>>(`/rooms/${room}/hooks`)).items;
   }

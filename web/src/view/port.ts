@@ -12,6 +12,8 @@ import type {
   Ban,
   Event,
   FileView,
+  Bot,
+  BotToken,
   Hook,
   Invite,
   KeepOf,
@@ -292,7 +294,7 @@ export interface Link extends Connection {
 }
 
 /** What people do with rooms and with each other. */
-export interface RoomApi extends HookApi {
+export interface RoomApi extends HookApi, BotApi {
   findUsers(q: string): Promise<User[]>;
   user(idOrName: string): Promise<Profile>;
   /** the ids of the rooms that somebody is in, too; of the latest messages first */
@@ -327,6 +329,16 @@ export interface RoomApi extends HookApi {
   /** whether the user follows each thread of a room that gets a reply from now on */
   followThreads(room: string, following: boolean): Promise<void>;
   search(q: string, sort: 'newest' | 'relevance', cursor: string): Promise<SearchPage>;
+}
+
+/** The bots of who is signed in. */
+export interface BotApi {
+  bots(): Promise<Bot[]>;
+  /** the answer has the token */
+  createBot(username: string, name: string, scopes: readonly string[]): Promise<Bot>;
+  createBotToken(bot: string, scopes: readonly string[]): Promise<BotToken>;
+  revokeBotToken(bot: string, token: string): Promise<void>;
+  deleteBot(bot: string): Promise<void>;
 }
 
 /** The webhooks of rooms. */

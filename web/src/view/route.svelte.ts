@@ -38,6 +38,7 @@ export const settingsPages = [
   'account',
   'security',
   'devices',
+  'bots',
 ] as const;
 export const adminPages = ['users', 'invites', 'rooms', 'audit', 'server', 'health'] as const;
 

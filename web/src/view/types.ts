@@ -295,6 +295,25 @@ export interface Invite {
   max_uses?: number;
   uses: number;
 }
+/** What a bot comes by. */
+export interface BotToken {
+  id: string;
+  name?: string;
+  /** the token itself; only when it is made */
+  secret?: string;
+  scopes: readonly ('read' | 'write')[];
+  rooms?: string[];
+  created_at: string;
+  used_at?: string;
+}
+
+/** The account of a program. */
+export interface Bot {
+  user: User;
+  created_at: string;
+  tokens: BotToken[];
+}
+
 /** A webhook, by which another program posts to a room. */
 export interface Hook {
   id: string;
