@@ -268,3 +268,9 @@ const (
 	CodeAuditSegmentOpen = domain.CodeAuditSegmentOpen
 	CodeAuditSegmentGone = domain.CodeAuditSegmentGone
 )
+
+// Codes about notifications.
+const (
+	CodeNoSubscription = domain.CodeNoSubscription
+	CodeTooManyLevels  = domain.CodeTooManyLevels
+)

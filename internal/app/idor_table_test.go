@@ -146,5 +146,11 @@ func rows() map[string]row {
 		"mark-thread": room(200, `{"seq":1}`), "mark-unread": room(200, ""), "follow-thread": room(200, `{"following":true}`),
 		"follow-threads": room(204, `{"following":true}`),
 		"add-reaction":   room(200, ""), "remove-reaction": room(200, ""), "list-reactions": room(200, ""),
+		"get-notifications":      own,
+		"set-notifications":      with(own, `{"level":"all","keywords":[],"quiet":{"spans":[]}}`),
+		"set-room-notifications": room(200, `{"level":"all"}`),
+		"list-subscriptions":     own, "unsubscribe": theirs(""),
+		"subscribe": with(own, `{"endpoint":"https://push.example.org/1","auth":"AAAAAAAAAAAAAAAAAAAAAA","p256dh":"`+
+			`BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4"}`),
 	}
 }

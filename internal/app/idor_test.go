@@ -15,6 +15,7 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/testkit"
 	"github.com/unhidra/unhidra/internal/testkit/live"
+	"github.com/unhidra/unhidra/internal/testkit/pushtest"
 )
 
 // ofBots says whether the operation takes tokens of bots instead of people's.
@@ -134,7 +135,9 @@ func newHouse(t *testing.T) *house {
 	must(t, db.Factors.Remember(t.Context(), domain.Remembered{ID: "rem_anns", User: me.ID, CreatedAt: now, UsedAt: now,
 		Expires: now.Add(time.Hour)}, []byte("hash")))
 	h.bobID = bob.ID
-	var product, release, upload struct{ ID string }
+	var product, release, upload, subscription struct{ ID string }
+	must(t, h.ann.Do(t.Context(), "POST", "/push/subscriptions",
+		pushtest.NewBrowser(t, "https://push.invalid/anns").Keys(), &subscription))
 	must(t, h.ann.Do(t.Context(), "POST", "/firmware/products", map[string]any{"name": "door"}, &product))
 	at := "/firmware/products/" + product.ID
 	must(t, h.ann.Do(t.Context(), "POST", at+"/releases", map[string]any{"version": "1.0", "version_code": 1}, &release))
@@ -159,6 +162,7 @@ func newHouse(t *testing.T) *house {
 		"{rule}", domain.NewID(domain.AlarmRulePrefix),
 		"{group}", "anns", "{template}", "anns", "{browser}", "rem_anns", "{passkey}", "anns-key", "{hash}", "nothing",
 		"{provider}", "oidc", "{product}", product.ID, "{release}", release.ID, "{upload}", upload.ID, "{sha256}", hash,
+		"{subscription}", subscription.ID,
 		"{bot}", program.User.ID, "{token}", program.Tokens[0].ID,
 		"{n}", "0", "{start}", "0", "{rollout}", rollout.ID, "{update}", domain.NewID(domain.UpdatePrefix),
 	}

@@ -67,6 +67,8 @@ func floors() map[string][]string {
 
 		"internal/promql":      {},
 		"internal/remotewrite": {},
+		"internal/outbound":    {},
+		"internal/webpush":     {},
 
 		"internal/capacity":   {},
 		"internal/proxyproto": ground,
@@ -102,12 +104,14 @@ func floors() map[string][]string {
 		"internal/store/firmware":   part("accounts", "blobs", "rooms"),
 		"internal/store/files":      append(part("accounts", "blobs", "naming", "rooms", "roomlog"), "internal/fulltext"),
 		"internal/store/rollouts":   part("accounts", "rooms", "roomlog"),
+		// of notifications
+		"internal/store/notifications": part("rooms", "roomlog"),
 		// where they cross
 		"internal/store/departure": part("accounts", "alarms", "bots", "commands", "devices", "files", "firmware", "hooks", "messages",
-			"mqtt", "rollouts", "rooms", "roomlog"),
+			"mqtt", "notifications", "rollouts", "rooms", "roomlog"),
 		"internal/store/all": part("accounts", "alarms", "audit", "blobs", "bots", "commands", "dashboards", "departure", "devices",
 			"feedlog", "files", "firmware", "hooks", "mails",
-			"messages", "mqtt", "rollouts", "rooms", "roomlog", "search", "server"),
+			"messages", "mqtt", "notifications", "rollouts", "rooms", "roomlog", "search", "server"),
 		"internal/store/readings/rollup": {"internal/chunk", "internal/domain"}, // without SQL
 
 		"internal/backup": ground,
@@ -140,6 +144,7 @@ func floors() map[string][]string {
 		"internal/files":            kits,
 		"internal/history":          kits,
 		"internal/presence":         kits,
+		"internal/notify":           append([]string{"internal/outbound", "internal/webpush"}, kits...),
 		"internal/webtrace":         kits,
 		"internal/webhook":          append([]string{"internal/webhook/incoming"}, kits...),
 		"internal/webhook/incoming": {"internal/domain"},

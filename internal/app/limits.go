@@ -61,12 +61,14 @@ func writeLimits(c config.Config) httpx.Limits {
 	shared(httpx.Limit{Name: "messages_by_http", User: ratelimit.New(c.MessagesPerSec, time.Second, 2*c.MessagesPerSec)},
 		"send-message", "edit-message", "tick-task", "delete-message", "add-reaction", "remove-reaction",
 		"mark-thread", "follow-thread", "follow-threads",
+		"set-room-notifications",
 		"bot-send", "mark-read", "mark-unread", "send-command", "cancel-command",
 		"post-chart", "put-dashboard")
 	// What many devices are told at once.
 	shared(httpx.Limit{Name: "group_commands", User: perMinute(max(n/6, 1)), Addr: perMinute(2 * n)}, "send-group-command")
 	// One's own way to sign in.
 	shared(httpx.Limit{Name: "account_changes", User: perMinute(n), Addr: perMinute(10 * n)},
+		"set-notifications", "subscribe", "unsubscribe",
 		"change-password", "change-email", "delete-me", "end-session", "end-sessions", "forget-browser", "new-recovery-codes",
 		"step-up", "begin-passkey-step-up", "enrol-totp", "confirm-totp", "remove-totp",
 		"begin-passkey", "add-passkey", "rename-passkey", "remove-passkey", "link-provider", "unlink-provider")

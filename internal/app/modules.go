@@ -34,6 +34,7 @@ import (
 	"github.com/unhidra/unhidra/internal/mail"
 	"github.com/unhidra/unhidra/internal/ml"
 	"github.com/unhidra/unhidra/internal/mqtt"
+	"github.com/unhidra/unhidra/internal/notify"
 	"github.com/unhidra/unhidra/internal/obs"
 	"github.com/unhidra/unhidra/internal/ota"
 	"github.com/unhidra/unhidra/internal/presence"
@@ -54,6 +55,7 @@ var (
 	_ gateway.Devices  = (*device.Service)(nil)
 	_ mqtt.Devices     = (*device.Service)(nil)
 	_ mqtt.Presence    = (*presence.Service)(nil)
+	_ notify.Presence  = (*presence.Service)(nil)
 	_ gateway.Commands = (*command.Service)(nil)
 	_ gateway.Settings = (*shadow.Service)(nil)
 	_ mqtt.Settings    = (*shadow.Service)(nil)
@@ -87,6 +89,7 @@ type modules struct {
 	chat         *chat.Service
 	history      *history.Service
 	presence     *presence.Service
+	notify       *notify.Service
 	webtrace     *webtrace.Service
 	device       *device.Service
 	command      *command.Service
@@ -145,6 +148,9 @@ func (s *server) build(ctx context.Context) error {
 	}
 	s.buildPresence()
 	s.buildML()
+	if err := s.buildNotify(); err != nil {
+		return err
+	}
 	s.buildDevices()
 	s.buildCommands()
 	s.buildShadow()
@@ -366,6 +372,7 @@ func (m *modules) routes(api huma.API, c config.Config) {
 	m.chat.Routes(api)
 	m.history.Routes(api)
 	m.presence.Routes(api)
+	m.notify.Routes(api)
 	m.device.Routes(api)
 	m.command.Routes(api)
 	m.shadow.Routes(api)

@@ -20,6 +20,7 @@ import (
 	"github.com/unhidra/unhidra/internal/hub"
 	"github.com/unhidra/unhidra/internal/mail"
 	"github.com/unhidra/unhidra/internal/mqtt"
+	"github.com/unhidra/unhidra/internal/notify"
 	"github.com/unhidra/unhidra/internal/ota"
 	"github.com/unhidra/unhidra/internal/presence"
 	"github.com/unhidra/unhidra/internal/store/accounts"
@@ -35,6 +36,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store/hooks"
 	"github.com/unhidra/unhidra/internal/store/mails"
 	storemqtt "github.com/unhidra/unhidra/internal/store/mqtt"
+	"github.com/unhidra/unhidra/internal/store/notifications"
 	"github.com/unhidra/unhidra/internal/store/readings"
 	"github.com/unhidra/unhidra/internal/store/roomlog"
 	"github.com/unhidra/unhidra/internal/store/rooms"
@@ -45,6 +47,7 @@ import (
 
 // What one repository is to a module, whole.
 var (
+	_ notify.Store      = (*notifications.Repository)(nil)
 	_ presence.Users    = (*accounts.Repository)(nil)
 	_ presence.Peers    = (*rooms.Repository)(nil)
 	_ device.Store      = (*devices.Repository)(nil)

@@ -56,6 +56,8 @@ type Config struct {
 
 	AllowedOrigins []string
 	TrustedProxies []netip.Prefix
+	// PrivateNetworks may be reached at addresses that users name.
+	PrivateNetworks []netip.Prefix
 
 	LoginPerMinute  int
 	LoginBurst      int

@@ -19,7 +19,8 @@ type Log struct {
 func LogParts() []string {
 	return []string{"admin", "alarm", "audit", "auth", "backup", "blob", "bot", "bus", "captcha", "certs", "chat",
 		"command",
-		"device", "disk", "feed", "files", "firmware", "gateway", "history", "http", "hub", "mail", "ml", "mqtt", "ota",
+		"device", "disk", "feed", "files", "firmware", "gateway", "history", "http", "hub", "mail", "ml", "mqtt",
+		"notify", "ota",
 		"presence", "proxy",
 		"rollout", "server",
 		"shadow",

@@ -208,6 +208,10 @@ func (c *Config) options() []option {
 			"networks, separated by commas, whose X-Forwarded-For and X-Forwarded-Proto are trusted: `127.0.0.1, " +
 				"10.0.0.0/8`; empty: none", false,
 			networks(&c.TrustedProxies)},
+		{browser, "UNHIDRA_PRIVATE_NETWORKS", "", "",
+			"private networks, separated by commas, that the server may reach at addresses which users name: those of push " +
+				"services, such as one for UnifiedPush at home (`10.0.0.0/8`); empty: public addresses alone", false,
+			networks(&c.PrivateNetworks)},
 		{browser, "UNHIDRA_PROXY_PROTOCOL", "", "off",
 			"`on`: connections from UNHIDRA_TRUSTED_PROXIES begin with a PROXY protocol header (version 1 or 2) that " +
 				"names the client; connections from elsewhere have none. `mqtt`: those for MQTT alone, because the proxy tells " +

@@ -270,3 +270,9 @@ const (
 	CodeAuditSegmentOpen Code = "audit_segment_open"
 	CodeAuditSegmentGone Code = "audit_segment_gone"
 )
+
+// Codes about notifications.
+const (
+	CodeNoSubscription Code = "no_subscription"
+	CodeTooManyLevels  Code = "too_many_levels"
+)

@@ -23,6 +23,11 @@ func Codes() []CodeGroup {
 		{"Rooms", roomCodes()},
 		{"Messages and search", messageCodes()},
 		{"Files and pictures", fileCodes()},
+		{"Notifications", []CodeInfo{
+			{CodeNoSubscription, []Kind{NotFound}, "There is no such browser or app that gets pushes. Load the list again."},
+			{CodeTooManyLevels, []Kind{Conflict}, "You have chosen a level for as many rooms and threads as one person may. " +
+				"Go back to the default in some of them."},
+		}},
 		{"Devices", deviceCodes()},
 		{"Firmware", firmwareCodes()},
 		{"Limits", limitCodes()},

@@ -34,6 +34,7 @@ const (
 	FilePrefix        = "fil"
 	HookPrefix        = "hook"
 	BotTokenPrefix    = "btk"
+	PushPrefix        = "psh"
 )
 
 // Crockford's alphabet, in lower case: sorts like the bytes that it encodes.

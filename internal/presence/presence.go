@@ -141,6 +141,13 @@ func (s *Service) Disconnect(id string) {
 	s.markChanged(c.user)
 }
 
+// Active reports whether a user is at one of their devices, on any node, and has used it within the last minutes.
+func (s *Service) Active(user string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.ContainsFunc(s.reports[user], func(r nodeReport) bool { return r.is == domain.Online })
+}
+
 // SetActive says whether the user of a connection is active or away.
 func (s *Service) SetActive(id string, active bool) {
 	s.mu.Lock()

@@ -70,6 +70,7 @@ func News() []Frame {
 		{Type: TypeSet, Data: Settings{}, Summary: "To a device: set this, and tell what became of it."},
 		{Type: TypeFirmwareOffer, Data: FirmwareOffer{}, Summary: "To a device: there is an update for it."},
 		{Type: TypeSettingsChanged, Data: SettingsChanged{}, Summary: "The settings of a device of the user have changed."},
+		{Type: TypeNotifications, Data: Notifications{}, Summary: "The user has chosen what to be told of, on any device."},
 		{Type: TypeDeviceTransfer, Data: DeviceTransfer{},
 			Summary: "A device was offered to another user, or what became of that."},
 		{Type: TypeDeviceStatus, Data: DeviceStatuses{}, Summary: "Devices of the user, or that are watched, came or went."},

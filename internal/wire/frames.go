@@ -65,6 +65,7 @@ const (
 	TypeSet             = TypeSettings
 	TypeSettingsChanged = "device.settings" // SettingsChanged: of a device of the user
 	TypeDeviceTransfer  = "device.transfer" // DeviceTransfer: to both sides
+	TypeNotifications   = "notifications"   // Notifications: the user has chosen others, on any device
 	TypeDeviceStatus    = "device.status"   // DeviceStatuses: devices of the user, or watched ones, that came or went
 )
 

@@ -277,6 +277,10 @@ func goldenReplies() []frame {
 		news(TypeDeviceStatus, TypeDeviceStatus, &DeviceStatuses{Devices: []DeviceStatus{{
 			Device: live.Device, State: "asleep", Since: t0, Session: 41, Reason: "client", Until: &later,
 		}}}),
+		news(TypeNotifications, TypeNotifications, &Notifications{NotifySettings: NotifySettings{Level: "mentions",
+			Keywords: []string{"release"}, Quiet: QuietHours{Zone: "Europe/Berlin", Spans: []QuietSpan{
+				{Weekdays: []int{1, 5}, Start: "22:00", End: "07:00"}}}, PausedUntil: &later}, SilentUntil: &later,
+			Choices: []NotifyChoice{{Room: "room_01jd8m5q8re0t9v3x7k2p4s6za", Thread: 7, Level: "all"}}}),
 		news(TypeDeviceTransfer, TypeDeviceTransfer, &DeviceTransfer{Device: live.Device, Name: "Greenhouse", From: ada, To: lin,
 			State: "offered", At: t0, Expires: &later}),
 		news(TypeHello, TypeHello, &Hello{

@@ -255,7 +255,12 @@ func (repo *Sessions) RenewSession(
 		if err != nil {
 			return err
 		}
-		return createSession(ctx, t, s, next(current))
+		if err := createSession(ctx, t, s, next(current)); err != nil {
+			return err
+		}
+		// The same browser goes on to get pushes.
+		_, err = t.ExecContext(ctx, `UPDATE push_subscriptions SET session_id = $2 WHERE session_id = $1`, old, s.ID)
+		return err
 	})
 	return s, err
 }

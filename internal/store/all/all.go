@@ -23,6 +23,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store/mails"
 	"github.com/unhidra/unhidra/internal/store/messages"
 	"github.com/unhidra/unhidra/internal/store/mqtt"
+	"github.com/unhidra/unhidra/internal/store/notifications"
 	"github.com/unhidra/unhidra/internal/store/rollouts"
 	"github.com/unhidra/unhidra/internal/store/roomlog"
 	"github.com/unhidra/unhidra/internal/store/rooms"
@@ -65,6 +66,8 @@ type Store struct {
 	Feed       *feedlog.Repository
 	Blobs      *blobs.Repository
 	MQTT       *mqtt.Repository
+
+	Notifications *notifications.Repository
 }
 
 // Open opens a database as store.Open does, and starts the search indexer, except for a command
@@ -86,6 +89,7 @@ func Open(ctx context.Context, o store.Options) (*Store, error) {
 		Files:     files.New(db),
 		Departure: departure.New(db), Audit: audit.New(db), Mails: mails.New(db), Server: server.New(db),
 		Feed: feedlog.New(db), Blobs: blobs.New(db), MQTT: mqtt.New(db),
+		Notifications: notifications.New(db),
 	}
 	if !o.Tool {
 		if err := s.Search.Start(ctx, o.Log); err != nil {

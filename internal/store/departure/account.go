@@ -13,6 +13,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store/files"
 	"github.com/unhidra/unhidra/internal/store/firmware"
 	"github.com/unhidra/unhidra/internal/store/messages"
+	"github.com/unhidra/unhidra/internal/store/notifications"
 	"github.com/unhidra/unhidra/internal/store/rollouts"
 	"github.com/unhidra/unhidra/internal/store/rooms"
 )
@@ -79,6 +80,9 @@ func eraseUser(ctx context.Context, t *store.Tx, user string, now time.Time) err
 		return err
 	}
 	if err := rollouts.EraseUser(ctx, t, user); err != nil {
+		return err
+	}
+	if err := notifications.EraseUser(ctx, t, user); err != nil {
 		return err
 	}
 	if err := files.EraseUser(ctx, t, user, now); err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store/bots"
 	"github.com/unhidra/unhidra/internal/store/devices"
 	"github.com/unhidra/unhidra/internal/store/hooks"
+	"github.com/unhidra/unhidra/internal/store/notifications"
 	"github.com/unhidra/unhidra/internal/store/roomlog"
 	"github.com/unhidra/unhidra/internal/store/rooms"
 )
@@ -48,6 +49,9 @@ func dropOwn(ctx context.Context, t *store.Tx, e domain.Event) error {
 // so that nobody reads on through them.
 func removeMembers(ctx context.Context, t *store.Tx, e *domain.Event) error {
 	if err := rooms.RemoveMember(ctx, t, e); err != nil {
+		return err
+	}
+	if err := notifications.EraseMember(ctx, t, e.Subject.ID, e.Room); err != nil {
 		return err
 	}
 	return dropOwn(ctx, t, *e)

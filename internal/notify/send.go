@@ -1,0 +1,235 @@
+package notify
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"math/rand/v2"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/webpush"
+)
+
+const (
+	sendersTotal = 32               // pushes that this node sends at a time
+	sendersHost  = 4                // of them to one push service
+	lease        = time.Minute      // of a claimed push; longer than an attempt
+	pollEvery    = time.Second      // for retries, and pushes of other nodes
+	pushLife     = 24 * time.Hour   // a push service keeps it for a receiver that is away
+	giveUpAfter  = 24 * time.Hour   // of failures
+	holdActive   = 20 * time.Second // while the user is at another device
+	holdBusy     = time.Second      // while as much as may be is sent to a push service
+	holdMode     = time.Minute      // while the user wants to be left alone
+	minBackoff   = 5 * time.Second
+	maxBackoff   = time.Hour
+	pruneEvery   = 10 * time.Minute
+	maxHosts     = 10_000
+)
+
+// A host is a push service.
+type host struct {
+	sending int
+	wait    time.Duration // since it fails
+	until   time.Time     // nothing is sent before
+}
+
+// Run sends pushes until ctx is done. Several nodes may: each push is leased by one. If a node dies, another one sends
+// what it had leased, perhaps for the second time; receivers then show it once.
+func (s *Service) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	slots := make(chan struct{}, sendersTotal)
+	look, prune := time.NewTicker(pollEvery), time.NewTicker(pruneEvery)
+	defer look.Stop()
+	defer prune.Stop()
+	for {
+		n := sendersTotal - len(slots)
+		var all []domain.Push
+		if n > 0 {
+			var err error
+			if all, err = s.Store.Claim(ctx, n, lease, s.Now()); err != nil && ctx.Err() == nil {
+				s.Log.WarnContext(ctx, "look for pushes to send; will try again", "err", err)
+			}
+		}
+		for _, p := range all {
+			slots <- struct{}{}
+			wg.Go(func() {
+				defer func() { <-slots }()
+				s.deliver(ctx, p)
+			})
+		}
+		if len(all) > 0 && len(all) == n {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-s.wake:
+		case <-look.C:
+		case <-prune.C:
+			s.prune(ctx)
+		}
+	}
+}
+
+func (s *Service) prune(ctx context.Context) {
+	now := s.Now()
+	if err := s.Store.Prune(ctx, now.Add(-domain.NotificationsKept), now); err != nil && ctx.Err() == nil {
+		s.Log.WarnContext(ctx, "forget old notifications; will try again", "err", err)
+	}
+}
+
+// deliver sends one push, or puts it off. What it cannot record is tried again after the lease.
+func (s *Service) deliver(ctx context.Context, p domain.Push) {
+	if err := s.attempt(ctx, p); err != nil && ctx.Err() == nil {
+		s.Log.WarnContext(ctx, "a push is tried again later", "subscription", p.Subscription.ID, "err", err)
+	}
+}
+
+func (s *Service) attempt(ctx context.Context, p domain.Push) error {
+	now := s.Now()
+	st, err := s.Store.State(ctx, p, now)
+	if err != nil {
+		return err
+	}
+	if st.Count == 0 {
+		return s.Store.Finish(ctx, p, false, now)
+	}
+	if until, silent := st.Settings.Silent(now); silent {
+		return s.Store.Postpone(ctx, p, st.Version, until)
+	}
+	if st.Mode == domain.DoNotDisturb {
+		return s.Store.Postpone(ctx, p, st.Version, now.Add(holdMode))
+	}
+	if s.Presence.Active(p.Subscription.User) {
+		return s.Store.Postpone(ctx, p, st.Version, now.Add(holdActive))
+	}
+	at, err := url.Parse(p.Subscription.Endpoint)
+	if err != nil {
+		return s.Store.Gone(ctx, p.Subscription.ID)
+	}
+	until, free := s.enter(at.Host, now)
+	if !free {
+		return s.Store.Postpone(ctx, p, st.Version, until)
+	}
+	p.Seq = max(p.Seq, st.Last.Seq)
+	answer, err := s.send(ctx, p, st, now)
+	wait := s.leave(at.Host, err != nil || tryLater(answer.Status), answer.RetryAfter, s.Now())
+	if ctx.Err() != nil {
+		return nil
+	}
+	return s.record(ctx, p, answer, err, wait)
+}
+
+func (s *Service) send(
+	ctx context.Context, p domain.Push, st domain.PushState, now time.Time,
+) (webpush.Answer, error) {
+	text, err := s.payload(p, st)
+	if err != nil {
+		return webpush.Answer{}, err
+	}
+	sub := p.Subscription
+	return s.Sender.Send(ctx, webpush.Subscription{Endpoint: sub.Endpoint, Key: sub.Key, Auth: sub.Auth}, text,
+		webpush.Options{TTL: pushLife, Urgent: st.Reason != domain.NotifiedAll, Topic: topic(p)}, now)
+}
+
+// topic is the same for all pushes about a room or thread to a subscription, and tells nobody which one that is.
+func topic(p domain.Push) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %s %d", p.Subscription.ID, p.Room, p.Thread))
+	return base64.RawURLEncoding.EncodeToString(sum[:])[:32]
+}
+
+// tryLater reports whether an answer says that the push service has trouble or too much to do.
+func tryLater(status int) bool { return status == 429 || status >= 500 }
+
+// record stores what became of a push. failed is why there was no answer.
+func (s *Service) record(ctx context.Context, p domain.Push, a webpush.Answer, failed error, wait time.Duration) error {
+	now, sub := s.Now(), p.Subscription
+	count := func(result string) { s.metrics.sent.WithLabelValues(result).Inc() }
+	if failed == nil && a.Taken() {
+		count(resultSent)
+		s.metrics.delay.Observe(now.Sub(p.Since).Seconds())
+		return s.Store.Finish(ctx, p, true, now)
+	}
+	if failed == nil && a.Gone() {
+		count(resultGone)
+		return s.Store.Gone(ctx, sub.ID)
+	}
+	why, result := "", resultFailed
+	switch {
+	case failed != nil:
+		why = reasonOf(failed)
+	case tryLater(a.Status):
+		why = fmt.Sprintf("the push service has too much to do, or is out of order (%d)", a.Status)
+	case a.Status >= 300 && a.Status < 400:
+		why, result = fmt.Sprintf("the push service sends elsewhere (%d), which is not followed", a.Status), resultRefused
+	default:
+		why, result = fmt.Sprintf("the push service refuses (%d)", a.Status), resultRefused
+	}
+	count(result)
+	s.Log.WarnContext(ctx, "a push service did not take a push", "subscription", sub.ID, "status", a.Status, "said", a.Text,
+		"err", failed)
+	if err := s.Store.Failed(ctx, sub.ID, why, now); err != nil {
+		return err
+	}
+	if a.Status == 413 || now.Sub(p.Since) > giveUpAfter {
+		count(resultDropped)
+		return s.Store.Finish(ctx, p, false, now)
+	}
+	return s.Store.Retry(ctx, p, now.Add(max(wait, backoff(p.Tries))))
+}
+
+// enter counts a push that is about to be sent to a push service. free is false if nothing may be sent there until a
+// time.
+func (s *Service) enter(name string, now time.Time) (until time.Time, free bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	h := s.hosts[name]
+	switch {
+	case h == nil && len(s.hosts) >= maxHosts:
+		return now.Add(holdMode), false
+	case h == nil:
+		h = &host{}
+		s.hosts[name] = h
+	case now.Before(h.until):
+		return h.until, false
+	case h.sending >= sendersHost || h.wait > 0 && h.sending > 0: // one that failed is tried by one at a time
+		return now.Add(holdBusy), false
+	}
+	h.sending++
+	return time.Time{}, true
+}
+
+// leave ends what enter began, and returns how long a push service that fails is left alone.
+func (s *Service) leave(name string, failed bool, retryAfter time.Duration, now time.Time) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	h := s.hosts[name]
+	h.sending--
+	if !failed {
+		h.wait, h.until = 0, time.Time{}
+		if h.sending == 0 {
+			delete(s.hosts, name)
+		}
+		return 0
+	}
+	h.wait = min(max(2*h.wait, minBackoff), maxBackoff)
+	wait := max(h.wait, min(retryAfter, giveUpAfter))
+	if until := now.Add(wait); until.After(h.until) {
+		h.until = until
+	}
+	return wait
+}
+
+// backoff returns how long to wait after so many attempts: 5 s, doubling up to an hour, and up to a fifth more.
+func backoff(tries int) time.Duration {
+	d := maxBackoff
+	if tries < 10 {
+		d = min(maxBackoff, minBackoff<<max(0, tries-1))
+	}
+	return d + rand.N(d/5)
+}

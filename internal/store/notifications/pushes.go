@@ -1,0 +1,178 @@
+package notifications
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/roomlog"
+)
+
+// Claim leases the pushes that are due, at most limit: nobody else, on any node, gets them during lease. Those whose
+// sessions have ended are left out.
+func (repo *Repository) Claim(
+	ctx context.Context, limit int, lease time.Duration, now time.Time,
+) (claimed []domain.Push, err error) {
+	var one int
+	// Usually none is due. Then this avoids a write.
+	err = repo.db.QueryRowContext(ctx, `SELECT 1 FROM pushes WHERE due_at <= $1 LIMIT 1`, store.Millis(now)).Scan(&one)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		rows, err := t.QueryContext(ctx, `SELECT subscription_id, room_id, thread FROM pushes WHERE due_at <= $1
+			ORDER BY due_at LIMIT $2`+t.SkipLocked(), store.Millis(now), limit)
+		if err != nil {
+			return err
+		}
+		keys, err := store.Collect(rows, func(rows *sql.Rows) (p domain.Push, err error) {
+			err = rows.Scan(&p.Subscription.ID, &p.Room, &p.Thread)
+			return p, err
+		})
+		if err != nil {
+			return err
+		}
+		claimed = nil
+		for _, p := range keys {
+			if p, err = claim(ctx, t, p, now.Add(lease)); err != nil {
+				return err
+			}
+			claimed = append(claimed, p)
+		}
+		return nil
+	})
+	return claimed, err
+}
+
+func claim(ctx context.Context, t *store.Tx, p domain.Push, until time.Time) (domain.Push, error) {
+	var since, created, sent, failed int64
+	err := t.QueryRowContext(ctx, `UPDATE pushes SET due_at = $4, tries = tries + 1
+		WHERE subscription_id = $1 AND room_id = $2 AND thread = $3 RETURNING seq, since, tries`, p.Subscription.ID, p.Room,
+		p.Thread, store.Millis(until)).Scan(&p.Seq, &since, &p.Tries)
+	if err != nil {
+		return p, err
+	}
+	p.Since = store.Time(since)
+	err = t.QueryRowContext(ctx, `SELECT `+columns+` FROM push_subscriptions p JOIN sessions s ON s.id = p.session_id
+		WHERE p.id = $1`, p.Subscription.ID).Scan(dest(&p.Subscription, &created, &sent, &failed)...)
+	p.Subscription.FailedAt = store.Time(failed)
+	return p, err
+}
+
+// State tells what a push is about. It is empty if there is nothing to say any more: all is read, or deleted, or the
+// user may not read the room, or their session has ended.
+func (repo *Repository) State(ctx context.Context, p domain.Push, now time.Time) (st domain.PushState, err error) {
+	user := p.Subscription.User
+	var settings string
+	var kind domain.RoomKind
+	var read int64
+	err = repo.db.QueryRowContext(ctx, `SELECT COALESCE(n.settings, ''), COALESCE(n.version, 0), u.status_mode, r.kind, r.name,
+		CASE WHEN CAST($4 AS BIGINT) = 0 THEN m.read_seq WHEN COALESCE(t.read_seq, 0) > m.threads_read THEN t.read_seq
+			ELSE m.threads_read END
+		FROM members m JOIN users u ON u.id = m.user_id JOIN rooms r ON r.id = m.room_id
+		JOIN sessions s ON s.id = $3 AND `+live("$5")+`
+		LEFT JOIN notify_settings n ON n.user_id = m.user_id
+		LEFT JOIN thread_marks t ON t.user_id = m.user_id AND t.room_id = m.room_id AND t.root = $4
+		WHERE m.user_id = $1 AND m.room_id = $2 AND NOT u.disabled`, user, p.Room, p.Subscription.Session, p.Thread,
+		store.Millis(now)).Scan(&settings, &st.Version, &st.Mode, &kind, &st.Name, &read)
+	if errors.Is(err, sql.ErrNoRows) {
+		return domain.PushState{}, nil
+	}
+	if err != nil {
+		return st, err
+	}
+	st.Direct = kind == domain.DirectRoom
+	if st.Settings, err = parse(settings, user); err != nil {
+		return st, err
+	}
+	var last int64
+	err = repo.db.QueryRowContext(ctx, `SELECT count(*), COALESCE(max(n.seq), 0) FROM notifications n
+		JOIN events e ON e.room_id = n.room_id AND e.seq = n.seq
+		WHERE n.user_id = $1 AND n.room_id = $2 AND n.thread = $3 AND n.seq > $4 AND e.deleted_at = 0`, user, p.Room,
+		p.Thread, read).Scan(&st.Count, &last)
+	if err != nil || st.Count == 0 {
+		return st, err
+	}
+	err = repo.db.QueryRowContext(ctx, `SELECT reason FROM notifications WHERE user_id = $1 AND room_id = $2 AND seq = $3`,
+		user, p.Room, last).Scan(&st.Reason)
+	if err != nil {
+		return st, err
+	}
+	st.Last, _, err = roomlog.BySeq(ctx, repo.db, p.Room, last)
+	return st, err
+}
+
+// Postpone has a claimed push sent later, or at once if the user has chosen other settings since those of version. It
+// was not tried.
+func (repo *Repository) Postpone(ctx context.Context, p domain.Push, version int64, until time.Time) error {
+	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		var now int64
+		err := t.QueryRowContext(ctx, `SELECT version FROM notify_settings WHERE user_id = $1`, p.Subscription.User).Scan(&now)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		if now != version {
+			until = time.Time{}
+		}
+		return putOff(ctx, t, p, until, p.Tries-1)
+	})
+}
+
+// Retry has a claimed push tried again later.
+func (repo *Repository) Retry(ctx context.Context, p domain.Push, at time.Time) error {
+	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error { return putOff(ctx, t, p, at, p.Tries) })
+}
+
+func putOff(ctx context.Context, t *store.Tx, p domain.Push, until time.Time, tries int) error {
+	_, err := t.ExecContext(ctx, `UPDATE pushes SET due_at = $4, tries = $5
+		WHERE subscription_id = $1 AND room_id = $2 AND thread = $3`, p.Subscription.ID, p.Room, p.Thread,
+		store.Millis(until), tries)
+	return err
+}
+
+// Finish records that a claimed push was sent, or is to be sent no more. What came meanwhile is sent next.
+func (repo *Repository) Finish(ctx context.Context, p domain.Push, sent bool, now time.Time) error {
+	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		const which = ` WHERE subscription_id = $1 AND room_id = $2 AND thread = $3 AND seq `
+		_, err := t.ExecContext(ctx, `DELETE FROM pushes`+which+`<= $4`, p.Subscription.ID, p.Room, p.Thread, p.Seq)
+		if err != nil {
+			return err
+		}
+		_, err = t.ExecContext(ctx, `UPDATE pushes SET due_at = $5, since = $5, tries = 0`+which+`> $4`, p.Subscription.ID,
+			p.Room, p.Thread, p.Seq, store.Millis(now))
+		if err != nil || !sent {
+			return err
+		}
+		_, err = t.ExecContext(ctx, `UPDATE push_subscriptions SET sent_at = $2, failed_at = 0, failure = '' WHERE id = $1`,
+			p.Subscription.ID, store.Millis(now))
+		return err
+	})
+}
+
+// Failed records why a subscription gets nothing. since is kept from the first failure on.
+func (repo *Repository) Failed(ctx context.Context, subscription, why string, now time.Time) error {
+	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		_, err := t.ExecContext(ctx, `UPDATE push_subscriptions SET failure = $2,
+			failed_at = CASE WHEN failed_at = 0 THEN $3 ELSE failed_at END WHERE id = $1`, subscription, why, store.Millis(now))
+		return err
+	})
+}
+
+// Gone deletes a subscription that has ended, as its push service says.
+func (repo *Repository) Gone(ctx context.Context, subscription string) error {
+	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		_, err := t.ExecContext(ctx, `DELETE FROM push_subscriptions WHERE id = $1`, subscription)
+		return err
+	})
+}
+
+// Waiting returns how many pushes wait.
+func (repo *Repository) Waiting(ctx context.Context) (n int, err error) {
+	err = repo.db.QueryRowContext(ctx, `SELECT count(*) FROM pushes`).Scan(&n)
+	return n, err
+}
