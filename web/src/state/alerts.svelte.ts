@@ -6,8 +6,12 @@ import type { Notifications } from '../view/port';
 import { gist } from '../view/files/gist';
 import { badgeOf, Favicon, titleOf } from './favicon';
 import type { Message } from '../view/types';
+import type { Push } from './push';
 
 const store = 'unhidra.notifications';
+
+/** Whether this browser gets pushes at all. */
+const pushable = () => typeof navigator !== 'undefined' && 'serviceWorker' in navigator && 'PushManager' in globalThis;
 
 export class Alerts implements Notifications {
   #wanted = $state(storage.get(store) === 'on');
@@ -19,6 +23,36 @@ export class Alerts implements Notifications {
   #counts: [unread: number, mentions: number] = [0, 0];
   readonly #favicon = new Favicon();
   #updating: ReturnType<typeof setTimeout> | undefined;
+  readonly #load: (() => Promise<Push>) | undefined;
+  #push: Promise<Push> | undefined;
+  #pushes = $state(false);
+
+  /** load: what has pushes sent to this browser */
+  constructor(load?: () => Promise<Push>) {
+    this.#load = load;
+    if (this.permission === 'on') void this.#subscribe(); // at each start: subscriptions may end
+  }
+
+  get pushes() {
+    return this.#pushes;
+  }
+
+  /** Has pushes sent here, if that can be. The page tells by itself while it is open in any case. */
+  async #subscribe(): Promise<void> {
+    if (!this.#load || !pushable()) return;
+    try {
+      this.#push ??= this.#load();
+      await (await this.#push).subscribe();
+      this.#pushes = this.permission === 'on';
+    } catch {
+      this.#push = undefined;
+    }
+  }
+
+  /** Takes away what is shown of a room up to a message: it was read here or elsewhere. */
+  read(room: string, seq: number): void {
+    void this.#push?.then((p) => p.read(room, seq)).catch(() => undefined);
+  }
 
   get permission() {
     if (this.#granted !== 'granted') return this.#granted;
@@ -32,6 +66,7 @@ export class Alerts implements Notifications {
     this.#want(this.#granted === 'granted');
     // Chrome on Android grants, and then throws: better found out at once.
     if (this.#wanted) this.#show(title, { tag: 'unhidra' });
+    if (this.permission === 'on') await this.#subscribe();
   }
 
   /** Shows a notification, also when the one before it in the same place is still there. */
@@ -47,6 +82,8 @@ export class Alerts implements Notifications {
 
   disable(): void {
     this.#want(false);
+    this.#pushes = false;
+    void this.#push?.then((p) => p.unsubscribe()).catch(() => undefined);
   }
 
   #want(on: boolean): void {
@@ -71,6 +108,7 @@ export class Alerts implements Notifications {
   /** Says in the title and in the tab's picture what is unread. */
   count(unread: number, mentions: number): void {
     this.#counts = [unread, mentions];
+    if (this.#pushes) void navigator.setAppBadge?.(mentions).catch(() => undefined);
     this.#update();
   }
 

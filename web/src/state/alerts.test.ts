@@ -7,7 +7,7 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-async function alerts(make: (title: string, options: object) => object) {
+async function alerts(make: (title: string, options: object) => object, load?: () => Promise<never>) {
   class Notice {
     static permission = 'granted';
     static requestPermission = () => Promise.resolve('granted');
@@ -20,7 +20,7 @@ async function alerts(make: (title: string, options: object) => object) {
   vi.stubGlobal('Notification', Notice);
   vi.stubGlobal('document', { title: 'Unhidra', querySelector: () => link, createElement: () => link });
   const { Alerts } = await import('./alerts.svelte');
-  return new Alerts();
+  return new Alerts(load);
 }
 
 const message = { room: 'r', seq: 7, text: '**Hi** `@ann`' } as never;
@@ -69,4 +69,41 @@ it('never shows as unread what is read at once', async () => {
   a.count(2, 0);
   vi.runAllTimers();
   expect(titles).toEqual(['Hall · Unhidra', '• 2 Hall · Unhidra']);
+});
+
+it('has pushes sent to the browser while notifications are on, and takes away what was read elsewhere', async () => {
+  const calls: string[] = [];
+  const push = {
+    subscribe: () => Promise.resolve(calls.push('subscribe')),
+    unsubscribe: () => Promise.resolve(calls.push('unsubscribe')),
+    read: (room: string, seq: number) => Promise.resolve(calls.push(`read ${room} ${seq}`)),
+  };
+  vi.stubGlobal('navigator', { serviceWorker: {} });
+  vi.stubGlobal('PushManager', class {});
+  const a = await alerts(
+    () => ({}),
+    () => Promise.resolve(push as never),
+  );
+  await a.enable('on');
+  expect(a.pushes).toBe(true);
+  a.read('r', 7);
+  a.disable();
+  await vi.waitFor(() => expect(calls.at(-1)).toBe('unsubscribe'));
+  expect(calls).toContain('subscribe');
+  expect(calls).toContain('read r 7');
+  expect(a.pushes).toBe(false);
+});
+
+it('tells while a page is open if the push service is away', async () => {
+  const shown: string[] = [];
+  vi.stubGlobal('navigator', { serviceWorker: {} });
+  vi.stubGlobal('PushManager', class {});
+  const a = await alerts(
+    (title) => (shown.push(title), {}),
+    () => Promise.reject(new Error('offline')),
+  );
+  await a.enable('on');
+  expect(a.permission).toBe('on');
+  expect(a.pushes).toBe(false);
+  expect(shown).toEqual(['on']);
 });

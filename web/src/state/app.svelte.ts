@@ -32,7 +32,7 @@ const readWithin = 1_000;
 export class SignedIn implements port.App {
   readonly server: port.Server;
   readonly settings = new DeviceSettings();
-  readonly notifications = new Alerts();
+  readonly notifications: Alerts;
   readonly link: Link;
   readonly people: People;
   readonly rooms: Rooms;
@@ -48,6 +48,7 @@ export class SignedIn implements port.App {
 
   constructor(api: Api<Me>, me: Me, server: port.Server, words: (err: unknown) => string, leave: () => Promise<void>) {
     this.#account = api;
+    this.notifications = new Alerts(async () => new (await import('./push')).Push(api));
     this.server = server;
     this.#leave = leave;
     this.link = new Link(api, {
@@ -153,6 +154,10 @@ export class SignedIn implements port.App {
         return this.fleet.settingsChanged(f.data as { device: string });
       case 'command.state':
         return this.fleet.changed(f.data as { device: string });
+      case 'read': {
+        const mark = f.data as { room: string; seq: number };
+        return this.notifications.read(mark.room, mark.seq);
+      }
       case 'room.requested':
         return this.requests.asked(f.data as RoomRequest);
       case 'room.answered':

@@ -242,6 +242,8 @@ export interface Settings {
 
 export interface Notifications {
   readonly permission: 'on' | 'off' | 'default' | 'denied' | 'unsupported';
+  /** the server tells this browser also while no page is open */
+  readonly pushes: boolean;
   enable(title: string): Promise<void>;
   disable(): void;
   /** names the open room, or nothing, in the title of the page */

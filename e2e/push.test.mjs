@@ -1,0 +1,101 @@
+// A push from the server to the notification on the phone. Chromium has no push service here: the page gets a
+// subscription of this file, whose push service is this file too, and what comes is handed to the browser.
+import assert from 'node:assert/strict';
+import { createDecipheriv, createECDH, hkdfSync, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { after } from 'node:test';
+import { accessibleEverywhere } from './axe.mjs';
+import { shot } from './people.mjs';
+import { workshop } from './workshop.mjs';
+
+const { server, room, call, story } = workshop([['ann', 'hello']]);
+server.set({ UNHIDRA_PRIVATE_NETWORKS: '127.0.0.0/8' });
+
+const keys = createECDH('prime256v1');
+keys.generateKeys();
+const auth = randomBytes(16);
+const arrived = [];
+const service = createServer(async (req, res) => {
+  const parts = [];
+  for await (const part of req) parts.push(part);
+  arrived.push(Buffer.concat(parts));
+  service.emit('push');
+  res.writeHead(201).end();
+}).listen(0, '127.0.0.1');
+await once(service, 'listening');
+after(() => service.close());
+
+/** Reads a message as a browser does (RFC 8291). */
+function decrypt(body) {
+  const salt = body.subarray(0, 16);
+  const sender = body.subarray(21, 86);
+  const info = Buffer.concat([Buffer.from('WebPush: info\0'), keys.getPublicKey(), sender]);
+  const ikm = Buffer.from(hkdfSync('sha256', keys.computeSecret(sender), auth, info, 32));
+  const derive = (what, n) => Buffer.from(hkdfSync('sha256', ikm, salt, `Content-Encoding: ${what}\0`, n));
+  const gcm = createDecipheriv('aes-128-gcm', derive('aes128gcm', 16), derive('nonce', 12));
+  gcm.setAuthTag(body.subarray(-16));
+  const record = Buffer.concat([gcm.update(body.subarray(86, -16)), gcm.final()]);
+  return record.subarray(0, record.lastIndexOf(2)).toString();
+}
+
+async function next() {
+  if (arrived.length === 0) await once(service, 'push');
+  return decrypt(arrived.shift());
+}
+
+/** Gives the page a subscription of this file. */
+function standIn({ endpoint, p256dh, auth }) {
+  let now = null;
+  PushManager.prototype.getSubscription = () => Promise.resolve(now);
+  PushManager.prototype.subscribe = (options) => {
+    now = {
+      options: { applicationServerKey: options.applicationServerKey.buffer },
+      toJSON: () => ({ endpoint, keys: { p256dh, auth } }),
+      unsubscribe: () => Promise.resolve(((now = null), true)),
+    };
+    return Promise.resolve(now);
+  };
+}
+
+/** The notifications that the browser shows. */
+const shown = (page) =>
+  page.evaluate(async () => {
+    const worker = await navigator.serviceWorker.getRegistration();
+    const all = (await worker?.getNotifications()) ?? [];
+    return all.map((n) => ({ title: n.title, body: n.body, tag: n.tag, path: n.data?.path }));
+  });
+
+story('who is away is told on the phone, even when no page is open', async ({ bob }) => {
+  await bob.context().grantPermissions(['notifications'], { origin: server.url });
+  await bob.addInitScript(standIn, {
+    endpoint: `http://127.0.0.1:${service.address().port}/bob`,
+    p256dh: keys.getPublicKey('base64url'),
+    auth: auth.toString('base64url'),
+  });
+  await bob.goto(`${server.url}/settings/notifications`);
+  await bob.getByRole('button', { name: 'Turn on notifications' }).click();
+  await bob.getByText('even when Unhidra is closed').waitFor();
+  await accessibleEverywhere(bob, 'push-settings');
+  await shot(bob, 'phone-push-settings');
+  const cdp = await bob.context().newCDPSession(bob);
+  const registered = new Promise((done) =>
+    cdp.on('ServiceWorker.workerRegistrationUpdated', ({ registrations: [r] }) => r && done(r.registrationId)),
+  );
+  await cdp.send('ServiceWorker.enable');
+  const registrationId = await registered;
+  const { installabilityErrors } = await cdp.send('Page.getInstallabilityErrors');
+  const kept = installabilityErrors.map((e) => e.errorId).filter((id) => id !== 'in-incognito'); // as all contexts are
+  assert.deepEqual(kept, []);
+
+  await bob.goto(`${server.url}/manifest.webmanifest`); // no page of the client is open any more
+  const { seq } = await call('ann', 'POST', `/rooms/${room.id}/messages`, { key: 'tea', text: '**Tea**, @bob? Größe L' });
+  const data = await next();
+  await cdp.send('ServiceWorker.deliverPushMessage', { origin: server.url, registrationId, data });
+  await bob.goto(`${server.url}/sw.js`);
+  let all = [];
+  while (all.length === 0) all = await shown(bob);
+  assert.deepEqual(all, [
+    { title: 'Ann in Workshop', body: 'Tea, @bob? Größe L', tag: room.id, path: `/rooms/${room.id}/${seq}` },
+  ]);
+});

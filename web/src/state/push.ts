@@ -1,0 +1,79 @@
+// Pushes to this browser: the service worker, and the subscription of the session.
+
+import type { Api } from '../net/api';
+import type { Me } from '../view/types';
+
+interface Listed {
+  key: string;
+  items: { id: string; current?: boolean }[];
+}
+
+const patience = 15_000; // a browser that cannot reach its push service may never answer
+
+/** Waits for a promise, but not for longer than that. */
+function within<T>(promise: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout>;
+  const late = new Promise<never>((_, refuse) => {
+    timer = setTimeout(() => refuse(new Error('no answer from the push service')), patience);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+function bytes(base64url: string): Uint8Array<ArrayBuffer> {
+  const text = atob(base64url.replaceAll('-', '+').replaceAll('_', '/'));
+  return Uint8Array.from(text, (c) => c.charCodeAt(0));
+}
+
+const same = (a: ArrayBuffer | null, b: Uint8Array) =>
+  a !== null && a.byteLength === b.length && new Uint8Array(a).every((x, i) => x === b[i]);
+
+/** Goes to a path within the page. */
+function go(path: string): void {
+  history.pushState({ inside: true }, '', path);
+  dispatchEvent(new PopStateEvent('popstate'));
+}
+
+export class Push {
+  readonly #api: Api<Me>;
+
+  constructor(api: Api<Me>) {
+    this.#api = api;
+    navigator.serviceWorker.addEventListener('message', (e: MessageEvent<{ type?: string; path?: string }>) => {
+      if (e.data.type === 'open' && e.data.path?.startsWith('/')) go(e.data.path);
+    });
+  }
+
+  /** Has the server send pushes here. Fails if this browser gets none. */
+  async subscribe(): Promise<void> {
+    const worker = await within(navigator.serviceWorker.register('/sw.js').then(() => navigator.serviceWorker.ready));
+    const { key } = await this.#api.call<Listed>('GET', '/push');
+    const own = bytes(key);
+    let now = await worker.pushManager.getSubscription();
+    if (now && !same(now.options.applicationServerKey, own)) {
+      await now.unsubscribe(); // of another server at this address, or of one with another key
+      now = null;
+    }
+    now ??= await within(worker.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: own }));
+    const { endpoint, keys } = now.toJSON();
+    await this.#api.call('POST', '/push/subscriptions', { endpoint, p256dh: keys?.['p256dh'], auth: keys?.['auth'] });
+  }
+
+  /** Has the server send no more pushes here. */
+  async unsubscribe(): Promise<void> {
+    const { items } = await this.#api.call<Listed>('GET', '/push');
+    const mine = items.find((s) => s.current);
+    if (mine) await this.#api.call('DELETE', `/push/subscriptions/${mine.id}`);
+    const worker = await navigator.serviceWorker.getRegistration();
+    await (await worker?.pushManager.getSubscription())?.unsubscribe();
+  }
+
+  /** Closes what is shown of a room up to a message, which was read somewhere. */
+  async read(room: string, seq: number): Promise<void> {
+    const worker = await navigator.serviceWorker.getRegistration();
+    const all = (await worker?.getNotifications()) ?? [];
+    for (const n of all) {
+      const about = n.data as { room?: string; seq?: number } | null;
+      if (about?.room === room && (about.seq ?? 0) <= seq) n.close();
+    }
+  }
+}
