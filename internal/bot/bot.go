@@ -192,7 +192,7 @@ func (s *Service) Authenticate(ctx context.Context, secret string) (domain.Princ
 			s.Log.DebugContext(ctx, "note that a token was used", "err", err)
 		}
 	}
-	return domain.Principal{ID: k.Bot, Kind: domain.KindBot, Role: domain.SystemUser, Key: k.ID}, nil
+	return domain.Principal{ID: k.Bot, Kind: domain.KindBot, Role: domain.SystemUser, Key: k.ID, Owner: k.Owner}, nil
 }
 
 func errToken() error {

@@ -256,6 +256,10 @@ func (s *Service) Tick(
 	if err := s.checkDisk(); err != nil {
 		return e, err
 	}
+	// The text is not known here. The next refresh counts what it was before, as of each edit.
+	if err := s.quota.take(p, ""); err != nil {
+		return e, err
+	}
 	return s.Store.Tick(ctx, p.ID, room, seq, t, s.Now())
 }
 

@@ -18,7 +18,7 @@ const (
 	maxQuotaUsers        = 1 << 16          // users whose usage is cached
 )
 
-// A quota limits the bytes that one user and their devices store in messages. It caches the
+// A quota limits the bytes that one user and their devices, bots and webhooks store in messages. It caches the
 // usage and refreshes it in the background, one user at a time. So the limit is not exact: a
 // user may exceed it until the first refresh, and on other nodes until the next one.
 type quota struct {

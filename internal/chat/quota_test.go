@@ -20,6 +20,8 @@ func TestQuotaOfOneUser(t *testing.T) {
 		ask(t, bob, "POST", "/rooms/"+room.ID+"/join", nil, nil)
 		at := "/rooms/" + room.ID + "/messages"
 		text := strings.Repeat("x", 16<<10)
+		var task client.Sent
+		ask(t, ann, "POST", at, obj{"key": "task", "text": "- [ ] milk"}, &task)
 		code, first := domain.Code(""), client.Sent{}
 		for i := 0; code == "" && i < 400; i++ { // 62 are 1 MiB; on two nodes, which count apart, twice as many
 			var sent client.Sent
@@ -38,6 +40,14 @@ func TestQuotaOfOneUser(t *testing.T) {
 		}
 		if code != domain.CodeQuota {
 			t.Errorf("the last edit: %q", code)
+		}
+		code = ""
+		for i := 0; code == "" && i < 200; i++ { // each keeps the text as it was
+			tick := obj{"task": "milk", "done": i%2 == 0}
+			_, code = ask(t, ann, "PUT", fmt.Sprintf("%s/%d/tasks/1", at, task.Seq), tick, nil)
+		}
+		if code != domain.CodeQuota {
+			t.Errorf("the last tick: %q", code)
 		}
 		if _, code := ask(t, bob, "POST", at, obj{"key": "1", "text": "hello"}, nil); code != "" {
 			t.Errorf("somebody else: %q", code)

@@ -21,6 +21,7 @@ type Bot struct {
 type BotToken struct {
 	ID        string
 	Bot       string // id
+	Owner     string // of the bot, id
 	Name      string
 	Secret    string   // only known when it is made
 	Read      bool     // it may read the bot's rooms

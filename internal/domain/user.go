@@ -80,7 +80,7 @@ type Principal struct {
 	AMR       []string  // how it was proven (RFC 8176)
 	Limited   bool      // must add a second factor, and may do nothing else before
 	Key       string    // of a device: the id of the key that it came with
-	Owner     string    // of a device: whose it is
+	Owner     string    // of a device, a bot or a webhook: whose it is
 	Access    DeviceAccess
 }
 

@@ -77,7 +77,8 @@ func (s *Service) post(w http.ResponseWriter, r *http.Request, h domain.Hook) er
 	if err != nil {
 		return err
 	}
-	_, err = s.Chat.Send(r.Context(), domain.Principal{ID: h.ID, Kind: domain.KindBot, Role: domain.SystemUser},
+	_, err = s.Chat.Send(r.Context(),
+		domain.Principal{ID: h.ID, Kind: domain.KindBot, Role: domain.SystemUser, Owner: h.CreatedBy.ID},
 		domain.Draft{Room: h.Room, Key: keyOf(p.Key), Text: p.Text})
 	return err
 }

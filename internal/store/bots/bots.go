@@ -19,12 +19,12 @@ type Repository struct{ db *store.DB }
 // New returns the repository on db.
 func New(db *store.DB) *Repository { return &Repository{db} }
 
-const tokenColumns = `k.id, k.bot_id, k.name, k.can_read, k.can_write, k.rooms, k.created_at, k.used_at`
+const tokenColumns = `k.id, k.bot_id, b.owner_id, k.name, k.can_read, k.can_write, k.rooms, k.created_at, k.used_at`
 
 func scanToken(rows *sql.Rows) (k domain.BotToken, err error) {
 	var rooms string
 	var created, used int64
-	err = rows.Scan(&k.ID, &k.Bot, &k.Name, &k.Read, &k.Write, &rooms, &created, &used)
+	err = rows.Scan(&k.ID, &k.Bot, &k.Owner, &k.Name, &k.Read, &k.Write, &rooms, &created, &used)
 	k.CreatedAt, k.UsedAt = store.Time(created), store.Time(used)
 	if rooms != "" {
 		k.Rooms = strings.Fields(rooms)
@@ -33,7 +33,8 @@ func scanToken(rows *sql.Rows) (k domain.BotToken, err error) {
 }
 
 func tokens(ctx context.Context, q store.Queryer, rest string, args ...any) ([]domain.BotToken, error) {
-	rows, err := q.QueryContext(ctx, `SELECT `+tokenColumns+` FROM bot_tokens k `+rest, args...)
+	rows, err := q.QueryContext(ctx, `SELECT `+tokenColumns+` FROM bot_tokens k JOIN bots b ON b.id = k.bot_id `+rest,
+		args...)
 	if err != nil {
 		return nil, err
 	}
@@ -172,7 +173,7 @@ func (repo *Repository) TokenByID(ctx context.Context, id string) (domain.BotTok
 	return oneToken(tokens(ctx, repo.db, able+`WHERE k.id = $1`, id))
 }
 
-const able = `JOIN bots b ON b.id = k.bot_id JOIN users u ON u.id = b.id AND NOT u.disabled
+const able = `JOIN users u ON u.id = b.id AND NOT u.disabled
 	JOIN users o ON o.id = b.owner_id AND NOT o.disabled `
 
 // NoteToken stores that a token was used.

@@ -54,6 +54,39 @@ func TestAWebhookExistsAsLongAsItIsInItsRoom(t *testing.T) {
 	})
 }
 
+// What webhooks and bots write counts for whoever made them.
+func TestMessagesOfProgramsCountForTheirOwners(t *testing.T) {
+	t.Parallel()
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
+		ctx, now := t.Context(), time.Now()
+		room, ann := testkit.Room(t, db, 2), testkit.UserID(0)
+		h, err := create(t, db, room, "a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		bot := domain.Bot{User: domain.UserRef{ID: domain.NewID(domain.UserPrefix), Kind: domain.KindBot, Username: "clock",
+			DisplayName: "Clock"}, Owner: ann, CreatedAt: now}
+		k := domain.BotToken{ID: domain.NewID(domain.BotTokenPrefix), Bot: bot.User.ID, Name: "Kitchen", Write: true,
+			CreatedAt: now}
+		if err := db.Bots.CreateBot(ctx, bot, k, []byte("hash"), now); err != nil {
+			t.Fatal(err)
+		}
+		if found, err := db.Bots.TokenByHash(ctx, []byte("hash")); err != nil || found.Owner != ann {
+			t.Errorf("the token is of a bot of %q: %v", found.Owner, err)
+		}
+		if _, err := db.Rooms.AddMember(ctx, ann, room, bot.User.ID, now); err != nil {
+			t.Fatal(err)
+		}
+		testkit.Say(t, db, h.ID, room, "1", "fire")
+		testkit.Say(t, db, bot.User.ID, room, "2", "noon")
+		for user, want := range map[string]int64{ann: 208, testkit.UserID(1): 0} {
+			if n, err := db.Messages.StoredBy(ctx, user, 100); err != nil || n != want {
+				t.Errorf("%d bytes are counted, want %d: %v", n, want, err)
+			}
+		}
+	})
+}
+
 // The last person may leave a room that has only webhooks besides; these end.
 func TestTheLastPersonLeavesWebhooksBehind(t *testing.T) {
 	t.Parallel()
