@@ -73,7 +73,7 @@ func (s *Service) post(w http.ResponseWriter, r *http.Request, h domain.Hook) er
 	case err != nil:
 		return domain.Invalid.Errorf(domain.CodeInvalidRequest, "the body did not arrive in time").Because(err)
 	}
-	p, err := incoming.Parse(r.Header, body)
+	p, err := s.parse(r, body)
 	if err != nil {
 		return err
 	}
@@ -81,6 +81,19 @@ func (s *Service) post(w http.ResponseWriter, r *http.Request, h domain.Hook) er
 		domain.Principal{ID: h.ID, Kind: domain.KindBot, Role: domain.SystemUser, Owner: h.CreatedBy.ID},
 		domain.Draft{Room: h.Room, Key: keyOf(p.Key), Text: p.Text})
 	return err
+}
+
+// parse makes a message of the body of r. Few are parsed at once: a body takes up to a hundred times its size in
+// memory while it is.
+func (s *Service) parse(r *http.Request, body []byte) (incoming.Post, error) {
+	select {
+	case s.parsing <- struct{}{}:
+		defer func() { <-s.parsing }()
+		return incoming.Parse(r.Header, body)
+	case <-r.Context().Done():
+		return incoming.Post{}, domain.Unavailable.Errorf(domain.CodeBusy,
+			"too many messages of webhooks at once; try again").Because(r.Context().Err())
+	}
 }
 
 // keyOf returns the idempotency key of a delivery. A delivery without a name is a message of its own.

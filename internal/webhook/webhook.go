@@ -62,6 +62,7 @@ type Service struct {
 	Deps
 	posts     *ratelimit.Limiter // of each webhook
 	strangers *ratelimit.Limiter // of addresses that know no webhook
+	parsing   chan struct{}      // has a place for each body that may be parsed at once
 	received  *prometheus.CounterVec
 }
 
@@ -72,6 +73,7 @@ const (
 	guessesPerMinute  = 30
 	noteEvery         = time.Minute
 	maxBody           = 1 << 20
+	parsedAtOnce      = 2
 	path              = "/hooks/"
 	resultAccepted    = "accepted"
 	resultRefused     = "refused"
@@ -88,6 +90,7 @@ func New(d Deps) *Service {
 	s := &Service{Deps: d,
 		posts:     ratelimit.New(postsPerMinute, time.Minute, postsAtOnce),
 		strangers: ratelimit.New(guessesPerMinute, time.Minute, guessesPerMinute),
+		parsing:   make(chan struct{}, parsedAtOnce),
 		received: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "webhook_requests_total",
 			Help: "Requests to incoming webhooks, by result."}, []string{"result"}),
 	}

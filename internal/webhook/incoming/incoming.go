@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/unhidra/unhidra/internal/domain"
 )
@@ -148,9 +147,5 @@ func clean(text string) string {
 	if len(text) <= domain.MaxText {
 		return text
 	}
-	end := domain.MaxText - len(cut)
-	for end > 0 && !utf8.RuneStart(text[end]) {
-		end--
-	}
-	return text[:end] + cut
+	return begin(text, domain.MaxText-len(cut)) + cut
 }

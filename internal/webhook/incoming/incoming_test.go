@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"io"
+	"maps"
 	"net/http"
 	"net/textproto"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/unhidra/unhidra/internal/domain"
@@ -113,6 +115,59 @@ func TestTextsOfStrangersNameNobodyAndHaveAnEnd(t *testing.T) {
 	if err != nil || len(long.Text) > domain.MaxText || !utf8.ValidString(long.Text) ||
 		!strings.HasSuffix(long.Text, "ä\n…") {
 		t.Errorf("a long text has %d bytes: %v", len(long.Text), err)
+	}
+}
+
+// The largest bodies are read in a moment. What looks at all of a text again for each part of it takes minutes.
+func TestTheLargestBodiesAreReadOnce(t *testing.T) {
+	t.Parallel()
+	const most = 1<<20 - 200
+	full := func(part string) string { return strings.Repeat(part, most/len(part)) }
+	const inBlock = `{"blocks":[{"type":"rich_text","elements":[{"type":"rich_text_preformatted","elements":[`
+	bodies := map[string]string{
+		"fences":       `{"text":"` + strings.Repeat("```", 349_000) + `"}`,
+		"open fences":  `{"text":"` + strings.Repeat("```", 349_001) + `"}`,
+		"spans":        `{"text":"` + full("*a*`") + `"}`,
+		"references":   `{"text":"` + full("<") + `"}`,
+		"preformatted": inBlock + `{"text":"` + full("`") + `"}]}]}]}`,
+		"attachments":  `{"text":"x","attachments":[` + full("{},") + `{}]}`,
+		"blocks":       `{"text":"x","blocks":[` + full("{},") + `{}]}`,
+	}
+	done := make(chan string, len(bodies))
+	for name, body := range bodies {
+		go func() {
+			p, err := Parse(http.Header{}, []byte(body))
+			if err != nil || p.Text == "" || len(p.Text) > domain.MaxText {
+				t.Errorf("%s: %d bytes, %v", name, len(p.Text), err)
+			}
+			done <- name
+		}()
+	}
+	late := time.After(time.Minute)
+	for range len(bodies) {
+		select {
+		case name := <-done:
+			delete(bodies, name)
+		case <-late:
+			t.Fatalf("still read after a minute: %v", slices.Collect(maps.Keys(bodies)))
+		}
+	}
+}
+
+// A block of code has a fence that is longer than any inside it. It is found in one pass, not tried.
+func TestTheFenceOfABlockIsLongerThanThoseInIt(t *testing.T) { // not parallel: it counts allocations
+	for text, want := range map[string]string{
+		"a":             "```\na\n```",
+		"`` a":          "```\n`` a\n```",
+		"```` b ``` `a": "`````\n```` b ``` `a\n`````",
+	} {
+		if got := fenced(text); got != want {
+			t.Errorf("%q is %q, not %q", text, got, want)
+		}
+	}
+	ticks := strings.Repeat("`", 10_000)
+	if n := testing.AllocsPerRun(1, func() { fenced(ticks) }); n > 10 {
+		t.Errorf("%v allocations for the fence of %d backticks", n, len(ticks))
 	}
 }
 

@@ -3,6 +3,8 @@ package incoming
 import (
 	"regexp"
 	"strings"
+
+	"github.com/unhidra/unhidra/internal/domain"
 )
 
 // Slack's own marks in text: <https://…|label>, <@U123>, <#C123|name>, <!here>, *bold*, ~struck~.
@@ -15,17 +17,25 @@ var (
 	entities   = strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&")
 )
 
+// maxSource is how much of a text in Slack's form is read, in bytes. Marks may take several times as much as the text
+// that they become.
+const maxSource = 8 * domain.MaxText
+
 // mrkdwn makes Markdown of a text in Slack's form. A text that has Markdown already, as Mattermost wants it, keeps
-// its marks; only what stands in angle brackets is read.
+// its marks; only what stands in angle brackets is read. What is behind maxSource bytes is left out.
 func mrkdwn(s string) string {
+	if s == "" {
+		return ""
+	}
+	s = begin(s, maxSource)
+	closed, markdown := strings.Count(s, "```")%2 == 0, inMarkdown.MatchString(s)
 	var b strings.Builder
 	for i, part := range strings.Split(s, "```") {
-		switch {
-		case i%2 == 1 && strings.Count(s, "```")%2 == 0:
+		if i%2 == 1 && closed {
 			b.WriteString("```\n" + strings.Trim(entities.Replace(part), "\n") + "\n```")
-		default:
-			b.WriteString(spoken(part, inMarkdown.MatchString(s)))
+			continue
 		}
+		b.WriteString(spoken(part, markdown))
 	}
 	return b.String()
 }

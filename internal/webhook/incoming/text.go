@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 )
 
 // A word is a JSON value that is shown as text, whichever type its sender gave it.
@@ -52,6 +53,17 @@ func short(s string, most int) string {
 	return s
 }
 
+// begin is the beginning of a text, of at most most bytes, without a part of a character at its end.
+func begin(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	for most > 0 && !utf8.RuneStart(s[most]) {
+		most--
+	}
+	return s[:most]
+}
+
 // web returns an address of the web in a form that a link may have; empty: it is none.
 func web(address string) string {
 	u, err := url.Parse(strings.TrimSpace(address))
@@ -89,12 +101,18 @@ func quote(text string) string {
 	return "> " + strings.ReplaceAll(text, "\n", "\n> ")
 }
 
-// fenced is a text as a block of code.
+// fenced is a text as a block of code. Its fence is longer than any backticks in a row that the text has.
 func fenced(text string) string {
-	ticks := "```"
-	for strings.Contains(text, ticks) {
-		ticks += "`"
+	longest, run := 2, 0
+	for i := range len(text) {
+		if text[i] != '`' {
+			run = 0
+			continue
+		}
+		run++
+		longest = max(longest, run)
 	}
+	ticks := strings.Repeat("`", longest+1)
 	return ticks + "\n" + strings.Trim(text, "\n") + "\n" + ticks
 }
 
