@@ -1,9 +1,12 @@
 package httpx
 
 import (
+	"bytes"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -100,6 +103,58 @@ func TestRequestsOfOneAddressAreLimited(t *testing.T) {
 	for range 3 {
 		if code := <-done; code != http.StatusNoContent {
 			t.Errorf("one under way: %d", code)
+		}
+	}
+}
+
+// What lets in whoever knows it is in no line of the log, whatever becomes of a request for it: one that is refused
+// while the server is busy, one of a method that it has not, and one for a path that is not there.
+func TestSecretsInPathsAreNotLogged(t *testing.T) {
+	t.Parallel()
+	entered, release := make(chan struct{}), make(chan struct{})
+	mux := http.NewServeMux()
+	wait := func(http.ResponseWriter, *http.Request) {
+		entered <- struct{}{}
+		<-release
+	}
+	mux.HandleFunc("POST "+HookPath+"{secret}", wait)
+	mux.HandleFunc("POST "+Prefix+"/invites/{code}/accept", wait)
+	var logged bytes.Buffer
+	h, err := Handler(mux, HandlerOptions{MaxConcurrent: 1,
+		Log: slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(method, path string) int {
+		r := httptest.NewRequest(method, "/", nil)
+		r.URL.Path = path
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, r)
+		return rec.Code
+	}
+	done := make(chan int)
+	go func() { done <- ask(http.MethodPost, HookPath+"s3cret") }()
+	<-entered
+	paths := []string{HookPath + "s3cret", HookPath + "s3cret/", HookPath + "s3cret/more", "/" + HookPath + "s3cret",
+		"/x/.." + HookPath + "s3cret", Prefix + "/invites/s3cret", Prefix + "/invites/s3cret/accept",
+		"/" + Prefix + "/invites/s3cret/accept"}
+	for _, path := range paths {
+		for _, method := range []string{http.MethodPost, http.MethodGet, http.MethodHead, http.MethodTrace} {
+			if code := ask(method, path); code < 300 {
+				t.Errorf("%s %s while the server is busy: %d", method, path, code)
+			}
+		}
+	}
+	close(release)
+	<-done
+	text := logged.String()
+	if n := strings.Count(text, `"msg":"request"`); strings.Contains(text, "s3cret") || n != 4*len(paths)+1 {
+		t.Errorf("%d requests are logged:\n%s", n, text)
+	}
+	for _, want := range []string{`"level":"WARN","msg":"request","method":"POST","path":"/hooks/{secret}","status":503`,
+		`"path":"/api/v1/invites/{code}"`, `"path":"/api/v1/invites/{code}/accept"`} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %s in\n%s", want, text)
 		}
 	}
 }

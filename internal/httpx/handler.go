@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -267,15 +268,27 @@ func (h *handler) done(w *recorder, r *http.Request, m *request, took time.Durat
 		slog.String("addr", m.addr.String()), slog.String("user", m.principal.ID))
 }
 
-// shownPath returns the path of r for the log. Parts that let whoever knows them in are not shown.
+// Below these paths, the next part of a path lets in whoever knows it.
+const (
+	HookPath   = "/hooks/"
+	invitePath = Prefix + "/invites/"
+)
+
+// shownPath returns the path of r for the log. Parts that let whoever knows them in are not shown, whatever becomes of
+// the request: the mux may not have seen it, or know no such route.
 func shownPath(r *http.Request) string {
-	path := r.URL.Path
-	for _, name := range []string{"secret", "code"} {
-		if v := r.PathValue(name); v != "" {
-			path = strings.Replace(path, v, "{"+name+"}", 1)
-		}
+	cleaned := path.Clean("/" + r.URL.Path)
+	if strings.HasPrefix(cleaned, HookPath) {
+		return HookPath + "{secret}"
 	}
-	return path
+	if after, ok := strings.CutPrefix(cleaned, invitePath); ok {
+		_, rest, more := strings.Cut(after, "/")
+		if more {
+			rest = "/" + rest
+		}
+		return invitePath + "{code}" + rest
+	}
+	return r.URL.Path
 }
 
 // method returns m, or a fixed value for unknown methods, which would otherwise create any number

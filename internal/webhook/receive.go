@@ -16,7 +16,9 @@ import (
 )
 
 // Handle adds what other programs post to, to mux.
-func (s *Service) Handle(mux *http.ServeMux) { mux.HandleFunc("POST "+path+"{secret}", s.receive) }
+func (s *Service) Handle(mux *http.ServeMux) {
+	mux.HandleFunc("POST "+httpx.HookPath+"{secret}", s.receive)
+}
 
 // receive answers a request to a webhook as Slack does: 200 and "ok" when the message is committed, or else a status
 // and a line that says what is wrong.

@@ -72,7 +72,7 @@ func (s *Service) shown(h domain.Hook) hookBody {
 		}
 	}
 	if h.Secret != "" {
-		out.URL = s.URL + path + h.Secret
+		out.URL = s.URL + httpx.HookPath + h.Secret
 	}
 	return out
 }

@@ -74,7 +74,6 @@ const (
 	noteEvery         = time.Minute
 	maxBody           = 1 << 20
 	parsedAtOnce      = 2
-	path              = "/hooks/"
 	resultAccepted    = "accepted"
 	resultRefused     = "refused"
 	resultRateLimited = "rate_limited"
