@@ -41,15 +41,15 @@ func (s *Service) receive(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// find returns the webhook that a request is for. Whoever knows none may not try often.
+// find returns the webhook that a request is for. Whoever knows none may not try often; those who do know one are not
+// held back by others at their address.
 func (s *Service) find(r *http.Request) (domain.Hook, error) {
-	addr, now := httpx.ClientAddr(r.Context()), s.Now()
-	if ok, wait := s.strangers.AllowAddr(addr, now); !ok {
-		return domain.Hook{}, errTooOften(wait)
-	}
+	now := s.Now()
 	h, err := s.Store.HookByHash(r.Context(), s.Hash(r.PathValue("secret")))
-	if domain.CodeOf(err) != domain.CodeNoHook {
-		s.strangers.RefundAddr(addr)
+	if domain.CodeOf(err) == domain.CodeNoHook {
+		if ok, wait := s.strangers.AllowAddr(httpx.ClientAddr(r.Context()), now); !ok {
+			return domain.Hook{}, errTooOften(wait)
+		}
 	}
 	if err != nil {
 		return domain.Hook{}, err

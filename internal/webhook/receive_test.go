@@ -1,0 +1,103 @@
+package webhook
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/httpx"
+)
+
+// oneHook is a store with one webhook, whose secret is "right".
+type oneHook struct{ Store }
+
+func (oneHook) HookByHash(_ context.Context, hash []byte) (domain.Hook, error) {
+	if string(hash) != "right" {
+		return domain.Hook{}, domain.NotFound.Errorf(domain.CodeNoHook, "there is no such webhook")
+	}
+	return domain.Hook{ID: "hok_1", Room: "rom_1"}, nil
+}
+
+func (oneHook) NoteHook(context.Context, string, string, time.Time) error { return nil }
+
+// room takes all messages.
+type room struct{ Chat }
+
+func (room) Send(context.Context, domain.Principal, domain.Draft) (domain.Event, error) {
+	return domain.Event{}, nil
+}
+
+func service(t *testing.T) (*Service, http.Handler) {
+	t.Helper()
+	now := time.Now()
+	s := New(Deps{Store: oneHook{}, Chat: room{}, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return now },
+		Hash: func(secret string) []byte { return []byte(secret) }})
+	mux := http.NewServeMux()
+	s.Handle(mux)
+	h, err := httpx.Handler(mux, httpx.HandlerOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, h
+}
+
+func post(ctx context.Context, h http.Handler, secret string) *httptest.ResponseRecorder {
+	rec := httptest.NewRecorder()
+	r := httptest.NewRequest(http.MethodPost, httpx.HookPath+secret, strings.NewReader(`{"text":"hi"}`))
+	h.ServeHTTP(rec, r.WithContext(ctx))
+	return rec
+}
+
+// Programs behind one address, as a proxy's, have one limit of guesses: an old address that one of them still uses
+// stops no other.
+func TestWrongAddressesHoldBackNoWebhookThatIsRight(t *testing.T) {
+	t.Parallel()
+	_, h := service(t)
+	refused := 0
+	for range guessesPerMinute + 10 {
+		switch rec := post(t.Context(), h, "wrong"); rec.Code {
+		case http.StatusTooManyRequests:
+			refused++
+		case http.StatusNotFound:
+		default:
+			t.Fatalf("a wrong address: %d %s", rec.Code, rec.Body)
+		}
+	}
+	if refused != 10 {
+		t.Errorf("%d of %d wrong addresses were too many", refused, guessesPerMinute+10)
+	}
+	for i := range postsAtOnce + 1 {
+		want := http.StatusOK
+		if i == postsAtOnce {
+			want = http.StatusTooManyRequests
+		}
+		if rec := post(t.Context(), h, "right"); rec.Code != want {
+			t.Errorf("%d by the right address: %d %s", i, rec.Code, rec.Body)
+		}
+	}
+}
+
+// Few bodies are parsed at once. Others wait for a place, and who does not wait frees what it has.
+func TestFewBodiesAreParsedAtOnce(t *testing.T) {
+	t.Parallel()
+	s, h := service(t)
+	for range parsedAtOnce {
+		s.parsing <- struct{}{}
+	}
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	if rec := post(gone, h, "right"); rec.Code != http.StatusServiceUnavailable {
+		t.Errorf("one that does not wait: %d %s", rec.Code, rec.Body)
+	}
+	waited := make(chan int)
+	go func() { waited <- post(t.Context(), h, "right").Code }()
+	<-s.parsing
+	if code := <-waited; code != http.StatusOK || len(s.parsing) != parsedAtOnce-1 {
+		t.Errorf("one that waited: %d, and %d places are taken", code, len(s.parsing))
+	}
+}
