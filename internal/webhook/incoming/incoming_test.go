@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/unhidra/unhidra/internal/domain"
@@ -118,6 +120,25 @@ func TestTextsOfStrangersNameNobodyAndHaveAnEnd(t *testing.T) {
 	}
 }
 
+// Control characters, those after ASCII among them, are left out; they refuse no message.
+func TestControlCharactersAreLeftOut(t *testing.T) {
+	t.Parallel()
+	var all strings.Builder
+	for r := range rune(0x100) {
+		if unicode.IsControl(r) {
+			fmt.Fprintf(&all, `\u%04x`, r)
+		}
+	}
+	body := `{"text":"a` + all.String() + "b\u0085\u009fc\u2028d" + `"}`
+	p, err := Parse(http.Header{}, []byte(body))
+	if err != nil || p.Text != "a\t\nbc\u2028d" {
+		t.Fatalf("%q: %v", p.Text, err)
+	}
+	if _, err := domain.CheckText(p.Text); err != nil {
+		t.Error(err)
+	}
+}
+
 // The largest bodies are read in a moment. What looks at all of a text again for each part of it takes minutes.
 func TestTheLargestBodiesAreReadOnce(t *testing.T) {
 	t.Parallel()
@@ -176,6 +197,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("push", `{"text":"*a* <b|c> ~d~"}`)
 	f.Add("", `payload=%7B%22blocks%22%3A%5B%5D%7D`)
 	f.Add("", `{"attachments":[{"blocks":[{"elements":[{"style":"ordered"}]}],"fields":[null]}]}`)
+	f.Add("", `{"text":"a\u0085b\u009f"}`)
 	f.Fuzz(func(t *testing.T, event, body string) {
 		p, err := Parse(http.Header{"X-Github-Event": {event}}, []byte(body))
 		var refused Refused
