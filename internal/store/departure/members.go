@@ -25,8 +25,8 @@ func ownIn(ctx context.Context, t *store.Tx, room, user string) ([]domain.UserRe
 	return append(own, programs...), err
 }
 
-// dropOwn removes the devices and bots of a former member from the room. e is the event of the member's
-// own departure.
+// dropOwn removes the devices and bots of a former member from the room, and of who is banned the webhooks
+// too. e is the event of the member's own departure.
 func dropOwn(ctx context.Context, t *store.Tx, e domain.Event) error {
 	own, err := ownIn(ctx, t, e.Room, e.Subject.ID)
 	if err != nil {
@@ -38,6 +38,26 @@ func dropOwn(ctx context.Context, t *store.Tx, e domain.Event) error {
 		if e.Type == domain.MemberLeft {
 			gone.Type, gone.Actor, gone.Payload = domain.MemberLeft, d, nil
 		}
+		if err := removeMembers(ctx, t, &gone); err != nil {
+			return err
+		}
+	}
+	if e.Type != domain.MemberBanned {
+		return nil
+	}
+	return dropHooks(ctx, t, e)
+}
+
+// dropHooks removes the webhooks that a banned user has made for the room: they know the addresses. The webhooks of those
+// who leave or are kicked stay, because others rely on them.
+func dropHooks(ctx context.Context, t *store.Tx, e domain.Event) error {
+	made, err := hooks.MadeBy(ctx, t, e.Room, e.Subject.ID)
+	if err != nil {
+		return err
+	}
+	for _, h := range made {
+		gone := domain.Event{Room: e.Room, Type: domain.MemberKicked, Actor: e.Actor, Subject: &h, At: e.At,
+			Payload: domain.MemberKickedPayload{}}
 		if err := removeMembers(ctx, t, &gone); err != nil {
 			return err
 		}
@@ -140,7 +160,11 @@ func (repo *Repository) Ban(
 		e = domain.Event{Room: room, Type: domain.MemberBanned, Actor: m.User, Subject: &u, At: now,
 			Payload: domain.MemberBannedPayload{Reason: reason, Role: other.Role}}
 		if other.Role == domain.NonMember {
-			return roomlog.Append(ctx, t, &e, nil)
+			// Somebody else may have added their bots.
+			if err := roomlog.Append(ctx, t, &e, nil); err != nil {
+				return err
+			}
+			return dropOwn(ctx, t, e)
 		}
 		return removeMembers(ctx, t, &e)
 	})

@@ -177,7 +177,15 @@ func (repo *Repository) NoteHook(ctx context.Context, id, failure string, now ti
 
 // InRoom returns who the webhooks of a room are in it.
 func InRoom(ctx context.Context, t *store.Tx, room string) ([]domain.UserRef, error) {
-	found, err := where(ctx, t, `h.room_id = $1 ORDER BY h.id`, room)
+	return users(where(ctx, t, `h.room_id = $1 ORDER BY h.id`, room))
+}
+
+// MadeBy returns who those webhooks of a room are in it that a user has made.
+func MadeBy(ctx context.Context, t *store.Tx, room, user string) ([]domain.UserRef, error) {
+	return users(where(ctx, t, `h.room_id = $1 AND h.created_by = $2 ORDER BY h.id`, room, user))
+}
+
+func users(found []domain.Hook, err error) ([]domain.UserRef, error) {
 	refs := make([]domain.UserRef, len(found))
 	for i, h := range found {
 		refs[i] = h.User

@@ -110,6 +110,50 @@ func TestTheLastPersonLeavesWebhooksBehind(t *testing.T) {
 	})
 }
 
+// Who is banned knows the addresses of the webhooks that they made; these end, those of others stay. Somebody who was
+// kicked before is no other case.
+func TestABanEndsTheWebhooksThatItsUserMade(t *testing.T) {
+	t.Parallel()
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
+		ctx, now := t.Context(), time.Now()
+		room, ann := testkit.Room(t, db, 4), testkit.UserID(0)
+		if _, err := create(t, db, room, "ann's"); err != nil {
+			t.Fatal(err)
+		}
+		admins := map[string]string{"member": testkit.UserID(1), "kicked": testkit.UserID(2)}
+		for secret, admin := range admins {
+			if _, err := db.Rooms.SetRole(ctx, ann, room, admin, domain.Admin, now); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := db.Hooks.CreateHook(ctx, admin, domain.Hook{ID: domain.NewID(domain.HookPrefix), Room: room,
+				User: domain.UserRef{DisplayName: secret}}, []byte(secret), now); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := db.Departure.Kick(ctx, ann, room, admins["kicked"], "", now); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.Hooks.HookByHash(ctx, []byte("kicked")); err != nil {
+			t.Errorf("after a kick: %v", err)
+		}
+		for secret, admin := range admins {
+			if _, err := db.Departure.Ban(ctx, ann, room, admin, "", now); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := db.Hooks.HookByHash(ctx, []byte(secret)); domain.CodeOf(err) != domain.CodeNoHook {
+				t.Errorf("the webhook of a banned %s: %v", secret, err)
+			}
+		}
+		r, err := db.Rooms.Room(ctx, room)
+		if left, failed := db.Hooks.Hooks(ctx, room); err != nil || failed != nil || len(left) != 1 || r.Members != 3 {
+			t.Errorf("%d members, webhooks %v: %v, %v", r.Members, left, err, failed)
+		}
+		if err := db.Check(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestARoomHasAtMostSoManyWebhooks(t *testing.T) {
 	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
