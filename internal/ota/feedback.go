@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"strings"
+	"unicode"
 
 	"github.com/unhidra/unhidra/internal/domain"
 )
@@ -57,11 +58,11 @@ func (f feedback) reason() string {
 	return reason(f.Status.Execution, one)
 }
 
-// reason is the name of what has happened, and words about it.
+// reason is the name of what has happened, and words about it, in one line without what a reason may not have.
 func reason(name, words string) string {
 	text := strings.Join(strings.Fields(strings.ToValidUTF8(name+": "+words, "")), " ")
 	letters := []rune(strings.Map(func(c rune) rune {
-		if c < ' ' || c == 0x7f {
+		if unicode.IsControl(c) || unicode.Is(unicode.Bidi_Control, c) {
 			return -1
 		}
 		return c
