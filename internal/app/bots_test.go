@@ -119,6 +119,31 @@ func botsAreBounded(
 	}
 }
 
+// The cursor of a bot has a place for each of its rooms, and is taken back however many these are.
+func TestABotInManyRoomsGoesOn(t *testing.T) {
+	t.Parallel()
+	live.Each(t, func(t *testing.T, s *live.Server) {
+		ctx := t.Context()
+		ann := s.User("ann")
+		_, bot := makesBot(t, s, ann, "pong", map[string]any{"scopes": []string{"read"}})
+		var room client.RoomState
+		for i := range 30 {
+			var err error
+			room, err = ann.CreateRoom(ctx, client.NewRoom{Kind: "private", Name: fmt.Sprint("Room ", i)})
+			must(t, err)
+			must(t, ann.Do(ctx, "POST", "/rooms/"+room.ID+"/members", map[string]any{"user": "pong"}, nil))
+		}
+		var page botPage
+		must(t, bot.Do(ctx, "GET", "/bot/events", nil, &page))
+		say := map[string]any{"key": "1", "text": "hello"}
+		must(t, ann.Do(ctx, "POST", "/rooms/"+room.ID+"/messages", say, nil))
+		must(t, bot.Do(ctx, "GET", "/bot/events?wait=25&after="+page.Cursor, nil, &page))
+		if len(page.Events) != 1 || page.Events[0].Message.Text != "hello" {
+			t.Errorf("it hears %+v", page.Events)
+		}
+	})
+}
+
 // The bots of docs/bots.md answer, as they stand there.
 func TestBotsOfTheDocsAnswer(t *testing.T) {
 	t.Parallel()

@@ -13,6 +13,8 @@ import (
 
 const (
 	pageEvents = 100
+	// maxCursor holds the places in domain.MaxBotRooms rooms; the route says it too.
+	maxCursor = 8 << 10
 	// The bus may lose that there is something new.
 	lookAgain = 3 * time.Second
 )
@@ -28,7 +30,7 @@ func (s *Service) Events(
 ) ([]domain.Event, string, error) {
 	read := places{}
 	if cursor != "" {
-		if err := httpx.DecodeCursor(cursor, &read); err != nil {
+		if err := httpx.DecodeLongCursor(cursor, &read, maxCursor); err != nil {
 			return nil, "", err
 		}
 	}

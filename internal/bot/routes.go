@@ -153,7 +153,7 @@ type botEvents struct {
 }
 
 func (s *Service) getEvents(ctx context.Context, in *struct {
-	After string `query:"after" maxLength:"16384" doc:"the last cursor; absent: begin now"`
+	After string `query:"after" maxLength:"8192" doc:"the last cursor; absent: begin now"`
 	Wait  int    `query:"wait" minimum:"0" maximum:"25" doc:"seconds to wait for something"`
 }) (*struct{ Body botEvents }, error) {
 	events, cursor, err := s.Events(ctx, httpx.Principal(ctx), in.After, time.Duration(in.Wait)*time.Second)

@@ -6,7 +6,7 @@ import "time"
 const (
 	MaxBots      = 10  // of one person
 	MaxBotTokens = 10  // of one bot
-	MaxBotRooms  = 100 // that a token may be restricted to
+	MaxBotRooms  = 100 // that one bot is in, or that a token is restricted to
 )
 
 // Bot is an account of a program. It is a member of rooms like a person, and belongs to one.

@@ -185,7 +185,7 @@ func roomCodes() []CodeInfo {
 		{CodeNoRequest, []Kind{NotFound}, "There is no such request; it may have been answered elsewhere."},
 		{CodeTooManyRequests, []Kind{Conflict}, "The person has too many requests to answer. Send an invitation link."},
 		{CodeTooManyRooms, []Kind{Conflict},
-			"The person is in as many rooms as one may be. They must leave one first."},
+			"The person or bot is in as many rooms as one may be. They must leave one first."},
 		{CodeTooManyRoomsMade, []Kind{Conflict}, "You created as many rooms as one person may. Delete one first."},
 	}
 }

@@ -63,11 +63,14 @@ func EncodeCursor(v any) string {
 	return cursorVersion + base64.RawURLEncoding.EncodeToString(b)
 }
 
-// DecodeCursor decodes a cursor of EncodeCursor into v. Anything else fails with the code
-// bad_cursor.
-func DecodeCursor(s string, v any) error {
+// DecodeCursor decodes a cursor of EncodeCursor into v. Anything else, or one of more than maxCursor bytes, fails with
+// the code bad_cursor.
+func DecodeCursor(s string, v any) error { return DecodeLongCursor(s, v, maxCursor) }
+
+// DecodeLongCursor is DecodeCursor for positions of which the largest takes most bytes as a cursor.
+func DecodeLongCursor(s string, v any, most int) error {
 	body, ok := strings.CutPrefix(s, cursorVersion)
-	if !ok || len(s) > maxCursor {
+	if !ok || len(s) > most {
 		return badCursor(nil)
 	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(body)

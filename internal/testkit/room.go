@@ -43,3 +43,15 @@ func Say(tb testing.TB, db *all.Store, user, room, key, text string) domain.Even
 	}
 	return e
 }
+
+// Bot makes a bot of a user, and returns its id.
+func Bot(tb testing.TB, db *all.Store, owner, name string) string {
+	tb.Helper()
+	id := domain.NewID(domain.UserPrefix)
+	b := domain.Bot{User: domain.UserRef{ID: id, Username: name, DisplayName: name}, Owner: owner}
+	k := domain.BotToken{ID: domain.NewID(domain.BotTokenPrefix), Bot: id, Read: true, Write: true}
+	if err := db.Bots.CreateBot(tb.Context(), b, k, []byte(k.ID), time.Now()); err != nil {
+		tb.Fatal(err)
+	}
+	return id
+}

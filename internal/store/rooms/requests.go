@@ -11,14 +11,18 @@ import (
 	"github.com/unhidra/unhidra/internal/store/accounts"
 )
 
-// checkMemberLimits fails if the room is full, or if user is in as many rooms as allowed. The
-// limit per user is not exact: concurrent joins of different rooms may exceed it by one each.
+// checkMemberLimits fails if the room is full, or if user is in as many rooms as allowed; a bot in
+// domain.MaxBotRooms at most. The limit per user is not exact: concurrent joins of different rooms
+// may exceed it by one each.
 func (repo *Repository) checkMemberLimits(ctx context.Context, t *store.Tx, r domain.Room, user domain.UserRef) error {
 	if most := repo.limits.Members; most > 0 && r.Members >= most {
 		return domain.Conflict.Errorf(domain.CodeRoomFull,
 			"this room has as many members as a room may have (%d)", r.Members)
 	}
 	most := repo.limits.PerUser
+	if user.Kind == domain.KindBot && (most == 0 || most > domain.MaxBotRooms) {
+		most = domain.MaxBotRooms
+	}
 	if most == 0 {
 		return nil
 	}
@@ -26,7 +30,7 @@ func (repo *Repository) checkMemberLimits(ctx context.Context, t *store.Tx, r do
 	err := t.QueryRowContext(ctx, `SELECT count(*) FROM members WHERE user_id = $1`, user.ID).Scan(&n)
 	if err == nil && n >= most {
 		err = domain.Conflict.Errorf(domain.CodeTooManyRooms,
-			"%s is in as many rooms as one person may be (%d); leave one first", user.DisplayName, n)
+			"%s is in as many rooms as may be (%d); they must leave one first", user.DisplayName, n)
 	}
 	return err
 }
