@@ -7,28 +7,16 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store"
 	"github.com/unhidra/unhidra/internal/store/accounts"
-	"github.com/unhidra/unhidra/internal/store/bots"
-	"github.com/unhidra/unhidra/internal/store/devices"
 	"github.com/unhidra/unhidra/internal/store/hooks"
 	"github.com/unhidra/unhidra/internal/store/notifications"
 	"github.com/unhidra/unhidra/internal/store/roomlog"
 	"github.com/unhidra/unhidra/internal/store/rooms"
 )
 
-// ownIn returns the devices and bots of a user that are in a room.
-func ownIn(ctx context.Context, t *store.Tx, room, user string) ([]domain.UserRef, error) {
-	own, err := devices.InRoom(ctx, t, room, user)
-	if err != nil {
-		return nil, err
-	}
-	programs, err := bots.InRoom(ctx, t, room, user)
-	return append(own, programs...), err
-}
-
 // dropOwn removes the devices and bots of a former member from the room, and of who is banned the webhooks
 // too. e is the event of the member's own departure.
 func dropOwn(ctx context.Context, t *store.Tx, e domain.Event) error {
-	own, err := ownIn(ctx, t, e.Room, e.Subject.ID)
+	own, err := rooms.OwnIn(ctx, t, e.Room, e.Subject.ID)
 	if err != nil {
 		return err
 	}
@@ -92,7 +80,7 @@ func leave(ctx context.Context, t *store.Tx, user, room string, now time.Time) (
 	if err != nil {
 		return e, err
 	}
-	own, err := ownIn(ctx, t, room, user)
+	own, err := rooms.OwnIn(ctx, t, room, user)
 	if err != nil {
 		return e, err
 	}
@@ -130,7 +118,7 @@ func (repo *Repository) Kick(
 }
 
 // Ban bans user from room. If user is a member, it ends the membership, and the event has the role
-// they had.
+// they had. It removes their devices and bots, and keeps their bots out.
 func (repo *Repository) Ban(
 	ctx context.Context, actor, room, user, reason string, now time.Time,
 ) (e domain.Event, err error) {

@@ -8,6 +8,7 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store"
 	"github.com/unhidra/unhidra/internal/store/accounts"
+	"github.com/unhidra/unhidra/internal/store/bots"
 	"github.com/unhidra/unhidra/internal/store/devices"
 	"github.com/unhidra/unhidra/internal/store/naming"
 	"github.com/unhidra/unhidra/internal/store/roomlog"
@@ -115,6 +116,16 @@ func (repo *Repository) JoinedSince(ctx context.Context, since time.Time) ([]dom
 	})
 }
 
+// OwnIn returns the devices and bots of a user that are in a room.
+func OwnIn(ctx context.Context, t *store.Tx, room, user string) ([]domain.UserRef, error) {
+	own, err := devices.InRoom(ctx, t, room, user)
+	if err != nil {
+		return nil, err
+	}
+	programs, err := bots.InRoom(ctx, t, room, user)
+	return append(own, programs...), err
+}
+
 // memberIDs returns the ids of all members of room.
 func memberIDs(ctx context.Context, q store.Queryer, room string) ([]string, error) {
 	rows, err := q.QueryContext(ctx, `SELECT user_id FROM members WHERE room_id = $1`, room)
@@ -150,12 +161,13 @@ func InsertMember(
 		return err
 	}
 	// Earlier messages are not unread for a new member. A mute outlasts leaving, and a mute of
-	// the owner applies to the device.
+	// the owner applies to the device or bot.
 	_, err := t.ExecContext(ctx,
 		`INSERT INTO members (room_id, user_id, role, read_seq, threads_read, joined_at, muted_until)
 		VALUES ($1, $2, $3, $4, $4, $5,
 		coalesce((SELECT max(until) FROM mutes WHERE room_id = $1 AND until > $5
-			AND (user_id = $2 OR user_id = (SELECT owner_id FROM devices WHERE id = $2))), 0))`,
+			AND (user_id = $2 OR user_id = (SELECT owner_id FROM devices WHERE id = $2)
+				OR user_id = (SELECT owner_id FROM bots WHERE id = $2))), 0))`,
 		room, user.ID, role, e.Seq, store.Millis(now))
 	if err != nil {
 		return err
@@ -168,11 +180,14 @@ func InsertMember(
 	return err
 }
 
+// checkBan fails if user is banned from room, or is a bot of somebody who is.
 func checkBan(ctx context.Context, t *store.Tx, room, user string) error {
 	var n int
-	err := t.QueryRowContext(ctx, `SELECT count(*) FROM bans WHERE room_id = $1 AND user_id = $2`, room, user).Scan(&n)
+	err := t.QueryRowContext(ctx, `SELECT count(*) FROM bans WHERE room_id = $1
+		AND (user_id = $2 OR user_id = (SELECT owner_id FROM bots WHERE id = $2))`, room, user).Scan(&n)
 	if err == nil && n > 0 {
-		err = domain.Forbidden.Errorf(domain.CodeBanned, "this person is banned from the room; lift the ban first")
+		err = domain.Forbidden.Errorf(domain.CodeBanned,
+			"this person, or the owner of this bot, is banned from the room; lift the ban first")
 	}
 	return err
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store"
 	"github.com/unhidra/unhidra/internal/store/accounts"
-	"github.com/unhidra/unhidra/internal/store/devices"
 	"github.com/unhidra/unhidra/internal/store/roomlog"
 )
 
@@ -38,14 +37,14 @@ func Moderate(
 }
 
 // Mute forbids user to write until a time. The zero time ends a mute. It applies to the user's
-// devices in the room as well, and outlasts leaving and coming back.
+// devices and bots in the room as well, and outlasts leaving and coming back.
 func (repo *Repository) Mute(
 	ctx context.Context, actor, room, user string, until, now time.Time,
 ) (e domain.Event, err error) {
 	now, until = store.Trim(now), store.Trim(until)
 	err = Moderate(ctx, repo.db, actor, room, user, domain.MuteMember, "", now,
 		func(ctx context.Context, t *store.Tx, m, other domain.Member) error {
-			own, err := devices.InRoom(ctx, t, room, user)
+			own, err := OwnIn(ctx, t, room, user)
 			if err != nil {
 				return err
 			}
