@@ -104,6 +104,11 @@ func botsAreBounded(
 	if err := only.Do(ctx, "POST", "/bot/messages", message, nil); codeOf(err) != client.CodeBotScope {
 		t.Errorf("a token of one room writes in another: %v", err)
 	}
+	must(t, bot.Do(ctx, "POST", "/bot/messages", map[string]any{"room": other.ID, "key": "o", "text": "secret"}, nil))
+	guess := map[string]any{"room": room, "key": "o", "text": "x"}
+	if err := only.Do(ctx, "POST", "/bot/messages", guess, nil); codeOf(err) != client.CodeKeyReused {
+		t.Errorf("a token of one room is told of another by a key: %v", err)
+	}
 	must(t, bob.Do(ctx, "DELETE", tokens+"/"+narrow.ID, nil, nil))
 	if err := only.Do(ctx, "POST", "/bot/messages", message, nil); codeOf(err) != client.CodeSignedOut {
 		t.Errorf("a revoked token: %v", err)
