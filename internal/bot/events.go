@@ -13,6 +13,8 @@ import (
 
 const (
 	pageEvents = 100
+	// maxLooked bounds the events that are read in one go. Not all of them are told: a bot's own are not.
+	maxLooked = 10 * pageEvents
 	// maxCursor holds the places in domain.MaxBotRooms rooms; the route says it too.
 	maxCursor = 8 << 10
 	// The bus may lose that there is something new.
@@ -23,7 +25,7 @@ const (
 type places map[string]int64
 
 // Events returns events of others in the rooms of a bot, each room's in its order, and a cursor. With none, it waits
-// for some, as long as wait. A call with an earlier cursor returns the same again; with the newer one these are done
+// for some, as long as wait; not if it has passed over as many of the bot's own as it reads at once. A call with an earlier cursor returns the same again; with the newer one these are done
 // with. Without a cursor the bot begins now. In a room that is new to it, it begins with its arrival.
 func (s *Service) Events(
 	ctx context.Context, p domain.Principal, cursor string, wait time.Duration,
@@ -58,8 +60,8 @@ func (s *Service) Events(
 			}
 		}
 		read = begin(read, rooms, first)
-		events, err := s.since(ctx, p.ID, rooms, read)
-		if err != nil || len(events) > 0 || first {
+		events, more, err := s.since(ctx, p.ID, rooms, read)
+		if err != nil || len(events) > 0 || more || first {
 			return events, httpx.EncodeCursor(read), err
 		}
 		again := time.NewTimer(lookAgain)
@@ -122,19 +124,22 @@ func begin(read places, rooms []domain.BotRoom, now bool) places {
 	return next
 }
 
-// since returns what others did after what is read, at most about a page, and moves read on.
+// since returns what others did after what is read, at most about a page, and moves read on. It reads maxLooked
+// events, or less than a page more, and then says that there may be others.
 func (s *Service) since(
 	ctx context.Context, bot string, rooms []domain.BotRoom, read places,
-) (events []domain.Event, err error) {
+) (events []domain.Event, more bool, err error) {
+	looked := 0
 	for _, r := range rooms {
-		for read[r.ID] < r.Head && len(events) < pageEvents {
+		for read[r.ID] < r.Head && len(events) < pageEvents && looked < maxLooked {
 			page, err := s.RoomLog.Replay(ctx, r.ID, read[r.ID], pageEvents)
 			if err != nil {
-				return nil, err
+				return nil, false, err
 			}
 			if len(page) == 0 {
 				break
 			}
+			looked += len(page)
 			for _, e := range page {
 				if read[r.ID] = e.Seq; e.Actor.ID != bot {
 					events = append(events, e)
@@ -142,7 +147,7 @@ func (s *Service) since(
 			}
 		}
 	}
-	return events, nil
+	return events, looked >= maxLooked, nil
 }
 
 // A listener hears that there is something new.

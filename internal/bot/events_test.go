@@ -103,3 +103,31 @@ func TestAKeyOfAnotherRoomTellsNothing(t *testing.T) {
 		}
 	}
 }
+
+// However much a bot has written, one request reads a bounded part of the logs. It does not wait then, and the next
+// ones go on until the bot hears what others said.
+func TestARequestPassesOverSoMuchOfItsOwnAtMost(t *testing.T) {
+	t.Parallel()
+	const own, most, page = 2500, 1000, 100
+	w, s := newWorld(2, 0)
+	_, cursor := events(t, s, "", 0)
+	for i := range own {
+		w.says(i%2, me)
+	}
+	w.says(1, "usr_ann")
+	for n := range own/most + 1 {
+		before := w.read
+		found, next := events(t, s, cursor, time.Hour)
+		if w.read-before >= most+page {
+			t.Fatalf("a request read %d events", w.read-before)
+		}
+		if len(found) == 1 && found[0].Actor.ID == "usr_ann" {
+			return
+		}
+		if len(found) > 0 || next == cursor {
+			t.Fatalf("request %d: %+v, cursor %s", n, found, next)
+		}
+		cursor = next
+	}
+	t.Error("it does not hear what others said")
+}
