@@ -51,31 +51,22 @@ func oneToken(found []domain.BotToken, err error) (domain.BotToken, error) {
 	return found[0], nil
 }
 
-// CreateBot stores a bot of an owner with its first token. It fails with conflict if the owner has domain.MaxBots.
+// CreateBot stores a bot of an owner with its first token. It fails with conflict if the owner has domain.MaxBots, and
+// with not_found if the owner is disabled or deleted.
 func (repo *Repository) CreateBot(
 	ctx context.Context, b domain.Bot, k domain.BotToken, hash []byte, now time.Time,
 ) error {
 	now = store.Trim(now)
 	err := repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		var n int
-		// The lock keeps concurrent requests from exceeding the limit.
-		if err := t.QueryRowContext(ctx, `SELECT 1 FROM users WHERE id = $1`+t.ForUpdate(), b.Owner).Scan(&n); err != nil {
+		if err := lockOwner(ctx, t, b.Owner); err != nil {
 			return err
-		}
-		err := t.QueryRowContext(ctx, `SELECT count(*) FROM bots WHERE owner_id = $1`, b.Owner).Scan(&n)
-		if err != nil {
-			return err
-		}
-		if n >= domain.MaxBots {
-			return domain.Conflict.Errorf(domain.CodeTooManyBots,
-				"you have as many bots as one person may have (%d); delete one first", n)
 		}
 		u := domain.User{ID: b.User.ID, Kind: domain.KindBot, Role: domain.SystemUser, Username: b.User.Username,
 			DisplayName: b.User.DisplayName}
 		if err := accounts.Create(ctx, t, u, "", now); err != nil {
 			return err
 		}
-		_, err = t.ExecContext(ctx, `INSERT INTO bots (id, owner_id, created_at) VALUES ($1, $2, $3)`, b.User.ID, b.Owner,
+		_, err := t.ExecContext(ctx, `INSERT INTO bots (id, owner_id, created_at) VALUES ($1, $2, $3)`, b.User.ID, b.Owner,
 			store.Millis(now))
 		if err != nil {
 			return err
@@ -83,6 +74,25 @@ func (repo *Repository) CreateBot(
 		return insertToken(ctx, t, k, hash, now)
 	})
 	return accounts.NameTaken(err)
+}
+
+// lockOwner locks the row of an owner, so that concurrent requests cannot exceed the limit and nobody is deleted
+// meanwhile. It fails if the owner can have no bot more.
+func lockOwner(ctx context.Context, t *store.Tx, owner string) error {
+	var n int
+	err := t.QueryRowContext(ctx, `SELECT 1 FROM users WHERE id = $1 AND NOT disabled`+t.ForUpdate(), owner).Scan(&n)
+	if errors.Is(err, sql.ErrNoRows) {
+		return accounts.ErrNoUser()
+	}
+	if err != nil {
+		return err
+	}
+	err = t.QueryRowContext(ctx, `SELECT count(*) FROM bots WHERE owner_id = $1`, owner).Scan(&n)
+	if err == nil && n >= domain.MaxBots {
+		err = domain.Conflict.Errorf(domain.CodeTooManyBots,
+			"you have as many bots as one person may have (%d); delete one first", n)
+	}
+	return err
 }
 
 func insertToken(ctx context.Context, t *store.Tx, k domain.BotToken, hash []byte, now time.Time) error {

@@ -44,14 +44,8 @@ func (repo *Repository) DeleteBot(ctx context.Context, owner, bot string, now ti
 
 // deleteUser deletes a user with their bots.
 func deleteUser(ctx context.Context, t *store.Tx, user string, now time.Time) error {
-	own, err := bots.Of(ctx, t, user)
-	if err != nil {
+	if err := deleteBots(ctx, t, user, now); err != nil {
 		return err
-	}
-	for _, bot := range own {
-		if err := deleteUser(ctx, t, bot, now); err != nil {
-			return err
-		}
 	}
 	joined, err := rooms.RoomIDs(ctx, t, user)
 	if err != nil {
@@ -62,7 +56,24 @@ func deleteUser(ctx context.Context, t *store.Tx, user string, now time.Time) er
 			return err
 		}
 	}
-	return eraseUser(ctx, t, user, now)
+	if err := eraseUser(ctx, t, user, now); err != nil {
+		return err
+	}
+	// One may have been made meanwhile. From here on none is: the account is locked, and disabled.
+	return deleteBots(ctx, t, user, now)
+}
+
+func deleteBots(ctx context.Context, t *store.Tx, owner string, now time.Time) error {
+	own, err := bots.Of(ctx, t, owner)
+	if err != nil {
+		return err
+	}
+	for _, bot := range own {
+		if err := deleteUser(ctx, t, bot, now); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // eraseUser erases a user in every package that stores something about them.

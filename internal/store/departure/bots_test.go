@@ -59,3 +59,55 @@ func leavesWithoutBots(t *testing.T, db *all.Store, room, user, bot string, now 
 		t.Fatal(err)
 	}
 }
+
+// A deleted account has no bots, and gets none by a request that was under way.
+func TestADeletedAccountGetsNoBot(t *testing.T) {
+	t.Parallel()
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
+		ctx, now := t.Context(), time.Now()
+		testkit.Room(t, db, 2)
+		owner := testkit.UserID(1)
+		testkit.Bot(t, db, owner, "pong")
+		if err := db.Departure.DeleteUser(ctx, owner, now); err != nil {
+			t.Fatal(err)
+		}
+		id := domain.NewID(domain.UserPrefix)
+		b := domain.Bot{User: domain.UserRef{ID: id, Username: "late", DisplayName: "late"}, Owner: owner}
+		k := domain.BotToken{ID: domain.NewID(domain.BotTokenPrefix), Bot: id, Read: true}
+		if err := db.Bots.CreateBot(ctx, b, k, []byte(k.ID), now); domain.CodeOf(err) != domain.CodeNoUser {
+			t.Errorf("a bot of a deleted account: %v", err)
+		}
+		left, err := db.Bots.Bots(ctx, owner)
+		if err != nil || len(left) != 0 {
+			t.Errorf("it has %+v: %v", left, err)
+		}
+	})
+}
+
+// Whatever is first, the deletion of an account or a request for a bot: no bot is left.
+func TestNoBotIsMadeBesideADeletion(t *testing.T) {
+	t.Parallel()
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
+		ctx, now := t.Context(), time.Now()
+		const people = 8
+		testkit.Room(t, db, people)
+		for i := 1; i < people; i++ {
+			owner := testkit.UserID(i)
+			id := domain.NewID(domain.UserPrefix)
+			b := domain.Bot{User: domain.UserRef{ID: id, Username: id[4:], DisplayName: "late"}, Owner: owner}
+			k := domain.BotToken{ID: domain.NewID(domain.BotTokenPrefix), Bot: id, Read: true}
+			made := make(chan error, 1)
+			go func() { made <- db.Bots.CreateBot(ctx, b, k, []byte(k.ID), now) }()
+			if err := db.Departure.DeleteUser(ctx, owner, now); err != nil {
+				t.Error(err)
+			}
+			if err := <-made; err != nil && domain.CodeOf(err) != domain.CodeNoUser {
+				t.Error(err)
+			}
+			left, err := db.Bots.Bots(ctx, owner)
+			if err != nil || len(left) != 0 {
+				t.Errorf("it has %+v: %v", left, err)
+			}
+		}
+	})
+}
