@@ -48,13 +48,7 @@ func (s *Service) Run(ctx context.Context) error {
 	defer prune.Stop()
 	for {
 		n := sendersTotal - len(slots)
-		var all []domain.Push
-		if n > 0 {
-			var err error
-			if all, err = s.Store.Claim(ctx, n, lease, s.Now()); err != nil && ctx.Err() == nil {
-				s.Log.WarnContext(ctx, "look for pushes to send; will try again", "err", err)
-			}
-		}
+		all := s.claim(ctx, n)
 		for _, p := range all {
 			slots <- struct{}{}
 			wg.Go(func() {
@@ -74,6 +68,22 @@ func (s *Service) Run(ctx context.Context) error {
 			s.prune(ctx)
 		}
 	}
+}
+
+// claim returns at most n pushes that are due and leased. If they may not be leased, there are none: another node could
+// send them, too.
+func (s *Service) claim(ctx context.Context, n int) []domain.Push {
+	if n == 0 {
+		return nil
+	}
+	all, err := s.Store.Claim(ctx, n, lease, s.Now())
+	if err == nil {
+		return all
+	}
+	if ctx.Err() == nil {
+		s.Log.WarnContext(ctx, "look for pushes to send; will try again", "err", err)
+	}
+	return nil
 }
 
 func (s *Service) prune(ctx context.Context) {

@@ -2,6 +2,7 @@ package notify
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -22,6 +23,15 @@ type queue struct {
 	did    string
 	until  time.Time
 	reason string
+
+	claimed []domain.Push // what Claim returns
+	failing error         // of Claim
+	looked  func()        // Claim was called
+}
+
+func (q *queue) Claim(context.Context, int, time.Duration, time.Time) ([]domain.Push, error) {
+	q.looked()
+	return q.claimed, q.failing
 }
 
 func (q *queue) State(context.Context, domain.Push, time.Time) (domain.PushState, error) {
@@ -115,6 +125,19 @@ func TestAnswersDecideWhatBecomesOfAPush(t *testing.T) {
 		if busy := tryLater(c.status); busy != (q.did == "postpone") {
 			t.Errorf("after %d the next one: %s", c.status, q.did)
 		}
+	}
+}
+
+// What could not be leased is sent by nobody: it would be sent again each second, and by other nodes.
+func TestNothingIsSentThatIsNotLeased(t *testing.T) {
+	t.Parallel()
+	ctx, stop := context.WithCancel(t.Context())
+	q := &queue{claimed: []domain.Push{{Room: "room_1"}}, failing: errors.New("the disk is full"), looked: stop}
+	if err := sender(t, q, false, time.Unix(1_800_000_000, 0)).Run(ctx); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if q.did != "" {
+		t.Errorf("what is not leased: %s", q.did)
 	}
 }
 

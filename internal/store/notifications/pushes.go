@@ -12,7 +12,7 @@ import (
 )
 
 // Claim leases the pushes that are due, at most limit: nobody else, on any node, gets them during lease. Those whose
-// sessions have ended are left out.
+// sessions have ended are left out. With an error nothing is leased, and nothing returned.
 func (repo *Repository) Claim(
 	ctx context.Context, limit int, lease time.Duration, now time.Time,
 ) (claimed []domain.Push, err error) {
@@ -46,7 +46,10 @@ func (repo *Repository) Claim(
 		}
 		return nil
 	})
-	return claimed, err
+	if err != nil {
+		return nil, err // nothing is leased
+	}
+	return claimed, nil
 }
 
 func claim(ctx context.Context, t *store.Tx, p domain.Push, until time.Time) (domain.Push, error) {
