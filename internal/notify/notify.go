@@ -84,8 +84,9 @@ type Service struct {
 	wake    chan struct{} // there may be pushes to send
 	wanted  chan struct{} // somebody gets pushes
 
-	mu    sync.Mutex
-	hosts map[string]*host // push services to which something is being sent, or which failed
+	mu       sync.Mutex
+	maxHosts int
+	hosts    map[string]*host // push services to which something is being sent, or which failed
 }
 
 // New returns the service.
@@ -94,7 +95,7 @@ func New(d Deps) *Service {
 		d.Now = time.Now
 	}
 	s := &Service{Deps: d, metrics: newMetrics(d.Metrics), wake: make(chan struct{}, 1),
-		wanted: make(chan struct{}, 1), hosts: map[string]*host{}}
+		wanted: make(chan struct{}, 1), maxHosts: maxHosts, hosts: map[string]*host{}}
 	s.watchWaiting()
 	return s
 }

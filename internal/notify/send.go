@@ -27,15 +27,7 @@ const (
 	minBackoff   = 5 * time.Second
 	maxBackoff   = time.Hour
 	pruneEvery   = 10 * time.Minute
-	maxHosts     = 10_000
 )
-
-// A host is a push service.
-type host struct {
-	sending int
-	wait    time.Duration // since it fails
-	until   time.Time     // nothing is sent before
-}
 
 // Run sends pushes until ctx is done. Several nodes may: each push is leased by one. If a node dies, another one sends
 // what it had leased, perhaps for the second time; receivers then show it once.
@@ -88,6 +80,7 @@ func (s *Service) claim(ctx context.Context, n int) []domain.Push {
 
 func (s *Service) prune(ctx context.Context) {
 	now := s.Now()
+	s.forget(now.Add(-hostKept))
 	if err := s.Store.Prune(ctx, now.Add(-domain.NotificationsKept), now); err != nil && ctx.Err() == nil {
 		s.Log.WarnContext(ctx, "forget old notifications; will try again", "err", err)
 	}
@@ -191,48 +184,6 @@ func (s *Service) record(ctx context.Context, p domain.Push, a webpush.Answer, f
 		return s.Store.Finish(ctx, p, false, now)
 	}
 	return s.Store.Retry(ctx, p, now.Add(max(wait, backoff(p.Tries))))
-}
-
-// enter counts a push that is about to be sent to a push service. free is false if nothing may be sent there until a
-// time.
-func (s *Service) enter(name string, now time.Time) (until time.Time, free bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	h := s.hosts[name]
-	switch {
-	case h == nil && len(s.hosts) >= maxHosts:
-		return now.Add(holdMode), false
-	case h == nil:
-		h = &host{}
-		s.hosts[name] = h
-	case now.Before(h.until):
-		return h.until, false
-	case h.sending >= sendersHost || h.wait > 0 && h.sending > 0: // one that failed is tried by one at a time
-		return now.Add(holdBusy), false
-	}
-	h.sending++
-	return time.Time{}, true
-}
-
-// leave ends what enter began, and returns how long a push service that fails is left alone.
-func (s *Service) leave(name string, failed bool, retryAfter time.Duration, now time.Time) time.Duration {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	h := s.hosts[name]
-	h.sending--
-	if !failed {
-		h.wait, h.until = 0, time.Time{}
-		if h.sending == 0 {
-			delete(s.hosts, name)
-		}
-		return 0
-	}
-	h.wait = min(max(2*h.wait, minBackoff), maxBackoff)
-	wait := max(h.wait, min(retryAfter, giveUpAfter))
-	if until := now.Add(wait); until.After(h.until) {
-		h.until = until
-	}
-	return wait
 }
 
 // backoff returns how long to wait after so many attempts: 5 s, doubling up to an hour, and up to a fifth more.
