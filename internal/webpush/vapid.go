@@ -10,6 +10,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -78,7 +79,8 @@ func (a Answer) Gone() bool { return a.Status == http.StatusNotFound || a.Status
 // Taken reports whether the push service has the message.
 func (a Answer) Taken() bool { return a.Status >= 200 && a.Status < 300 }
 
-// Send encrypts text and sends it. An error means that there was no answer.
+// Send encrypts text and sends it. An error means that there was no answer. It does not tell the endpoint, which is a
+// secret.
 func (s *Sender) Send(ctx context.Context, to Subscription, text []byte, o Options, now time.Time) (a Answer, err error) {
 	body, err := Encrypt(to, text)
 	if err != nil {
@@ -86,7 +88,7 @@ func (s *Sender) Send(ctx context.Context, to Subscription, text []byte, o Optio
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.Endpoint, bytes.NewReader(body))
 	if err != nil {
-		return a, err
+		return a, withoutURL(err)
 	}
 	token, err := s.token(req.URL, now)
 	if err != nil {
@@ -106,12 +108,21 @@ func (s *Sender) Send(ctx context.Context, to Subscription, text []byte, o Optio
 	}
 	res, err := s.http.Do(req)
 	if err != nil {
-		return a, err
+		return a, withoutURL(err)
 	}
 	defer func() { _ = res.Body.Close() }()
 	said, _ := io.ReadAll(io.LimitReader(res.Body, 512))
 	return Answer{Status: res.StatusCode, RetryAfter: retryAfter(res.Header.Get("Retry-After"), now),
 		Text: strings.ToValidUTF8(strings.TrimSpace(string(said)), "")}, nil
+}
+
+// withoutURL leaves out of an error the URL that it was about.
+func withoutURL(err error) error {
+	var about *url.Error
+	if errors.As(err, &about) {
+		return about.Err
+	}
+	return err
 }
 
 // token returns a JWT for the origin of a push service.
