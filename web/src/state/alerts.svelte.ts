@@ -13,6 +13,12 @@ const store = 'unhidra.notifications';
 /** Whether this browser gets pushes at all. */
 const pushable = () => typeof navigator !== 'undefined' && 'serviceWorker' in navigator && 'PushManager' in globalThis;
 
+/** Goes to a path within the page. */
+export function go(path: string): void {
+  history.pushState({ inside: true }, '', path);
+  dispatchEvent(new PopStateEvent('popstate'));
+}
+
 export class Alerts implements Notifications {
   #wanted = $state(storage.get(store) === 'on');
   #granted: NotificationPermission | 'unsupported' = $state(
@@ -40,12 +46,13 @@ export class Alerts implements Notifications {
   /** Has pushes sent here, if that can be. The page tells by itself while it is open in any case. */
   async #subscribe(): Promise<void> {
     if (!this.#load || !pushable()) return;
+    this.#push ??= this.#load();
+    this.#push.catch(() => (this.#push = undefined)); // offline: the next one tries again
     try {
-      this.#push ??= this.#load();
       await (await this.#push).subscribe();
       this.#pushes = this.permission === 'on';
     } catch {
-      this.#push = undefined;
+      // no push service
     }
   }
 
@@ -59,24 +66,38 @@ export class Alerts implements Notifications {
     return this.#wanted ? 'on' : 'off';
   }
 
-  /** Asks the browser, and shows title as the first notification: only ever after a click. */
+  /** Asks the browser: only ever after a click. If it gets no pushes, title is its first notification. */
   async enable(title: string): Promise<void> {
     if (this.#granted === 'unsupported') return;
     this.#granted = await Notification.requestPermission();
     this.#want(this.#granted === 'granted');
-    // Chrome on Android grants, and then throws: better found out at once.
-    if (this.#wanted) this.#show(title, { tag: 'unhidra' });
-    if (this.permission === 'on') await this.#subscribe();
+    if (!this.#wanted) return;
+    await this.#subscribe();
+    // A page may not show any in Chrome on Android, where a service worker does: better found out at once.
+    if (!this.#pushes) await this.#show(title, { tag: 'unhidra', data: {} });
+    if (this.#granted !== 'granted') this.#want(false);
   }
 
   /** Shows a notification, also when the one before it in the same place is still there. */
-  #show(title: string, options: NotificationOptions): Notification | undefined {
+  async #show(title: string, options: NotificationOptions & { data: { path?: string; room?: string; seq?: number } }): Promise<void> {
+    options = { ...options, renotify: true } as typeof options;
+    if (this.#push) {
+      try {
+        return await (await this.#push).show(title, options);
+      } catch {
+        // the page shows it
+      }
+    }
     try {
-      return new Notification(title, { ...options, renotify: true } as NotificationOptions);
+      const n = new Notification(title, options);
+      const { path } = options.data;
+      n.onclick = () => {
+        focus();
+        if (path) go(path);
+        n.close();
+      };
     } catch {
       this.#granted = 'unsupported';
-      this.#want(false);
-      return undefined;
     }
   }
 
@@ -94,15 +115,13 @@ export class Alerts implements Notifications {
   /** Shows a message that its reader has not seen. */
   tell(title: string, m: Message): void {
     if (this.permission !== 'on') return;
-    const n = this.#show(title, { body: gist(m).slice(0, 200), tag: m.room });
-    if (!n) return;
-    n.onclick = () => {
-      focus();
-      const thread = m.thread && !m.broadcast ? `?thread=${m.thread}` : '';
-      history.pushState({ inside: true }, '', `/rooms/${m.room}/${m.seq}${thread}`);
-      dispatchEvent(new PopStateEvent('popstate'));
-      n.close();
-    };
+    const { room, seq } = m;
+    const thread = m.broadcast ? undefined : m.thread;
+    void this.#show(title, {
+      body: gist(m).slice(0, 200),
+      tag: thread ? `${room}/${thread}` : room, // as in sw.js: a push about it replaces this one
+      data: { room, seq, path: `/rooms/${room}/${seq}${thread ? `?thread=${thread}` : ''}` },
+    });
   }
 
   /** Says in the title and in the tab's picture what is unread. */

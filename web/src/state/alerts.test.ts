@@ -76,6 +76,7 @@ it('has pushes sent to the browser while notifications are on, and takes away wh
   const push = {
     subscribe: () => Promise.resolve(calls.push('subscribe')),
     unsubscribe: () => Promise.resolve(calls.push('unsubscribe')),
+    show: (title: string) => Promise.resolve(calls.push(`show ${title}`)),
     read: (room: string, seq: number) => Promise.resolve(calls.push(`read ${room} ${seq}`)),
   };
   vi.stubGlobal('navigator', { serviceWorker: {} });
@@ -86,6 +87,9 @@ it('has pushes sent to the browser while notifications are on, and takes away wh
   );
   await a.enable('on');
   expect(a.pushes).toBe(true);
+  a.tell('Ann', message);
+  await vi.waitFor(() => expect(calls.at(-1)).toBe('show Ann'));
+  expect(calls).not.toContain('show on');
   a.read('r', 7);
   a.disable();
   await vi.waitFor(() => expect(calls.at(-1)).toBe('unsubscribe'));
@@ -106,4 +110,27 @@ it('tells while a page is open if the push service is away', async () => {
   expect(a.permission).toBe('on');
   expect(a.pushes).toBe(false);
   expect(shown).toEqual(['on']);
+});
+
+it('gets pushes where a page may show nothing by itself, as in Chrome on Android', async () => {
+  const shown: string[] = [];
+  const push = {
+    subscribe: () => Promise.reject(new Error('no push service')),
+    show: (title: string) => Promise.resolve(void shown.push(title)),
+  };
+  vi.stubGlobal('navigator', { serviceWorker: {} });
+  vi.stubGlobal('PushManager', class {});
+  const a = await alerts(
+    () => {
+      throw new TypeError('Illegal constructor');
+    },
+    () => Promise.resolve(push as never),
+  );
+  await a.enable('on');
+  expect([a.permission, a.pushes]).toEqual(['on', false]);
+  push.subscribe = () => Promise.resolve(undefined as never);
+  await a.enable('on');
+  expect([a.permission, a.pushes]).toEqual(['on', true]);
+  a.tell('Ann', message);
+  await vi.waitFor(() => expect(shown).toEqual(['on', 'Ann']));
 });

@@ -2,6 +2,7 @@
 
 import type { Api } from '../net/api';
 import type { Me } from '../view/types';
+import { go } from './alerts.svelte';
 
 interface Listed {
   key: string;
@@ -26,12 +27,6 @@ function bytes(base64url: string): Uint8Array<ArrayBuffer> {
 
 const same = (a: ArrayBuffer | null, b: Uint8Array) =>
   a !== null && a.byteLength === b.length && new Uint8Array(a).every((x, i) => x === b[i]);
-
-/** Goes to a path within the page. */
-function go(path: string): void {
-  history.pushState({ inside: true }, '', path);
-  dispatchEvent(new PopStateEvent('popstate'));
-}
 
 export class Push {
   readonly #api: Api<Me>;
@@ -65,6 +60,13 @@ export class Push {
     if (mine) await this.#api.call('DELETE', `/push/subscriptions/${mine.id}`);
     const worker = await navigator.serviceWorker.getRegistration();
     await (await worker?.pushManager.getSubscription())?.unsubscribe();
+  }
+
+  /** Shows a notification by the service worker: where a page may show none, and so that a push replaces it. */
+  async show(title: string, options: NotificationOptions): Promise<void> {
+    const worker = await navigator.serviceWorker.getRegistration();
+    if (!worker) throw new Error('no service worker');
+    await worker.showNotification(title, { icon: '/icon.svg', ...options });
   }
 
   /** Closes what is shown of a room up to a message, which was read somewhere. */
