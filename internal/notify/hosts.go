@@ -10,7 +10,7 @@ const (
 // A host is a push service.
 type host struct {
 	sending int
-	wait    time.Duration // since it fails
+	wait    time.Duration // since it fails, or answers slowly
 	until   time.Time     // nothing is sent before
 }
 
@@ -29,20 +29,21 @@ func (s *Service) enter(name string, now time.Time) (until time.Time, free bool)
 		s.hosts[name] = h
 	case now.Before(h.until):
 		return h.until, false
-	case h.sending >= sendersHost || h.wait > 0 && h.sending > 0: // one that failed is tried by one at a time
+	case h.sending >= sendersHost || h.wait > 0 && h.sending > 0: // one that has trouble is tried by one at a time
 		return now.Add(holdBusy), false
 	}
 	h.sending++
 	return time.Time{}, true
 }
 
-// leave ends what enter began, and returns how long a push service that fails is left alone.
-func (s *Service) leave(name string, failed bool, retryAfter time.Duration, now time.Time) time.Duration {
+// leave ends what enter began, and returns how long a push service that has trouble is left alone: it fails, or answers
+// so slowly that a few like it would keep all senders from others.
+func (s *Service) leave(name string, trouble bool, retryAfter time.Duration, now time.Time) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	h := s.hosts[name]
 	h.sending--
-	if !failed {
+	if !trouble {
 		h.wait, h.until = 0, time.Time{}
 		if h.sending == 0 {
 			delete(s.hosts, name)

@@ -2,8 +2,13 @@ package notify
 
 import (
 	"fmt"
+	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/testkit/pushtest"
 )
 
 // Whoever subscribes names the push service: many that fail must not keep others from getting their pushes.
@@ -28,5 +33,40 @@ func TestServicesThatFailLeaveRoomForOthers(t *testing.T) {
 	s.forget(now.Add(time.Hour))
 	if len(s.hosts) != 1 || s.hosts["push.example.org"] == nil {
 		t.Errorf("after a time remembered are %d", len(s.hosts))
+	}
+}
+
+// Who answers slowly takes each push, but not the senders of all others.
+func TestASlowPushServiceIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	start := time.Unix(1_800_000_000, 0)
+	var passed atomic.Int64
+	now := func() time.Time { return start.Add(time.Duration(passed.Load())) }
+	service := pushtest.NewService(t)
+	b := pushtest.NewBrowser(t, service.URL)
+	q := &queue{state: message(start)}
+	s := sender(t, q, false, start, loopback)
+	s.Now = now
+	p := domain.Push{Subscription: domain.Subscription{Endpoint: b.Endpoint, Key: b.Public(), Auth: b.Auth}, Since: start,
+		Tries: 1}
+	for i, c := range []struct {
+		takes, wait time.Duration
+		did         string
+	}{
+		{9900 * time.Millisecond, 0, "sent"}, {0, 0, "postpone"}, {9900 * time.Millisecond, minBackoff, "sent"},
+		{0, minBackoff, "postpone"}, {time.Second, minBackoff, "sent"},
+		{time.Second, 0, "sent"},
+	} {
+		passed.Add(int64(c.wait))
+		q.did = ""
+		if c.did == "sent" {
+			service.Refuse(func(w http.ResponseWriter) {
+				passed.Add(int64(c.takes))
+				w.WriteHeader(http.StatusCreated)
+			})
+		}
+		if err := s.attempt(t.Context(), p); err != nil || q.did != c.did {
+			t.Errorf("%d: %s, %v", i, q.did, err)
+		}
 	}
 }

@@ -24,6 +24,7 @@ const (
 	holdActive   = 20 * time.Second // while the user is at another device
 	holdBusy     = time.Second      // while as much as may be is sent to a push service
 	holdMode     = time.Minute      // while the user wants to be left alone
+	slowAnswer   = 3 * time.Second  // and longer: a push service that is tried like one that fails
 	minBackoff   = 5 * time.Second
 	maxBackoff   = time.Hour
 	pruneEvery   = 10 * time.Minute
@@ -120,8 +121,11 @@ func (s *Service) attempt(ctx context.Context, p domain.Push) error {
 		return s.Store.Postpone(ctx, p, st.Version, until)
 	}
 	p.Seq = max(p.Seq, st.Last.Seq)
-	answer, err := s.send(ctx, p, st, now)
-	wait := s.leave(at.Host, err != nil || tryLater(answer.Status), answer.RetryAfter, s.Now())
+	began := s.Now()
+	answer, err := s.send(ctx, p, st, began)
+	ended := s.Now()
+	trouble := err != nil || tryLater(answer.Status) || ended.Sub(began) > slowAnswer
+	wait := s.leave(at.Host, trouble, answer.RetryAfter, ended)
 	if ctx.Err() != nil {
 		return nil
 	}
