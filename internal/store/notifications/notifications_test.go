@@ -146,3 +146,57 @@ func TestRecipientsAreWhoGetsPushes(t *testing.T) {
 		}
 	})
 }
+
+// What is chosen while a push waits holds for it, too. An edit is told instead of what came after the message.
+func TestAPushIsWhatItsUserWantsWhenItIsSent(t *testing.T) {
+	t.Parallel()
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
+		ctx, now := t.Context(), time.UnixMilli(1_800_000_000_000)
+		room, ann, bob := testkit.Room(t, db, 2), testkit.UserID(0), testkit.UserID(1)
+		session(t, db, bob, "ses_1", now)
+		subscribe(t, db, bob, "ses_1", now)
+		var seqs []int64
+		for _, key := range []string{"1", "2", "3"} {
+			e, _, err := db.Messages.AppendMessage(ctx, ann, domain.Draft{Room: room, Key: key, Text: key}, nil, false, now)
+			must(t, err)
+			seqs = append(seqs, e.Seq)
+		}
+		record := func(seq int64, reason domain.NotifyReason, at time.Time) {
+			_, err := db.Notifications.Record(ctx, []domain.Notification{{User: bob, Room: room, Seq: seq, Reason: reason,
+				At: at}}, at)
+			must(t, err)
+		}
+		record(seqs[1], domain.NotifiedAll, now)
+		record(seqs[2], domain.NotifiedMention, now)
+		record(seqs[0], domain.NotifiedMention, now.Add(time.Second)) // it was edited
+		ps := claim(t, db, now.Add(time.Second))
+		if len(ps) != 1 {
+			t.Fatalf("claimed %+v", ps)
+		}
+		count := func(what string, want int) {
+			t.Helper()
+			st, err := db.Notifications.State(ctx, ps[0], now)
+			if err != nil || st.Count != want || want > 0 && st.Last.Seq != seqs[0] {
+				t.Errorf("%s: %d, the last is %d of %v, %v", what, st.Count, st.Last.Seq, seqs, err)
+			}
+		}
+		choose := func(level domain.NotifyLevel) {
+			must(t, db.Notifications.Choose(ctx, bob, domain.NotifyChoice{Room: room, Level: level}, now))
+		}
+		count("mentions, by default", 2)
+		choose(domain.NotifyAll)
+		count("all", 3)
+		choose(domain.NotifyNothing)
+		count("nothing of the room", 0)
+		choose(domain.NotifyDefault)
+		must(t, db.Notifications.PutSettings(ctx, bob, domain.NotifySettings{Level: domain.NotifyNothing}))
+		count("nothing at all", 0)
+		choose(domain.NotifyMentions)
+		count("mentions of the room alone", 2)
+		must(t, db.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+			_, err := tx.ExecContext(ctx, `INSERT INTO blocks (user_id, other_id) VALUES ($1, $2)`, bob, ann)
+			return err
+		}))
+		count("of somebody who is blocked", 0)
+	})
+}

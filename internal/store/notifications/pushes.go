@@ -67,22 +67,27 @@ func claim(ctx context.Context, t *store.Tx, p domain.Push, until time.Time) (do
 	return p, err
 }
 
-// State tells what a push is about. It is empty if there is nothing to say any more: all is read, or deleted, or the
-// user may not read the room, or their session has ended.
+// State tells what a push is about. It is empty if there is nothing to say any more: all is read, or deleted, or of
+// somebody whom the user has blocked, or the user wants to be told no more of it, or may not read the room, or their
+// session has ended.
 func (repo *Repository) State(ctx context.Context, p domain.Push, now time.Time) (st domain.PushState, err error) {
 	user := p.Subscription.User
 	var settings string
 	var kind domain.RoomKind
+	var level domain.NotifyLevel
 	var read int64
 	err = repo.db.QueryRowContext(ctx, `SELECT COALESCE(n.settings, ''), COALESCE(n.version, 0), u.status_mode, r.kind, r.name,
 		CASE WHEN CAST($4 AS BIGINT) = 0 THEN m.read_seq WHEN COALESCE(t.read_seq, 0) > m.threads_read THEN t.read_seq
-			ELSE m.threads_read END
+			ELSE m.threads_read END, COALESCE(lt.level, lr.level, '')
 		FROM members m JOIN users u ON u.id = m.user_id JOIN rooms r ON r.id = m.room_id
 		JOIN sessions s ON s.id = $3 AND `+live("$5")+`
 		LEFT JOIN notify_settings n ON n.user_id = m.user_id
 		LEFT JOIN thread_marks t ON t.user_id = m.user_id AND t.room_id = m.room_id AND t.root = $4
+		LEFT JOIN notify_levels lr ON lr.user_id = m.user_id AND lr.room_id = m.room_id AND lr.thread = 0
+		LEFT JOIN notify_levels lt ON lt.user_id = m.user_id AND lt.room_id = m.room_id AND lt.thread = $4
 		WHERE m.user_id = $1 AND m.room_id = $2 AND NOT u.disabled`, user, p.Room, p.Subscription.Session, p.Thread,
-		store.Millis(now)).Scan(&settings, &st.Version, &st.Mode, &kind, &st.Name, &read)
+		store.Millis(now)).Scan(&settings, &st.Version, &st.Mode, &kind, &st.Name, &read,
+		&level)
 	if errors.Is(err, sql.ErrNoRows) {
 		return domain.PushState{}, nil
 	}
@@ -93,21 +98,38 @@ func (repo *Repository) State(ctx context.Context, p domain.Push, now time.Time)
 	if st.Settings, err = parse(settings, user); err != nil {
 		return st, err
 	}
-	var last int64
-	err = repo.db.QueryRowContext(ctx, `SELECT count(*), COALESCE(max(n.seq), 0) FROM notifications n
-		JOIN events e ON e.room_id = n.room_id AND e.seq = n.seq
-		WHERE n.user_id = $1 AND n.room_id = $2 AND n.thread = $3 AND n.seq > $4 AND e.deleted_at = 0`, user, p.Room,
-		p.Thread, read).Scan(&st.Count, &last)
-	if err != nil || st.Count == 0 {
-		return st, err
+	if level == domain.NotifyDefault {
+		level = st.Settings.Level
 	}
-	err = repo.db.QueryRowContext(ctx, `SELECT reason FROM notifications WHERE user_id = $1 AND room_id = $2 AND seq = $3`,
-		user, p.Room, last).Scan(&st.Reason)
+	if level == domain.NotifyNothing {
+		return st, nil
+	}
+	err = repo.untold(ctx, p, level, read, &st)
+	return st, err
+}
+
+// untold adds to st how many messages after read a push is about, and the one of which its user is told last. That may
+// be one before others: it was edited, and names them now.
+func (repo *Repository) untold(
+	ctx context.Context, p domain.Push, level domain.NotifyLevel, read int64, st *domain.PushState,
+) error {
+	const those = ` FROM notifications n JOIN events e ON e.room_id = n.room_id AND e.seq = n.seq
+		WHERE n.user_id = $1 AND n.room_id = $2 AND n.thread = $3 AND n.seq > $4 AND e.deleted_at = 0
+			AND (n.reason <> 'all' OR CAST($5 AS TEXT) = 'all')
+			AND NOT EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = n.user_id AND b.other_id = e.actor_id)`
+	about := []any{p.Subscription.User, p.Room, p.Thread, read, level}
+	err := repo.db.QueryRowContext(ctx, `SELECT count(*)`+those, about...).Scan(&st.Count)
+	if err != nil || st.Count == 0 {
+		return err
+	}
+	var last int64
+	err = repo.db.QueryRowContext(ctx, `SELECT n.seq, n.reason`+those+` ORDER BY n.at DESC, n.seq DESC LIMIT 1`, about...).
+		Scan(&last, &st.Reason)
 	if err != nil {
-		return st, err
+		return err
 	}
 	st.Last, _, err = roomlog.BySeq(ctx, repo.db, p.Room, last)
-	return st, err
+	return err
 }
 
 // Postpone has a claimed push sent later, or at once if the user has chosen other settings since those of version. It
