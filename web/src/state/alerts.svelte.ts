@@ -6,12 +6,15 @@ import type { Notifications } from '../view/port';
 import { gist } from '../view/files/gist';
 import { badgeOf, Favicon, titleOf } from './favicon';
 import type { Message } from '../view/types';
+import type { Choices, Chosen } from './choices';
 import type { Push } from './push';
 
 const store = 'unhidra.notifications';
 
 /** Whether this browser gets pushes at all. */
 const pushable = () => typeof navigator !== 'undefined' && 'serviceWorker' in navigator && 'PushManager' in globalThis;
+
+type Telling = NotificationOptions & { data: { path?: string; room?: string; seq?: number } };
 
 /** Goes to a path within the page. */
 export function go(path: string): void {
@@ -32,10 +35,14 @@ export class Alerts implements Notifications {
   readonly #load: (() => Promise<Push>) | undefined;
   #push: Promise<Push> | undefined;
   #pushes = $state(false);
+  readonly #choose: (() => Promise<Choices>) | undefined;
+  #choices: Promise<Choices> | undefined;
+  readonly #shown = new Set<Notification>();
 
-  /** load: what has pushes sent to this browser */
-  constructor(load?: () => Promise<Push>) {
+  /** load: what has pushes sent to this browser; choose: what the user wants to be told of */
+  constructor(load?: () => Promise<Push>, choose?: () => Promise<Choices>) {
     this.#load = load;
+    this.#choose = choose;
     if (this.permission === 'on') void this.#subscribe(); // at each start: subscriptions may end
   }
 
@@ -79,8 +86,8 @@ export class Alerts implements Notifications {
   }
 
   /** Shows a notification, also when the one before it in the same place is still there. */
-  async #show(title: string, options: NotificationOptions & { data: { path?: string; room?: string; seq?: number } }): Promise<void> {
-    options = { ...options, renotify: true } as typeof options;
+  async #show(title: string, options: Telling): Promise<void> {
+    options = { ...options, renotify: true } as Telling;
     if (this.#push) {
       try {
         return await (await this.#push).show(title, options);
@@ -90,6 +97,8 @@ export class Alerts implements Notifications {
     }
     try {
       const n = new Notification(title, options);
+      this.#shown.add(n);
+      n.onclose = () => this.#shown.delete(n);
       const { path } = options.data;
       n.onclick = () => {
         focus();
@@ -107,18 +116,40 @@ export class Alerts implements Notifications {
     void this.#push?.then((p) => p.unsubscribe()).catch(() => undefined);
   }
 
+  /** Leaves nothing in this browser of who signs out: nothing shown, and no pushes to whoever signs in next. */
+  clear(): void {
+    this.#wanted = this.#pushes = false;
+    storage.remove(store);
+    for (const n of this.#shown) n.close();
+    if (pushable()) this.#push ??= this.#load?.();
+    void this.#push?.then((p) => p.clear()).catch(() => undefined);
+  }
+
   #want(on: boolean): void {
     this.#wanted = on;
     storage.set(store, on ? 'on' : 'off');
   }
 
-  /** Shows a message that its reader has not seen. */
-  tell(title: string, m: Message): void {
+  /** Takes what the user has chosen on any device. */
+  chosen(c: Chosen): void {
+    void this.#choices?.then((all) => all.take(c)).catch(() => undefined);
+  }
+
+  /** Shows a message that its reader has not seen, as they want to be told of it. */
+  async tell(title: string, m: Message, direct = false, followed = false): Promise<void> {
     if (this.permission !== 'on') return;
+    let body = gist(m).slice(0, 200);
+    if (this.#choose) {
+      this.#choices ??= this.#choose();
+      this.#choices.catch(() => (this.#choices = undefined));
+      const how = await this.#choices.then((all) => all.how(m, direct, followed)).catch(() => 'not');
+      if (how === 'not' || this.permission !== 'on') return;
+      if (how === 'hidden') body = '';
+    }
     const { room, seq } = m;
     const thread = m.broadcast ? undefined : m.thread;
     void this.#show(title, {
-      body: gist(m).slice(0, 200),
+      body,
       tag: thread ? `${room}/${thread}` : room, // as in sw.js: a push about it replaces this one
       data: { room, seq, path: `/rooms/${room}/${seq}${thread ? `?thread=${thread}` : ''}` },
     });

@@ -7,7 +7,11 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-async function alerts(make: (title: string, options: object) => object, load?: () => Promise<never>) {
+async function alerts(
+  make: (title: string, options: object) => object,
+  load?: () => Promise<never>,
+  choose?: () => Promise<never>,
+) {
   class Notice {
     static permission = 'granted';
     static requestPermission = () => Promise.resolve('granted');
@@ -20,7 +24,7 @@ async function alerts(make: (title: string, options: object) => object, load?: (
   vi.stubGlobal('Notification', Notice);
   vi.stubGlobal('document', { title: 'Unhidra', querySelector: () => link, createElement: () => link });
   const { Alerts } = await import('./alerts.svelte');
-  return new Alerts(load);
+  return new Alerts(load, choose);
 }
 
 const message = { room: 'r', seq: 7, text: '**Hi** `@ann`' } as never;
@@ -31,14 +35,14 @@ it('says that a browser cannot notify whose notifications throw', async () => {
   });
   await a.enable('on');
   expect(a.permission).toBe('unsupported');
-  expect(() => a.tell('Ann', message)).not.toThrow();
+  await a.tell('Ann', message);
 });
 
 it('notifies of the second message of a room too, without marks of Markdown', async () => {
   const shown: object[] = [];
   const a = await alerts((title, options) => (shown.push({ title, ...options }), {}));
   await a.enable('on');
-  a.tell('Ann', message);
+  void a.tell('Ann', message);
   expect(shown.at(-1)).toMatchObject({ title: 'Ann', body: 'Hi @ann', tag: 'r', renotify: true });
 });
 
@@ -87,7 +91,7 @@ it('has pushes sent to the browser while notifications are on, and takes away wh
   );
   await a.enable('on');
   expect(a.pushes).toBe(true);
-  a.tell('Ann', message);
+  void a.tell('Ann', message);
   await vi.waitFor(() => expect(calls.at(-1)).toBe('show Ann'));
   expect(calls).not.toContain('show on');
   a.read('r', 7);
@@ -131,6 +135,77 @@ it('gets pushes where a page may show nothing by itself, as in Chrome on Android
   push.subscribe = () => Promise.resolve(undefined as never);
   await a.enable('on');
   expect([a.permission, a.pushes]).toEqual(['on', true]);
-  a.tell('Ann', message);
+  void a.tell('Ann', message);
   await vi.waitFor(() => expect(shown).toEqual(['on', 'Ann']));
+});
+
+it('tells what its user wants to be told, and as they want it', async () => {
+  const { Choices } = await import('./choices');
+  let chosen: object = { level: 'mentions', choices: [] };
+  const asked: string[] = [];
+  const api = { call: (_: string, path: string) => (asked.push(path), Promise.resolve(chosen)) };
+  const choices = new Choices(api as never, 'bob');
+  const shown: { body?: string }[] = [];
+  const a = await alerts(
+    (_, options) => (shown.push(options), {}),
+    undefined,
+    () => Promise.resolve(choices as never),
+  );
+  await a.enable('on');
+  const at = (more: object) => ({ room: 'r', seq: 7, text: 'Tea', mentions: ['bob'], ...more }) as never;
+  const told = async (m: never, direct = false, followed = false) => {
+    shown.length = 0;
+    await a.tell('Ann', m, direct, followed);
+    return shown.map((n) => n.body);
+  };
+  const choose = async (c: object) => {
+    chosen = { level: 'mentions', choices: [], ...c };
+    a.chosen(chosen as never);
+    await Promise.resolve();
+  };
+  expect(await told(at({}))).toEqual(['Tea']);
+  expect(asked).toEqual(['/notifications']);
+  await choose({ hide_text: true });
+  expect(await told(at({}))).toEqual(['']);
+  await choose({ silent_until: new Date(Date.now() + 90_000).toISOString() });
+  expect(await told(at({}))).toEqual([]);
+  await choose({ level: 'nothing' });
+  expect(await told(at({}))).toEqual([]);
+  await choose({ choices: [{ room: 'r', level: 'nothing' }] });
+  expect(await told(at({}), true, true)).toEqual([]);
+  await choose({ choices: [{ room: 'r', level: 'mentions' }] });
+  expect(await told(at({ mentions: [] }), true)).toEqual([]);
+  await choose({ level: 'nothing', choices: [{ room: 'r', thread: 3, level: 'all' }] });
+  expect(await told(at({ thread: 3, mentions: [] }), false, true)).toEqual(['Tea']);
+  expect(asked).toHaveLength(1);
+  chosen = { level: 'mentions', choices: [], silent_until: new Date(Date.now() + 200_000).toISOString() };
+  vi.advanceTimersByTime(70_000);
+  expect(await told(at({}))).toEqual([]); // quiet hours have begun
+  expect(asked).toHaveLength(2);
+});
+
+it('leaves nothing in the browser of who signs out', async () => {
+  const calls: string[] = [];
+  const push = {
+    subscribe: () => Promise.reject(new Error('no push service')),
+    show: () => Promise.reject(new Error('no service worker')),
+    clear: () => Promise.resolve(calls.push('clear')),
+  };
+  const kept = new Map<string, string>();
+  vi.stubGlobal('localStorage', {
+    getItem: (key: string) => kept.get(key) ?? null,
+    setItem: (key: string, value: string) => kept.set(key, value),
+    removeItem: (key: string) => kept.delete(key),
+  });
+  vi.stubGlobal('navigator', { serviceWorker: {} });
+  vi.stubGlobal('PushManager', class {});
+  const a = await alerts(
+    () => ({ close: () => calls.push('close') }),
+    () => Promise.resolve(push as never),
+  );
+  await a.enable('on');
+  expect(kept.get('unhidra.notifications')).toBe('on');
+  a.clear();
+  await vi.waitFor(() => expect(calls).toEqual(['close', 'clear']));
+  expect([kept.size, a.permission]).toEqual([0, 'off']);
 });

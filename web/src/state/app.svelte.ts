@@ -7,6 +7,7 @@ import { storage } from '../platform/storage.svelte';
 import type * as port from '../view/port';
 import type { Me, Message, Profile, RoomRequest, RoomState, Status } from '../view/types';
 import { Alerts } from './alerts.svelte';
+import type { Chosen } from './choices';
 import type { Files } from '../view/filesport';
 import type { Firmware } from '../view/firmwareport';
 import type { PostedFiles } from './files';
@@ -48,7 +49,10 @@ export class SignedIn implements port.App {
 
   constructor(api: Api<Me>, me: Me, server: port.Server, words: (err: unknown) => string, leave: () => Promise<void>) {
     this.#account = api;
-    this.notifications = new Alerts(async () => new (await import('./push')).Push(api));
+    this.notifications = new Alerts(
+      async () => new (await import('./push')).Push(api),
+      async () => new (await import('./choices')).Choices(api, me.id),
+    );
     this.server = server;
     this.#leave = leave;
     this.link = new Link(api, {
@@ -158,6 +162,8 @@ export class SignedIn implements port.App {
         const mark = f.data as { room: string; seq: number };
         return this.notifications.read(mark.room, mark.seq);
       }
+      case 'notifications':
+        return this.notifications.chosen(f.data as Chosen);
       case 'room.requested':
         return this.requests.asked(f.data as RoomRequest);
       case 'room.answered':
@@ -167,12 +173,13 @@ export class SignedIn implements port.App {
 
   #alert(room: RoomState, m: Message, followed = false): void {
     if (this.me.status.mode === 'dnd') return;
-    const forMe = followed || room.kind === 'direct' || m.mentions_room || m.mentions?.includes(this.me.id);
+    const direct = room.kind === 'direct';
+    const forMe = followed || direct || m.mentions_room || m.mentions?.includes(this.me.id);
     if (!forMe) return;
-    const title = room.kind === 'direct' ? m.sender.display_name : `${m.sender.display_name} · ${room.name ?? ''}`;
+    const title = direct ? m.sender.display_name : `${m.sender.display_name} · ${room.name ?? ''}`;
     // Somebody who reads it at once, here, in another tab or on another device, need not be told.
     setTimeout(() => {
-      if (!this.rooms.hasRead(m)) this.notifications.tell(title, m);
+      if (!this.rooms.hasRead(m)) void this.notifications.tell(title, m, direct, followed);
     }, readWithin);
   }
 

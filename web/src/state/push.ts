@@ -58,7 +58,13 @@ export class Push {
     const { items } = await this.#api.call<Listed>('GET', '/push');
     const mine = items.find((s) => s.current);
     if (mine) await this.#api.call('DELETE', `/push/subscriptions/${mine.id}`);
+    await this.clear();
+  }
+
+  /** Closes all that is shown, and has this browser take no more pushes. */
+  async clear(): Promise<void> {
     const worker = await navigator.serviceWorker.getRegistration();
+    for (const n of (await worker?.getNotifications()) ?? []) n.close();
     await (await worker?.pushManager.getSubscription())?.unsubscribe();
   }
 

@@ -182,6 +182,7 @@ export class Visit implements Session {
 
   /** Somebody has gone by their own will, and leaves nothing behind in this browser. */
   #left(): void {
+    this.#app?.notifications.clear();
     this.#end(false);
     this.#api.forget();
     this.#ended = false;
