@@ -12,6 +12,7 @@ type host struct {
 	sending int
 	wait    time.Duration // since it fails, or answers slowly
 	until   time.Time     // nothing is sent before
+	next    time.Time     // until when the push was put off that was put off last
 }
 
 // enter counts a push that is about to be sent to a push service. free is false if nothing may be sent there until a
@@ -28,12 +29,22 @@ func (s *Service) enter(name string, now time.Time) (until time.Time, free bool)
 		h = &host{}
 		s.hosts[name] = h
 	case now.Before(h.until):
-		return h.until, false
+		return h.putOff(h.until), false
 	case h.sending >= sendersHost || h.wait > 0 && h.sending > 0: // one that has trouble is tried by one at a time
-		return now.Add(holdBusy), false
+		return h.putOff(now.Add(holdBusy)), false
 	}
 	h.sending++
 	return time.Time{}, true
+}
+
+// putOff returns when to look again at a push that may not be sent before a time. Each gets a time of its own: if all
+// came back at once, all but a few would be put off once more.
+func (h *host) putOff(until time.Time) time.Time {
+	if h.next.Before(until) {
+		h.next = until
+	}
+	until, h.next = h.next, h.next.Add(holdApart)
+	return until
 }
 
 // leave ends what enter began, and returns how long a push service that has trouble is left alone: it fails, or answers

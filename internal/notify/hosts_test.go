@@ -70,3 +70,38 @@ func TestASlowPushServiceIsLeftAlone(t *testing.T) {
 		}
 	}
 }
+
+// What a busy push service cannot take yet does not come back all at once, again and again.
+func TestWhatIsPutOffComesBackOneByOne(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_800_000_000, 0)
+	s := sender(t, &queue{}, false, now)
+	const name = "push.example.org"
+	for range sendersHost {
+		if _, free := s.enter(name, now); !free {
+			t.Fatal("refused")
+		}
+	}
+	next := now.Add(holdBusy)
+	putOff := func() {
+		t.Helper()
+		for range 1000 {
+			at, free := s.enter(name, now)
+			if free || !at.Equal(next) {
+				t.Fatalf("put off until %s instead of %s", at, next)
+			}
+			next = next.Add(holdApart)
+		}
+	}
+	putOff()
+	s.leave(name, true, time.Hour, now) // and none before the service may be tried again
+	next = now.Add(time.Hour)
+	putOff()
+	for age, want := range map[time.Duration]time.Duration{
+		0: holdActive, time.Minute: holdActive, 4 * time.Minute: time.Minute, 24 * time.Hour: mostActive,
+	} {
+		if got := activeHold(age); got != want {
+			t.Errorf("a push of %s waits for %s", age, got)
+		}
+	}
+}

@@ -16,15 +16,17 @@ import (
 
 const (
 	sendersTotal = 32               // pushes that this node sends at a time
-	sendersHost  = 4                // of them to one push service
+	sendersHost  = 8                // of them to one push service
 	lease        = time.Minute      // of a claimed push; longer than an attempt
 	pollEvery    = time.Second      // for retries, and pushes of other nodes
 	pushLife     = 24 * time.Hour   // a push service keeps it for a receiver that is away
 	giveUpAfter  = 24 * time.Hour   // of failures
-	holdActive   = 20 * time.Second // while the user is at another device
+	holdActive   = 20 * time.Second // while the user is at another device, at first
+	mostActive   = 2 * time.Minute  // and in the end
 	holdBusy     = time.Second      // while as much as may be is sent to a push service
-	holdMode     = time.Minute      // while the user wants to be left alone
-	slowAnswer   = 3 * time.Second  // and longer: a push service that is tried like one that fails
+	holdApart    = 25 * time.Millisecond
+	holdMode     = time.Minute     // while the user wants to be left alone
+	slowAnswer   = 3 * time.Second // and longer: a push service that is tried like one that fails
 	minBackoff   = 5 * time.Second
 	maxBackoff   = time.Hour
 	pruneEvery   = 10 * time.Minute
@@ -110,7 +112,7 @@ func (s *Service) attempt(ctx context.Context, p domain.Push) error {
 		return s.Store.Postpone(ctx, p, st.Version, now.Add(holdMode))
 	}
 	if s.Presence.Active(p.Subscription.User) {
-		return s.Store.Postpone(ctx, p, st.Version, now.Add(holdActive))
+		return s.Store.Postpone(ctx, p, st.Version, now.Add(activeHold(now.Sub(p.Since))))
 	}
 	at, err := url.Parse(p.Subscription.Endpoint)
 	if err != nil {
@@ -189,6 +191,9 @@ func (s *Service) record(ctx context.Context, p domain.Push, a webpush.Answer, f
 	}
 	return s.Store.Retry(ctx, p, now.Add(max(wait, backoff(p.Tries))))
 }
+
+// activeHold returns how long a push of an age waits while its user is at another device: for a quarter of its age.
+func activeHold(age time.Duration) time.Duration { return min(max(age/4, holdActive), mostActive) }
 
 // backoff returns how long to wait after so many attempts: 5 s, doubling up to an hour, and up to a fifth more.
 func backoff(tries int) time.Duration {
