@@ -313,6 +313,10 @@ func (s *Service) CreateRoom(
 	if n.Topic, err = domain.CheckProse("/topic", n.Topic, domain.MaxTopic); err != nil {
 		return st, err
 	}
+	if len(n.Members) > domain.MaxFirst {
+		return st, domain.InvalidField("/members", "a new room has at most %d people besides you: ask the others later",
+			domain.MaxFirst)
+	}
 	for _, id := range n.Members {
 		if !domain.ValidID(domain.UserPrefix, id) {
 			return st, domain.InvalidField("/members", "%q is not the id of a user", id)

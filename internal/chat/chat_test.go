@@ -55,6 +55,8 @@ func TestRequestsAndRefusals(t *testing.T) {
 			{owner, "POST", "/rooms", obj{"kind": "public", "name": "a\nb"}, 400, domain.CodeInvalidField},
 			{owner, "POST", "/rooms", obj{"kind": "public", "name": "x", "members": []string{"room_1"}}, 400,
 				domain.CodeInvalidField},
+			{owner, "POST", "/rooms", obj{"kind": "public", "name": "x", "members": []string{}, "Members": []string{}}, 400,
+				domain.CodeInvalidRequest},
 			{owner, "PATCH", in, obj{}, 400, domain.CodeNothingToChange},
 			{owner, "POST", in + "/messages", obj{"key": "2", "text": ""}, 400, domain.CodeInvalidField},
 			{owner, "POST", in + "/messages", obj{"key": "2", "text": "bell\a"}, 400, domain.CodeInvalidField},

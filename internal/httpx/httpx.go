@@ -105,7 +105,8 @@ func serveDescription(api huma.API) http.HandlerFunc {
 
 const apiDescription = "Rooms that never lose a message. Times are RFC 3339; ids say what they name (room_..., " +
 	"usr_...); " +
-	"lists are pages with an opaque cursor; errors are problem documents (RFC 9457) with a stable kind and code."
+	"keys of bodies are written as here, and come once; lists are pages with an opaque cursor; " +
+	"errors are problem documents (RFC 9457) with a stable kind and code."
 
 // An adapter implements huma.Adapter on the mux.
 type adapter struct {

@@ -3,6 +3,7 @@ package httpx
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"reflect"
 	"slices"
 	"strconv"
@@ -191,7 +192,8 @@ func (p *param) read(ctx huma.Context, registry huma.Registry, v reflect.Value, 
 	huma.Validate(registry, p.schema, path, huma.ModeWriteToServer, value, bad)
 }
 
-// readBody reads the body twice: into maps, which are checked, and into v.
+// readBody reads the body twice: into maps, which are checked, and into v. Keys have one spelling and come once, so
+// that what fills v is what was checked.
 func (n *input) readBody(body []byte, v reflect.Value, path *huma.PathBuffer, bad *huma.ValidateResult) {
 	path.Reset()
 	path.Push("body")
@@ -199,6 +201,10 @@ func (n *input) readBody(body []byte, v reflect.Value, path *huma.PathBuffer, ba
 	var parsed any
 	if err := json.Unmarshal(body, &parsed); err != nil {
 		bad.Add(path, "", wire.NoJSON(err, body).Error())
+		return
+	}
+	if key, twice := keyTwice(body); twice {
+		bad.Add(path, "", fmt.Sprintf("the key %.40q comes twice in one object: send it once", key))
 		return
 	}
 	huma.Validate(n.registry, n.schema, path, huma.ModeWriteToServer, parsed, bad)

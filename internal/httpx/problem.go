@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/danielgtaylor/huma/v2/validation"
+
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/trace"
 )
@@ -143,6 +145,8 @@ func worded(message string) string {
 		return "a number is too large, or not a whole one"
 	case strings.Contains(message, "cannot unmarshal"):
 		return "a value is of another kind than the description of the API says"
+	case message == validation.MsgUnexpectedProperty:
+		return "there is no field of this name; upper and lower case count"
 	}
 	return message
 }

@@ -102,3 +102,42 @@ func panics(do func()) (yes bool) {
 	do()
 	return
 }
+
+// What is checked of a body is what the operation gets: a key in another case, or one that comes twice, is refused by
+// its name.
+func TestRegisterRefusesKeysThatOnlyOneReadingSees(t *testing.T) {
+	t.Parallel()
+	type body struct {
+		Members []string `json:"members" maxItems:"2"`
+		Rules   struct {
+			Kind string `json:"kind,omitempty" maxLength:"3"`
+		} `json:"rules,omitzero"`
+		Tags map[string]string `json:"tags,omitempty"`
+		Any  any               `json:"any,omitempty"`
+	}
+	var got *body
+	mux := register1(t, huma.Operation{OperationID: "make", Method: http.MethodPost, Path: "/rooms"},
+		func(_ context.Context, in *struct{ Body body }) (*struct{}, error) {
+			got = &in.Body
+			return nil, nil
+		})
+	for _, c := range []struct{ body, says string }{
+		{`{"members":["a"],"tags":{"a":"1","A":"2"},"any":[{"x":1,"X":2}]}`, ""},
+		{`{"members":[],"Members":["a","b","c"]}`, "/Members: there is no field of this name"},
+		{`{"members":[],"member\u017f":["a","b","c"]}`, "/member\u017f: there is no field of this name"},
+		{`{"members":["a","b","c"],"members":[]}`, `\"members\" comes twice`},
+		{`{"members":[],"rules":{"kind":"long"},"rules":{}}`, `\"rules\" comes twice`},
+		{`{"members":[],"any":[[{"a":{}}],{"b":1,"c":{"d":2},"\u0062":2}]}`, `\"b\" comes twice`},
+		{`{"members":[],"tags":{"a":"1","a":"2"}}`, `\"a\" comes twice`},
+	} {
+		got = nil
+		r := httptest.NewRequest(http.MethodPost, "/api/v1/rooms", strings.NewReader(c.body))
+		r.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		mux.ServeHTTP(w, r)
+		if c.says == "" && got == nil || c.says != "" && (got != nil || w.Code != http.StatusBadRequest ||
+			!strings.Contains(w.Body.String(), c.says)) {
+			t.Errorf("%s: %d %s", c.body, w.Code, w.Body)
+		}
+	}
+}
