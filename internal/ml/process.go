@@ -38,6 +38,7 @@ func (p *process) watch() {
 	go p.read(p.control, p.controls)
 	go func() {
 		p.exit = p.cmd.Wait()
+		p.killAll() // what it left behind
 		_ = p.control.Close()
 		_ = p.data.Close()
 		close(p.dead)
@@ -109,9 +110,14 @@ func (p *process) ended() error {
 	return p.exit
 }
 
-// kill ends the process for certain, and waits for that.
+// kill ends the process for certain, with what it started, and waits for that.
 func (p *process) kill() {
-	_ = p.cmd.Process.Kill()
+	select {
+	case <-p.dead: // its number may be another's
+		return
+	default:
+	}
+	p.killAll()
 	<-p.dead
 }
 

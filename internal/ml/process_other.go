@@ -10,4 +10,6 @@ func start(string, string) (*process, error) {
 
 func (p *process) abort() { _ = p.cmd.Process.Kill() }
 
+func (p *process) killAll() { _ = p.cmd.Process.Kill() }
+
 func (p *process) memory() int64 { return 0 }

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // boot runs the package unhidra_worker in the folder that is its argument. -I keeps the environment and
@@ -38,7 +39,8 @@ func start(python, runtime string) (*process, error) {
 	p.cmd.Dir = os.TempDir()
 	p.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LANG=C.UTF-8", "OMP_NUM_THREADS=1",
 		"OPENBLAS_NUM_THREADS=1", "MKL_NUM_THREADS=1"}
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // no Ctrl+C of the terminal
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // no Ctrl+C of the terminal, and killAll
+	p.cmd.WaitDelay = time.Second                           // what it started may hold its standard error
 	if err := p.cmd.Start(); err != nil {
 		_ = p.control.Close()
 		_ = p.data.Close()
@@ -71,6 +73,9 @@ func socketPair() (ours net.Conn, theirs *os.File, err error) {
 
 // abort asks the process to say where it is, and to end.
 func (p *process) abort() { _ = p.cmd.Process.Signal(syscall.SIGABRT) }
+
+// killAll kills the process and what it started, except for what has left its group.
+func (p *process) killAll() { _ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) }
 
 // memory returns the bytes of memory that the process has; 0: the system does not say.
 func (p *process) memory() int64 {

@@ -92,7 +92,7 @@ func (s *slot) live(ctx context.Context) error {
 		s.dump = p.stderr.String()
 		s.mu.Unlock()
 	}()
-	stop := context.AfterFunc(ctx, func() { _ = p.cmd.Process.Kill() })
+	stop := context.AfterFunc(ctx, p.killAll)
 	defer stop()
 	if err := s.load(p); err != nil {
 		return err

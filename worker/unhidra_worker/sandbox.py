@@ -43,12 +43,3 @@ def limit_memory(megabytes: int) -> bool:
     except (OSError, ValueError):
         return False
     return True
-
-
-def limit_processes() -> bool:
-    """Start no process any more; threads that are there go on."""
-    try:
-        resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
-    except (OSError, ValueError):
-        return False
-    return True

@@ -30,6 +30,12 @@ class Chaos(Model):
             os.kill(os.getpid(), signal.SIGKILL)
         if text == "stop":
             os.kill(os.getpid(), signal.SIGSTOP)
+        if text == "child":
+            child = os.fork()
+            if child == 0:
+                time.sleep(600)
+                os._exit(0)
+            return str(child)
         if text == "garbage":
             socket.socket(fileno=os.dup(4)).sendall(b"not a frame" * 100)
         if text == "bomb":
