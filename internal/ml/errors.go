@@ -33,5 +33,9 @@ func errFailed(why error, probe time.Duration) error {
 	return domain.Unavailable.Errorf(domain.CodeBusy, "the model does not run: %v", why).After(probe)
 }
 
+// errRoom says that the answers of a batch are too large for one message, or that one by itself is.
+var errRoom = domain.Internal.Errorf("", "the answer of the model takes more than the %d bytes of a message",
+	maxMessage)
+
 // errHung says that a worker did not answer, and had to be killed.
 var errHung = errors.New("it did not answer, and was ended")

@@ -27,6 +27,7 @@ const (
 	headerSize = 32
 	maxFrame   = 1 << 20
 	maxMessage = 16 << 20
+	maxBatch   = maxMessage - 64 // bytes of the inputs of a request, as packedSize counts them
 
 	frameVersion = 1
 	codecPacked  = 1

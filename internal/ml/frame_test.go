@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -97,6 +98,27 @@ func TestALongMessageIsSentInChunks(t *testing.T) {
 	}
 	if _, err := appendMessage(nil, message{body: make([]byte, maxMessage)}); err == nil {
 		t.Error("sent more than the bound")
+	}
+}
+
+// Whatever fits by packedSize fits into a message, in a batch as well.
+func TestPackedSizeIsNotBelowWhatIsSent(t *testing.T) {
+	t.Parallel()
+	var items []any
+	size := 0
+	for n := range 64 {
+		var tensors []Tensor
+		for i := range n {
+			tensors = append(tensors, Tensor{Name: strings.Repeat("n", i*5), Type: "UINT64", Data: make([]byte, n*n*n),
+				Shape: slices.Repeat([]int64{maxElements}, i%9)})
+		}
+		if got := len(pack(nil, packTensors(tensors))); got > packedSize(tensors) {
+			t.Errorf("%d tensors take %d bytes, not %d", n, got, packedSize(tensors))
+		}
+		items, size = append(items, packTensors(tensors)), size+packedSize(tensors)
+	}
+	if got := len(pack(nil, map[string]any{"items": items})); got > size+maxMessage-maxBatch {
+		t.Errorf("a batch takes %d bytes, not %d", got, size)
 	}
 }
 

@@ -159,13 +159,17 @@ func (s *Service) serveIndex(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (s *Service) serveInfer(w http.ResponseWriter, r *http.Request) {
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime)) // fails only for a test's recorder
 	p, err := s.asked(r)
 	if err != nil {
 		s.fail(w, r, err)
 		return
 	}
-	answer, err := p.serve(r.Context(), http.MaxBytesReader(w, r.Body, maxBody))
+	body, err := readInfer(w, r)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	answer, err := p.serve(r.Context(), body)
 	if err != nil {
 		s.fail(w, r, err)
 		return
@@ -173,15 +177,27 @@ func (s *Service) serveInfer(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, answer)
 }
 
+// readInfer reads the body of an inference, which must come within bodyTime. What the model then takes does not count.
+func readInfer(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	until := http.NewResponseController(w).SetReadDeadline
+	_ = until(time.Now().Add(bodyTime)) // fails only for a test's recorder
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	_ = until(time.Time{})
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		return nil, domain.TooLarge.Errorf(domain.CodeBodyTooLarge, "the body may have at most %d bytes", maxBody)
+	case err != nil:
+		return nil, domain.Invalid.Errorf(domain.CodeInvalidRequest, "the body did not come: %v", err)
+	}
+	return body, nil
+}
+
 // serve answers one inference.
-func (p *pool) serve(ctx context.Context, body io.Reader) (inferResponse, error) {
+func (p *pool) serve(ctx context.Context, body []byte) (inferResponse, error) {
 	var q inferRequest
 	var none inferResponse
-	if err := json.NewDecoder(body).Decode(&q); err != nil {
-		var large *http.MaxBytesError
-		if errors.As(err, &large) {
-			return none, domain.TooLarge.Errorf(domain.CodeBodyTooLarge, "the body may have at most %d bytes", maxBody)
-		}
+	if err := json.Unmarshal(body, &q); err != nil {
 		return none, domain.Invalid.Errorf(domain.CodeInvalidRequest, "the body is no request of the protocol: %v", err)
 	}
 	inputs, err := fromJSON(q.Inputs)

@@ -27,7 +27,7 @@ name = "chaos"
 version = %d
 class = "model:Chaos"
 description = "for tests" # and nothing else
-memory_mb = 128
+memory_mb = 256
 max_batch = 4
 deadline_ms = %d
 

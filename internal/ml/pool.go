@@ -82,7 +82,8 @@ func (p *pool) infer(ctx context.Context, inputs []Tensor, priority Priority) ([
 	ctx, cancel := context.WithTimeout(ctx, p.manifest.Deadline)
 	defer cancel()
 	deadline, _ := ctx.Deadline()
-	c := &call{inputs: inputs, priority: priority, deadline: deadline, print: p.print(inputs), done: make(chan outcome, 1)}
+	c := &call{inputs: inputs, size: packedSize(inputs), priority: priority, deadline: deadline, print: p.print(inputs),
+		done: make(chan outcome, 1)}
 	if p.quarantined(c.print) {
 		return nil, errPoison(p.times.Quarantine)
 	}
@@ -97,10 +98,14 @@ func (p *pool) infer(ctx context.Context, inputs []Tensor, priority Priority) ([
 	return o.outputs, o.err
 }
 
-// checkInputs compares inputs with those of the manifest.
+// checkInputs compares inputs with those of the manifest, and with what a message has room for.
 func (p *pool) checkInputs(inputs []Tensor) error {
 	if err := fits(inputs, p.manifest.Inputs); err != nil {
 		return domain.Invalid.Errorf(domain.CodeInvalidRequest, "%v", err)
+	}
+	if size := packedSize(inputs); size > maxBatch {
+		return domain.TooLarge.Errorf(domain.CodeBodyTooLarge,
+			"the inputs take %d bytes; a model takes at most %d at once: send less", size, maxBatch)
 	}
 	return nil
 }

@@ -19,6 +19,7 @@ const (
 // A call is one request to a model.
 type call struct {
 	inputs   []Tensor
+	size     int // of inputs, packed
 	priority Priority
 	deadline time.Time
 	print    [32]byte // of model, version and inputs
@@ -97,7 +98,7 @@ func (w *waiting) signal() {
 	}
 }
 
-// take returns up to most calls that are still waited for.
+// take returns up to most calls that are still waited for, and that fit into one message.
 func (w *waiting) take(most int, now time.Time) []*call {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -108,8 +109,12 @@ func (w *waiting) take(most int, now time.Time) []*call {
 		}
 		w.alone = w.alone[1:]
 	}
+	size := 0
 	for alone := len(batch) > 0; !alone && len(w.calls) > 0 && len(batch) < most; {
 		if c := w.calls[0]; now.Before(c.deadline) {
+			if size += c.size; size > maxBatch && len(batch) > 0 {
+				break
+			}
 			batch = append(batch, c)
 		}
 		w.calls = w.calls[1:]

@@ -124,6 +124,15 @@ func packTensors(tensors []Tensor) []any {
 	return packed
 }
 
+// packedSize returns at least what packTensors takes when it is packed.
+func packedSize(tensors []Tensor) int {
+	size := 8 // the length of the list
+	for _, t := range tensors {
+		size += 64 + len(t.Name) + 9*len(t.Shape) + len(t.Data) // 64: four keys, the type, and the lengths
+	}
+	return size
+}
+
 // unpackTensors reads what a worker sent, and checks each.
 func unpackTensors(v any) ([]Tensor, error) {
 	items, ok := v.([]any)

@@ -58,7 +58,7 @@ func (s *slot) end(p *process, why error) error {
 	return why
 }
 
-// deliver checks the answer to request id, and hands it out.
+// deliver checks the answer to request id, and hands it out. What it has no room for is asked again, by itself.
 func (s *slot) deliver(m message, id uint64, batch []*call) error {
 	fields, _ := m.body.(map[string]any)
 	items, _ := fields["items"].([]any)
@@ -83,6 +83,10 @@ func (s *slot) deliver(m message, id uint64, batch []*call) error {
 		outcomes[i].outputs = outputs
 	}
 	for i, c := range batch {
+		if len(batch) > 1 && errors.Is(outcomes[i].err, errRoom) {
+			s.pool.waiting.again(c)
+			continue
+		}
 		c.finish(outcomes[i])
 	}
 	return nil
@@ -103,6 +107,8 @@ func itemError(body any) error {
 	switch fields["code"] {
 	case "input":
 		return domain.Invalid.Errorf(domain.CodeInvalidRequest, "%s", messageOf(body))
+	case "room":
+		return errRoom
 	case "memory":
 		return domain.Unavailable.Errorf(domain.CodeBusy, "the model needs more memory for this than it may take").
 			After(time.Second)

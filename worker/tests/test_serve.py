@@ -7,7 +7,7 @@ import pytest
 
 from unhidra_worker import Context, Model, ModelError, Tensor
 from unhidra_worker.model import Inputs, Outputs
-from unhidra_worker.serve import answer, load
+from unhidra_worker.serve import answer, fitting, load
 
 
 class Halves(Model):
@@ -46,3 +46,10 @@ def test_a_class_that_is_no_model_is_refused(tmp_path: Path) -> None:
     (tmp_path / "other_model.py").write_text("class Other:\n    pass\n")
     with pytest.raises(TypeError, match="does not derive"):
         load(tmp_path, "other_model:Other")
+
+
+def test_answers_that_one_message_has_no_room_for_are_errors() -> None:
+    items = [{"outputs": [{"data": bytes(n)}]} for n in (40, 90, 30, 200)]
+    got = fitting(items, 150)
+    assert [g["error"]["code"] if "error" in g else "" for g in got] == ["", "room", "", "room"]
+    assert fitting(items) == items

@@ -16,6 +16,7 @@ from typing import Any
 from unhidra_worker import frames, sandbox
 from unhidra_worker.frames import Link, Message
 from unhidra_worker.model import Context, Inputs, Model, ModelError, Outputs, Tensor
+from unhidra_worker.packed import pack
 
 CONTROL, DATA = 3, 4  # file descriptors
 EXIT_LOAD = 3  # the model cannot be loaded: starting again would not help
@@ -40,7 +41,7 @@ def main() -> None:
         while True:
             request = data.receive()
             items = answer(model, request.body["items"], Context(request.budget_ms))
-            data.send(Message(frames.RESPONSE, {"items": items}, request.id))
+            data.send(Message(frames.RESPONSE, {"items": fitting(items)}, request.id))
     except (EOFError, ConnectionError):
         os._exit(0)
 
@@ -87,7 +88,7 @@ def load(folder: Path, name: str) -> Model:
 def describe(err: BaseException) -> dict[str, Any]:
     """Return an error as the server is told it."""
     if isinstance(err, ModelError):
-        return {"code": "input", "message": str(err)}
+        return {"code": "input", "message": str(err)[:1000]}
     code = "memory" if isinstance(err, MemoryError) else "model"
     return {"code": code, "message": f"{type(err).__name__}: {err}"[:1000]}
 
@@ -104,6 +105,24 @@ def answer(model: Model, items: Sequence[Any], context: Context) -> list[dict[st
         if len(items) == 1:
             return [{"error": describe(err)}]
     return [answer(model, [item], context)[0] for item in items]
+
+
+def fitting(
+    items: Sequence[dict[str, Any]], most: int = frames.MAX_MESSAGE - (1 << 17)
+) -> list[dict[str, Any]]:
+    """Put an error in the place of each answer that the message has no room for.
+
+    Of a batch the server asks for these again, one by one. What is kept free is for the errors.
+    """
+    fit: list[dict[str, Any]] = []
+    for item in items:
+        size = len(pack(item))
+        if size > most:
+            fit.append({"error": {"code": "room", "message": f"an answer of {size} bytes"}})
+        else:
+            most -= size
+            fit.append(item)
+    return fit
 
 
 def _inputs(tensors: Sequence[Any]) -> Inputs:

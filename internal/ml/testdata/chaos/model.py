@@ -36,6 +36,8 @@ class Chaos(Model):
                 time.sleep(600)
                 os._exit(0)
             return str(child)
+        if text.startswith("grow "):
+            return "X" * int(text[5:])
         if text == "garbage":
             socket.socket(fileno=os.dup(4)).sendall(b"not a frame" * 100)
         if text == "bomb":
