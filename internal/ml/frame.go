@@ -27,6 +27,7 @@ const (
 	headerSize = 32
 	maxFrame   = 1 << 20
 	maxMessage = 16 << 20
+	maxControl = 64 << 10        // of a message on the socket for control
 	maxBatch   = maxMessage - 64 // bytes of the inputs of a request, as packedSize counts them
 
 	frameVersion = 1
@@ -88,8 +89,8 @@ func appendMessage(b []byte, m message) ([]byte, error) {
 	}
 }
 
-// readMessage reads one from r. What comes is checked before room is made for it.
-func readMessage(r io.Reader) (m message, err error) {
+// readMessage reads one of most bytes from r. What comes is checked before room is made for it.
+func readMessage(r io.Reader, most int) (m message, err error) {
 	var payload []byte
 	for chunk := uint32(0); ; chunk++ {
 		var h [headerSize]byte
@@ -104,8 +105,8 @@ func readMessage(r io.Reader) (m message, err error) {
 		if binary.BigEndian.Uint32(h[16:]) != chunk || chunk > 0 && (id != m.id || kind != m.kind) {
 			return m, fmt.Errorf("%w: chunk %d of %d is out of order", errFrame, chunk, id)
 		}
-		if size == 0 && !end || len(payload)+size > maxMessage {
-			return m, fmt.Errorf("%w: a message of more than %d bytes, or an empty chunk", errFrame, maxMessage)
+		if size == 0 && !end || len(payload)+size > most {
+			return m, fmt.Errorf("%w: a message of more than %d bytes, or an empty chunk", errFrame, most)
 		}
 		m.id, m.kind = id, kind
 		m.budget = time.Duration(binary.BigEndian.Uint32(h[20:])) * time.Millisecond

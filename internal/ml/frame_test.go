@@ -2,6 +2,7 @@ package ml
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -77,7 +78,7 @@ func TestGoldenFrames(t *testing.T) {
 		if got := hex.EncodeToString(b); got != g.Hex {
 			t.Errorf("%s: %s, want %s", g.Name, got, g.Hex)
 		}
-		back, err := readMessage(bytes.NewReader(b))
+		back, err := readMessage(bytes.NewReader(b), maxMessage)
 		if err != nil || !reflect.DeepEqual(back, m) {
 			t.Errorf("%s: read back as %v, %v", g.Name, back, err)
 		}
@@ -92,12 +93,37 @@ func TestALongMessageIsSentInChunks(t *testing.T) {
 	if n := bytes.Count(b, []byte{'M', 'L', frameVersion, frameRequest}); n != 4 {
 		t.Errorf("%d frames", n)
 	}
-	back, err := readMessage(bytes.NewReader(b))
+	back, err := readMessage(bytes.NewReader(b), maxMessage)
 	if got, _ := back.body.([]byte); err != nil || !bytes.Equal(got, body) {
 		t.Errorf("read back %d bytes: %v", len(got), err)
 	}
 	if _, err := appendMessage(nil, message{body: make([]byte, maxMessage)}); err == nil {
 		t.Error("sent more than the bound")
+	}
+}
+
+func TestWhatIsReadIsBounded(t *testing.T) {
+	t.Parallel()
+	small := map[string]byte{"empty maps": 0x80, "empty arrays": 0x90, "empty texts": 0xa0, "nothing": 0xc0}
+	for name, item := range small {
+		b := binary.BigEndian.AppendUint32([]byte{0xdd}, maxValues)
+		if _, err := unpack(append(b, bytes.Repeat([]byte{item}, maxValues)...)); !errors.Is(err, errPacked) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	tensors := slices.Repeat([]Tensor{{Name: "y", Type: "FP32", Shape: []int64{1, 1, 1, 1}, Data: make([]byte, 4)}}, 64)
+	items := slices.Repeat([]any{map[string]any{"outputs": packTensors(tensors)}}, 1024)
+	largest, err := appendMessage(nil, message{kind: frameResponse, body: map[string]any{"items": items}})
+	must(t, err)
+	if _, err := readMessage(bytes.NewReader(largest), maxMessage); err != nil {
+		t.Errorf("the largest answer: %v", err)
+	}
+	for size, want := range map[int]error{maxControl: errFrame, maxControl - 5: nil} { // 5: the length
+		b, err := appendMessage(nil, message{kind: frameError, body: make([]byte, size)})
+		must(t, err)
+		if _, err := readMessage(bytes.NewReader(b), maxControl); !errors.Is(err, want) {
+			t.Errorf("%d bytes on control: %v, want %v", size, err, want)
+		}
 	}
 }
 
@@ -135,11 +161,11 @@ func TestFramesThatAreNoneAreRefused(t *testing.T) {
 	} {
 		b := bytes.Clone(good)
 		change(b)
-		if _, err := readMessage(bytes.NewReader(b)); !errors.Is(err, errFrame) && !errors.Is(err, errPacked) {
+		if _, err := readMessage(bytes.NewReader(b), maxMessage); !errors.Is(err, errFrame) && !errors.Is(err, errPacked) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := readMessage(bytes.NewReader(good[:20])); !errors.Is(err, io.ErrUnexpectedEOF) {
+	if _, err := readMessage(bytes.NewReader(good[:20]), maxMessage); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("half a frame: %v", err)
 	}
 	deep := append(bytes.Repeat([]byte{0x91}, maxDepth+1), 0xc0)
@@ -161,13 +187,13 @@ func FuzzReadMessage(f *testing.F) {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		m, err := readMessage(bytes.NewReader(b))
+		m, err := readMessage(bytes.NewReader(b), maxMessage)
 		if err != nil {
 			return
 		}
 		again, err := appendMessage(nil, m)
 		must(t, err)
-		back, err := readMessage(bytes.NewReader(again))
+		back, err := readMessage(bytes.NewReader(again), maxMessage)
 		if err != nil {
 			t.Fatal(err)
 		}

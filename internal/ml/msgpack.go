@@ -13,8 +13,12 @@ import (
 // The part of MessagePack (https://msgpack.org) that server and worker speak: nil, booleans, integers
 // of 64 bits, float64, text, bytes, arrays, and maps whose keys are texts. There are no extensions.
 
-// maxDepth bounds how deep arrays and maps are nested.
-const maxDepth = 32
+// Bounds of what is read: how deep arrays and maps are nested, and how many values a message has, which take far more
+// memory than their bytes. The largest answer has 1024 items of 64 tensors, each of 9 values and its dimensions.
+const (
+	maxDepth  = 32
+	maxValues = 1 << 20
+)
 
 var errPacked = errors.New("not the MessagePack that workers speak")
 
@@ -88,7 +92,10 @@ func unpack(b []byte) (any, error) {
 	return v, err
 }
 
-type unpacker struct{ b []byte }
+type unpacker struct {
+	b      []byte
+	values int // read so far
+}
 
 func (u *unpacker) take(n int) ([]byte, error) {
 	if n > len(u.b) {
@@ -113,6 +120,9 @@ func (u *unpacker) value(depth int) (any, error) {
 	first, err := u.take(1)
 	if err != nil {
 		return nil, err
+	}
+	if u.values++; u.values > maxValues {
+		return nil, fmt.Errorf("%w: more than %d values", errPacked, maxValues)
 	}
 	c := first[0]
 	switch {

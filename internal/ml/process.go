@@ -34,8 +34,8 @@ func (p *process) watch() {
 	p.results, p.controls = make(chan message, 1), make(chan message, 1)
 	p.faults, p.dead = make(chan error, 2), make(chan struct{})
 	p.started = time.Now()
-	go p.read(p.data, p.results)
-	go p.read(p.control, p.controls)
+	go p.read(p.data, p.results, maxMessage)
+	go p.read(p.control, p.controls, maxControl)
 	go func() {
 		p.exit = p.cmd.Wait()
 		p.killAll() // what it left behind
@@ -45,9 +45,9 @@ func (p *process) watch() {
 	}()
 }
 
-func (p *process) read(c net.Conn, to chan<- message) {
+func (p *process) read(c net.Conn, to chan<- message, most int) {
 	for {
-		m, err := readMessage(c)
+		m, err := readMessage(c, most)
 		switch {
 		case errors.Is(err, errFrame), errors.Is(err, errPacked):
 			p.faults <- err

@@ -5,7 +5,7 @@ import signal
 import socket
 import time
 
-from unhidra_worker import Model, ModelError, Tensor
+from unhidra_worker import Model, ModelError, Tensor, frames
 
 
 class Chaos(Model):
@@ -40,6 +40,10 @@ class Chaos(Model):
             return "X" * int(text[5:])
         if text == "garbage":
             socket.socket(fileno=os.dup(4)).sendall(b"not a frame" * 100)
+        if text == "flood":
+            flood = frames.encode(frames.Message(frames.LOADED, bytes(1 << 17)))
+            socket.socket(fileno=os.dup(3)).sendall(flood)
+            time.sleep(600)
         if text == "bomb":
             return str(len(bytearray(1 << 31)))
         if text == "refuse":
