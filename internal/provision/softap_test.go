@@ -60,9 +60,11 @@ func TestADeviceIsProvisioned(t *testing.T) {
 			}
 			to.SSID, to.Password = "Home", "secret of home"
 			ip, err := provision.Provision(ctx, c, to, now)
-			if err != nil || ip != "192.0.2.9" || joined != "Home" || got != claim {
-				t.Errorf("%s, %v; it has joined %q with %+v", ip, err, joined, got)
-			}
+			d.Locked(func() {
+				if err != nil || ip != "192.0.2.9" || joined != "Home" || got != claim {
+					t.Errorf("%s, %v; it has joined %q with %+v", ip, err, joined, got)
+				}
+			})
 			claim.CA = strings.Repeat("A", 5000)
 			if _, err := provision.Provision(ctx, c, to, now); err == nil {
 				t.Error("a claim that is too long is sent")
@@ -83,9 +85,11 @@ func TestAWrongProofIsRefused(t *testing.T) {
 				t.Errorf("Security %d, %q: %v", security, proof, err)
 			}
 		}
-		if d.Failures != 2 {
-			t.Errorf("Security %d: %d failures", security, d.Failures)
-		}
+		d.Locked(func() {
+			if d.Failures != 2 {
+				t.Errorf("Security %d: %d failures", security, d.Failures)
+			}
+		})
 		if _, err := provision.Connect(t.Context(), provision.SoftAP{Addr: addr, Proof: "abcd1234"}); err != nil {
 			t.Errorf("Security %d: %v", security, err)
 		}
@@ -128,11 +132,13 @@ func TestASessionIsOnesOwn(t *testing.T) {
 	if _, err := provision.Scan(ctx, second); err != nil {
 		t.Fatal(err)
 	}
-	d.Spoil = func(path string, answer []byte) {
-		if path == "prov-scan" {
-			answer[0] ^= 1
+	d.Locked(func() {
+		d.Spoil = func(path string, answer []byte) {
+			if path == "prov-scan" {
+				answer[0] ^= 1
+			}
 		}
-	}
+	})
 	if _, err := provision.Scan(ctx, second); err == nil || !strings.Contains(err.Error(), "changed") {
 		t.Errorf("a changed answer: %v", err)
 	}

@@ -160,7 +160,7 @@ func (w *witness) check(t *testing.T, p simulate.Plan, device string, have map[s
 		n += times
 	}
 	// A device that forgets without power may not hear that the server has stored a report.
-	if n < total || n > total && p.Flash || total == 0 {
+	if n < total || n > total && p.Flash || n == 0 {
 		t.Errorf("%v: %d readings were acknowledged, and %d are stored", p, total, n)
 	}
 	if p.Conduct == simulate.Steady && p.Ahead <= 0 && !maps.Equal(have, want) {

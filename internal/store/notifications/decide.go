@@ -151,6 +151,16 @@ func record(ctx context.Context, t *store.Tx, n domain.Notification, now time.Ti
 	return true, err
 }
 
+// DropUpTo deletes what is about messages of a room up to a number, which are purged.
+func DropUpTo(ctx context.Context, t *store.Tx, room string, to int64) error {
+	for _, table := range []string{"notifications", "pushes"} {
+		if _, err := t.ExecContext(ctx, `DELETE FROM `+table+` WHERE room_id = $1 AND seq <= $2`, room, to); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Prune deletes notifications of before a time, pushes about them, and subscriptions whose sessions have ended.
 func (repo *Repository) Prune(ctx context.Context, before, now time.Time) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {

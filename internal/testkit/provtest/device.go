@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// A Device waits to be provisioned. Its fields are set before Start.
+// A Device waits to be provisioned. Its fields are set before Start, or within Locked.
 type Device struct {
 	Security int // 0, 1 or 2
 	Patch    int // of Security 2; 0 uses a nonce again and again
@@ -83,6 +83,13 @@ func (d *Device) serve(w http.ResponseWriter, r *http.Request) {
 		d.Spoil(path, answer)
 	}
 	_, _ = w.Write(answer)
+}
+
+// Locked calls fn while the device answers nothing, so that fn may read and change what its answers do.
+func (d *Device) Locked(fn func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	fn()
 }
 
 // hangUp closes a connection without an answer, which is how protocomm refuses.
