@@ -22,7 +22,7 @@ async function show(data) {
   }
   const tag = m.thread ? `${m.room}/${m.thread}` : m.room;
   const before = await self.registration.getNotifications({ tag });
-  const told = before.some((n) => (n.data?.seq ?? 0) >= m.seq); // by the page itself, or by a push that came twice
+  const told = before.some((n) => n.data?.seq === m.seq); // by the page itself, or by a push that came twice
   const lines = [m.text || say(m.kind === 'alarm' ? 'alarm' : m.files ? 'files' : 'hidden')];
   if (m.count > 1) lines.push(say('more', { count: m.count }));
   await self.registration.showNotification(m.direct ? m.sender : say('in', m), {
