@@ -99,6 +99,7 @@ test('in a room, a group is one line', async () => {
   await ann.getByRole('combobox').fill('pump');
   await ann.getByRole('option', { name: /Pump/ }).click();
   await ann.getByRole('dialog').getByRole('button', { name: 'Add people' }).click();
+  await ann.getByRole('log').getByText(/Pump/).first().waitFor();
   const box = composer(ann);
   await box.fill('');
   await box.pressSequentially('/fan @in');

@@ -119,9 +119,10 @@ type Deps struct {
 	Log       *slog.Logger
 	Version   string // of the server
 	Started   time.Time
-	URL       string            // where people reach the server
-	Defaults  map[string]string // settings, until somebody changes them
-	Now       func() time.Time  // nil: time.Now
+	URL       string                          // where people reach the server
+	Defaults  map[string]string               // settings, until somebody changes them
+	Apply     func(ctx context.Context) error // has changed settings count on this node, at once; nil: there is nothing to do
+	Now       func() time.Time                // nil: time.Now
 }
 
 // Service is the admin module.
@@ -354,7 +355,7 @@ func (s *Service) Settings(ctx context.Context) (map[string]string, error) {
 	return now, nil
 }
 
-// Set changes a setting. Every node follows within seconds.
+// Set changes a setting. It counts here when Set returns, and on every other node within seconds.
 func (s *Service) Set(ctx context.Context, by By, name, value string) error {
 	if err := s.allowed(ctx, by, true); err != nil {
 		return err
@@ -368,5 +369,11 @@ func (s *Service) Set(ctx context.Context, by By, name, value string) error {
 		details); err != nil {
 		return err
 	}
-	return s.Store.SetSetting(ctx, domain.Setting{Name: name, Value: value, By: by.ID, At: s.Now()})
+	if err := s.Store.SetSetting(ctx, domain.Setting{Name: name, Value: value, By: by.ID, At: s.Now()}); err != nil {
+		return err
+	}
+	if s.Apply != nil {
+		_ = s.Apply(ctx) // if that fails, it is found within seconds, as on other nodes
+	}
+	return nil
 }

@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -79,6 +80,23 @@ func TestServerTellsItsAddress(t *testing.T) {
 	must(t, client.New("http://"+s.Public).Do(t.Context(), "GET", "/server", nil, &server))
 	if server.URL != url {
 		t.Errorf("it says %q", server.URL)
+	}
+}
+
+// A setting that was changed counts at once on the server where that was done.
+func TestAChangedSettingCountsAtOnce(t *testing.T) {
+	t.Parallel()
+	s := live.Start(t, testkit.SQLite(t))
+	admin := client.New(s.URL)
+	_, setup, _ := strings.Cut(s.Setup, "#token=")
+	must(t, admin.Register(t.Context(), client.Registration{Username: "root", Password: live.Password, SetupToken: setup}))
+	for i, way := range []string{"invite", "open", "invite"} {
+		must(t, admin.Do(t.Context(), "PATCH", "/admin/settings", map[string]any{"registration": way}, nil))
+		err := client.New(s.URL).Register(t.Context(), client.Registration{Username: fmt.Sprint("dan", i),
+			Password: live.Password})
+		if refused := codeOf(err) == domain.CodeInviteNeeded; refused != (way == "invite") {
+			t.Errorf("after it was set to %s: %v", way, err)
+		}
 	}
 }
 

@@ -309,7 +309,7 @@ func (s *server) buildAdmin() {
 	m.admin = admin.New(admin.Deps{
 		Store: adminStore(s.db), Passwords: m.auth, Proofs: m.auth, Tokens: m.auth, Rooms: m.chat, Audit: m.audit,
 		Health: s.healthCheckers(), Hash: s.keys.Hash, Log: s.logs.Part("admin"),
-		Version: s.Version, Started: s.started, URL: s.addrs.URL,
+		Version: s.Version, Started: s.started, URL: s.addrs.URL, Apply: m.auth.LoadRules,
 		Defaults: map[string]string{
 			auth.SettingRegistration: c.Registration, auth.SettingSecondFactor: c.SecondFactor,
 			history.SettingRetentionDays:    strconv.Itoa(r.Days),

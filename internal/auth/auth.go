@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -90,6 +91,8 @@ type Service struct {
 	*links.Links
 	lockout *lockout.Lockout
 	rules   atomic.Pointer[Rules]
+	loading sync.Mutex // of rules
+
 	logins  *ratelimit.Limiter
 	signups *ratelimit.Limiter
 	mails   *ratelimit.Limiter // asked for by an address
@@ -149,7 +152,7 @@ func New(ctx context.Context, d Deps) (*Service, error) {
 	if d.Metrics != nil {
 		s.countLimits(d.Metrics)
 	}
-	return s, errors.Join(s.loadRules(ctx), s.Sessions.Load(ctx))
+	return s, errors.Join(s.LoadRules(ctx), s.Sessions.Load(ctx))
 }
 
 // SetupLink returns a new one-time link by which the first administrator

@@ -21,7 +21,7 @@ const (
 	SettingSecondFactor = "second_factor"
 )
 
-// rulesEvery is how often each node looks for changed rules. A change applies within that time.
+// rulesEvery is how often each node looks for changed rules. A change on another node applies within that time.
 const rulesEvery = 5 * time.Second
 
 // Rules are what administrators change while the server runs.
@@ -30,9 +30,11 @@ type Rules struct {
 	SecondFactor domain.SecondFactorRule
 }
 
-// loadRules reads what administrators have changed; where they have not, the
-// configuration counts.
-func (s *Service) loadRules(ctx context.Context) error {
+// LoadRules applies what administrators have changed; where they have not, the configuration counts. When it
+// returns, no earlier look replaces what it has found.
+func (s *Service) LoadRules(ctx context.Context) error {
+	s.loading.Lock()
+	defer s.loading.Unlock()
 	settings, err := s.Store.Settings(ctx)
 	if err != nil {
 		return err
@@ -73,7 +75,7 @@ func (s *Service) followRules(ctx context.Context) {
 			return
 		case <-t.C:
 		}
-		if err := s.loadRules(ctx); err != nil && ctx.Err() == nil {
+		if err := s.LoadRules(ctx); err != nil && ctx.Err() == nil {
 			s.Log.WarnContext(ctx, "look for changed settings", "err", err)
 		}
 	}
