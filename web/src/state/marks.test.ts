@@ -38,3 +38,24 @@ test('after a failure the next mark is sent again', async () => {
   void marks.mark('room', 1);
   expect(sent).toEqual([1, 1]);
 });
+
+test('once stopped, no mark follows, and the one on its way has been answered', async () => {
+  const sent: number[] = [];
+  const answers: (() => void)[] = [];
+  const marks = new Marks((_, seq) => {
+    sent.push(seq);
+    return new Promise((done) => answers.push(done));
+  });
+  const done = marks.mark('room', 1);
+  void marks.mark('room', 2);
+  let stopped = false;
+  const stop = marks.stop('room').then(() => (stopped = true));
+  await vi.runAllTimersAsync();
+  expect(stopped).toBe(false);
+  answers.shift()?.();
+  await stop;
+  void marks.mark('room', 2); // it is read again
+  await vi.runAllTimersAsync();
+  await done;
+  expect(sent).toEqual([1, 2]);
+});

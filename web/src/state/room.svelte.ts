@@ -30,6 +30,8 @@ export interface Around {
   state(room: string): RoomState | undefined;
   /** the user has read up to here; all: in threads as well */
   read(room: string, seq: number, all: boolean): void;
+  /** Ends marks of a room that are on their way, and waits for them. */
+  reading(room: string): Promise<void>;
   /** there is a draft in a room now, or none any more */
   drafted(room: string, there: boolean): void;
   words: (err: unknown) => string;
@@ -297,6 +299,7 @@ export class OpenRoom implements RoomModel {
 
   async markUnread(seq: number): Promise<void> {
     this.#keptUnread = true;
+    await this.#a.reading(this.id); // or it would come after this
     await this.#a.api.call('PUT', `/rooms/${this.id}/messages/${seq}/unread`);
   }
 

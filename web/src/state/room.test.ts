@@ -128,6 +128,7 @@ class World {
       tell: () => {},
       state: () => ({ floor: this.known }) as RoomState,
       read: () => {},
+      reading: () => Promise.resolve(),
       drafted: () => {},
       words: String,
     });

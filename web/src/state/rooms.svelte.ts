@@ -108,6 +108,7 @@ export class Rooms implements port.Rooms {
       ...this.#a,
       state: (id) => this.#rooms.get(id),
       read: (id, seq, all) => this.#read(id, seq, all),
+      reading: (id) => this.#marks.stop(id),
       drafted: (id, there) => (there ? this.#drafts.add(id) : this.#drafts.delete(id)),
     });
     this.#open.set(room, model);
