@@ -24,9 +24,16 @@ export async function accessible(page, name) {
   await shot(page, name);
 }
 
-/** Waits until colours that change have changed, which takes a moment without motion too. */
+/**
+ * Waits until colours that change have changed, which takes a moment without motion too. What turns without end, or of
+ * which no frame is drawn, is not waited for.
+ */
 const still = (page) =>
-  page.evaluate(() => Promise.all(document.getAnimations().map((a) => a.finished.catch(() => undefined))));
+  page.evaluate(() => {
+    const ending = document.getAnimations().filter((a) => Number.isFinite(a.effect?.getComputedTiming().endTime));
+    const all = Promise.all(ending.map((a) => a.finished.catch(() => undefined)));
+    return Promise.race([all, new Promise((late) => setTimeout(late, 3000))]);
+  });
 
 /** Looks at the page in every size and theme, and puts it back as it was. */
 export async function accessibleEverywhere(page, name) {
