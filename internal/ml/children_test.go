@@ -17,14 +17,11 @@ func TestAWorkerEndsWithItsChildren(t *testing.T) {
 	for _, end := range []string{"exit", "stop", "the server"} {
 		t.Run(end, func(t *testing.T) {
 			t.Parallel()
-			dir := t.TempDir()
-			writeModel(t, dir, 1, time.Minute, nil)
 			var child int
 			t.Cleanup(func() { // after the server has ended
 				until(t, "the end of the child", func() bool { return child == 0 || gone(child) })
 			})
-			s := newService(t, dir, fast)
-			until(t, "a worker that is ready", ready(s))
+			s := chaos(t, fast)
 			text, err := ask(t, s, "child")
 			must(t, err)
 			child, err = strconv.Atoi(text)

@@ -18,7 +18,7 @@ import (
 func idlePool(t *testing.T) *pool {
 	t.Helper()
 	dir := t.TempDir()
-	writeModel(t, dir, 1, time.Minute, nil)
+	writeModel(t, dir, 1, nil)
 	p, err := openPool(filepath.Join(dir, "chaos", "1"), Deps{Log: testkit.Logger(t)}, "", newMetrics(nil))
 	must(t, err)
 	return p
@@ -52,10 +52,7 @@ func TestABatchHasWhatFitsIntoOneMessage(t *testing.T) {
 
 func TestLargeInputsAndAnswersEndNoWorker(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	writeModel(t, dir, 1, time.Minute, nil)
-	s := newService(t, dir, fast)
-	until(t, "a worker that is ready", ready(s))
+	s := chaos(t, fast)
 	var running sync.WaitGroup
 	for i := range 8 {
 		const size = 6 << 20

@@ -28,7 +28,7 @@ class = "model:Chaos"
 description = "for tests" # and nothing else
 memory_mb = 256
 max_batch = 4
-deadline_ms = %d
+deadline_ms = 60000
 
 [[inputs]]
 name = "text"
@@ -47,7 +47,7 @@ const golden = `[{"inputs": [{"name": "text", "datatype": "BYTES", "shape": [2],
   "outputs": [{"name": "text", "datatype": "BYTES", "shape": [2], "data": ["A", "SS"]}]}]`
 
 // writeModel writes a version of the model for tests into dir, with more files beside its own.
-func writeModel(t *testing.T, dir string, version int, deadline time.Duration, files map[string]string) {
+func writeModel(t *testing.T, dir string, version int, files map[string]string) {
 	t.Helper()
 	code, err := os.ReadFile("testdata/chaos/model.py")
 	must(t, err)
@@ -57,7 +57,7 @@ func writeModel(t *testing.T, dir string, version int, deadline time.Duration, f
 	}
 	folder := filepath.Join(dir, "chaos", fmt.Sprint(version))
 	must(t, os.MkdirAll(folder, 0o700))
-	text := fmt.Sprintf(manifestHead, version, deadline.Milliseconds())
+	text := fmt.Sprintf(manifestHead, version)
 	for name, content := range all {
 		must(t, os.WriteFile(filepath.Join(folder, name), []byte(content), 0o600))
 		sum, err := fileSum(os.DirFS(folder), name)
@@ -84,6 +84,16 @@ func newService(t *testing.T, dir string, times Times) *Service {
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
 	t.Cleanup(func() { cancel(); must(t, <-done) })
+	return s
+}
+
+// chaos runs version 1 of the model for tests until the test ends, and waits until it is ready.
+func chaos(t *testing.T, times Times) *Service {
+	t.Helper()
+	dir := t.TempDir()
+	writeModel(t, dir, 1, nil)
+	s := newService(t, dir, times)
+	until(t, "a worker that is ready", ready(s))
 	return s
 }
 
@@ -133,10 +143,7 @@ var fast = Times{Backoff: time.Millisecond, BackoffMax: 10 * time.Millisecond, G
 
 func TestRequestsAreAnsweredInTimeWhateverWorkersDo(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	writeModel(t, dir, 1, time.Minute, nil)
-	s := newService(t, dir, fast)
-	until(t, "a worker that is ready", ready(s))
+	s := chaos(t, fast)
 	for _, c := range []struct {
 		text, is string
 		kind     domain.Kind
@@ -173,12 +180,9 @@ func TestRequestsAreAnsweredInTimeWhateverWorkersDo(t *testing.T) {
 
 func TestAWorkerThatLoopsSaysWhere(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	writeModel(t, dir, 1, time.Minute, nil)
 	times := fast
 	times.Step = time.Minute // until it has ended by itself
-	s := newService(t, dir, times)
-	until(t, "a worker that is ready", ready(s))
+	s := chaos(t, times)
 	until(t, "its stack", func() bool {
 		if _, err := askWithin(t, s, "loop", 200*time.Millisecond); err == nil {
 			t.Error("an endless loop was answered")
@@ -189,11 +193,9 @@ func TestAWorkerThatLoopsSaysWhere(t *testing.T) {
 
 func TestAWorkerThatIsKilledOrStoppedWhileIdleIsReplaced(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	writeModel(t, dir, 1, time.Minute, nil)
 	times := fast
 	times.Ping = 200 * time.Millisecond
-	s := newService(t, dir, times)
+	s := chaos(t, times)
 	for _, sig := range []syscall.Signal{syscall.SIGKILL, syscall.SIGSTOP} {
 		until(t, "a worker that is ready", ready(s))
 		pid := s.Health().Versions[0].Workers[0].PID
@@ -212,10 +214,7 @@ func TestAWorkerThatIsKilledOrStoppedWhileIdleIsReplaced(t *testing.T) {
 
 func TestABatchWithOneBadInputAnswersTheOthers(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	writeModel(t, dir, 1, time.Minute, nil)
-	s := newService(t, dir, fast)
-	until(t, "a worker that is ready", ready(s))
+	s := chaos(t, fast)
 	var running sync.WaitGroup
 	for i := range 40 {
 		text := []string{"sleep", "ok", "fail", "ok"}[i%4]
@@ -235,10 +234,10 @@ func TestABatchWithOneBadInputAnswersTheOthers(t *testing.T) {
 func TestAVersionThatDoesNotRunLeavesItsPlaceToTheOneBefore(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	writeModel(t, dir, 1, time.Minute, nil)
-	writeModel(t, dir, 2, time.Minute, map[string]string{"broken": ""})
-	writeModel(t, dir, 3, time.Minute, map[string]string{"crash": ""})
-	writeModel(t, dir, 4, time.Minute, map[string]string{GoldenFile: strings.Replace(golden, `"A"`, `"B"`, 1)})
+	writeModel(t, dir, 1, nil)
+	writeModel(t, dir, 2, map[string]string{"broken": ""})
+	writeModel(t, dir, 3, map[string]string{"crash": ""})
+	writeModel(t, dir, 4, map[string]string{GoldenFile: strings.Replace(golden, `"A"`, `"B"`, 1)})
 	times := fast
 	times.Crashes, times.Probe = 3, time.Hour
 	s := newService(t, dir, times)
@@ -268,10 +267,7 @@ func TestAVersionThatDoesNotRunLeavesItsPlaceToTheOneBefore(t *testing.T) {
 
 func TestTheInferenceProtocol(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	writeModel(t, dir, 7, time.Minute, nil)
-	s := newService(t, dir, fast)
-	until(t, "a worker that is ready", ready(s))
+	s := chaos(t, fast)
 	h := s.Handler()
 	body := `{"id": "q1", "inputs": [{"name": "text", "shape": [2], "datatype": "BYTES", "data": [["a"], ["b"]]}]}`
 	for _, c := range []struct {
@@ -282,8 +278,8 @@ func TestTheInferenceProtocol(t *testing.T) {
 		{"GET", "/v2", "", 200, `"name":"unhidra"`},
 		{"GET", "/v2/health/live", "", 200, `"live":true`},
 		{"GET", "/v2/health/ready", "", 200, `"ready":true`},
-		{"GET", "/v2/models/chaos", "", 200, `"versions":["7"]`},
-		{"GET", "/v2/models/chaos/versions/7/ready", "", 200, `"ready":true`},
+		{"GET", "/v2/models/chaos", "", 200, `"versions":["1"]`},
+		{"GET", "/v2/models/chaos/versions/1/ready", "", 200, `"ready":true`},
 		{"GET", "/v2/models/chaos/versions/8/ready", "", 404, `"error":"there is no version 8`},
 		{"POST", "/v2/models/chaos/infer", body, 200,
 			`"id":"q1","outputs":[{"name":"text","shape":[2],"datatype":"BYTES","data":["A","B"]}]`},
@@ -291,7 +287,7 @@ func TestTheInferenceProtocol(t *testing.T) {
 		{"POST", "/v2/models/chaos/infer", `{`, 400, `"error":`},
 		{"POST", "/v2/models/chaos/infer", `{"inputs": []}`, 400, `model.toml names 1`},
 		{"POST", "/v2/models/chaos/infer", strings.Replace(body, "[2]", "[3]", 1), 400, "2 texts, and the shape [3]"},
-		{"POST", "/v2/repository/index", "{}", 200, `{"name":"chaos","version":"7","state":"READY","reason":""}`},
+		{"POST", "/v2/repository/index", "{}", 200, `{"name":"chaos","version":"1","state":"READY","reason":""}`},
 		{"GET", "/internal/ml/health", "", 200, `"state": "ready"`},
 	} {
 		w := httptest.NewRecorder()
@@ -310,10 +306,7 @@ func TestTheInferenceProtocol(t *testing.T) {
 
 func TestWorkersHaveNoNetworkWhereTheSystemCanTakeIt(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	writeModel(t, dir, 1, time.Minute, nil)
-	s := newService(t, dir, fast)
-	until(t, "a worker that is ready", ready(s))
+	s := chaos(t, fast)
 	held := s.Health().Versions[0].Workers[0].Sandbox
 	if !strings.Contains(fmt.Sprint(held), "no_network") {
 		t.Skipf("this system takes only %v", held)
@@ -349,7 +342,7 @@ func TestWithoutPythonOneSentenceSaysSo(t *testing.T) {
 func TestATamperedFileIsNotLoaded(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	writeModel(t, dir, 1, time.Minute, nil)
+	writeModel(t, dir, 1, nil)
 	folder := filepath.Join(dir, "chaos", "1")
 	if _, err := ReadManifest(os.DirFS(folder)); err != nil {
 		t.Fatal(err)
