@@ -29,7 +29,7 @@ type item struct {
 // task is what an item says is to be done.
 type task struct {
 	done bool
-	text string // the line behind the brackets
+	line mdLine // what is behind the brackets
 	at   int    // where what is between the brackets is in the text
 }
 
@@ -41,6 +41,12 @@ type mdLine struct {
 
 // from is the line without its first n bytes.
 func (l mdLine) from(n int) mdLine { return mdLine{l.s[n:], l.at + n} }
+
+// trimmed is the line without blanks at its ends.
+func (l mdLine) trimmed() mdLine {
+	l = l.from(len(l.s) - len(strings.TrimLeftFunc(l.s, isBlank)))
+	return mdLine{trimBlank(l.s), l.at}
+}
 
 func textsOf(lines []mdLine) []string {
 	texts := make([]string, len(lines))
@@ -283,7 +289,7 @@ scan:
 	for i, lines := range inside {
 		it := item{label: labels[i], task: taskAt(lines[0])}
 		if it.task != nil {
-			lines[0] = mdLine{it.task.text, lines[0].at}
+			lines[0] = it.task.line
 		}
 		it.blocks = blocksOf(lines, depth+1)
 		items = append(items, it)
@@ -297,9 +303,9 @@ func taskAt(l mdLine) *task {
 	if len(line) < 4 || line[0] != '[' || line[2] != ']' || line[3] != ' ' && line[3] != '\t' {
 		return nil
 	}
-	text := trimBlank(line[3:])
-	if text == "" || strings.IndexByte(" xX", line[1]) < 0 {
+	rest := l.from(3).trimmed()
+	if rest.s == "" || strings.IndexByte(" xX", line[1]) < 0 {
 		return nil
 	}
-	return &task{done: line[1] != ' ', text: text, at: l.at + 1}
+	return &task{done: line[1] != ' ', line: rest, at: l.at + 1}
 }

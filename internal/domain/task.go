@@ -12,7 +12,7 @@ type Ticking struct {
 // feeds (CheckText).
 func Tick(text string, t Ticking) (string, error) {
 	tasks := tasksOf(parseBlocks(text))
-	if t.N < 1 || t.N > len(tasks) || tasks[t.N-1].text != t.Task {
+	if t.N < 1 || t.N > len(tasks) || tasks[t.N-1].line.s != t.Task {
 		return "", NotFound.Errorf(CodeNoTask, "the message has no such task now; read it again")
 	}
 	task := tasks[t.N-1]

@@ -1,6 +1,10 @@
 package domain
 
-import "testing"
+import (
+	"math/rand/v2"
+	"strings"
+	"testing"
+)
 
 func TestTickMarksTheTaskThatWasSeen(t *testing.T) {
 	t.Parallel()
@@ -24,5 +28,36 @@ func TestTickMarksTheTaskThatWasSeen(t *testing.T) {
 		if (err != nil) != (c.want == "") || got != c.want {
 			t.Errorf("task %d, %q: %q, %v; want %q", c.n, c.said, got, err, c.want)
 		}
+	}
+}
+
+// Whatever tasks are in, also each other: a tick changes what is between the brackets of one, and nothing else.
+func TestTickChangesOneCharacter(t *testing.T) {
+	t.Parallel()
+	const seed = 5
+	rnd := rand.New(rand.NewPCG(seed, seed))
+	parts := []string{"- ", "1. ", "> ", "[ ] ", "[x]\t", "[ ]  \u2003", "  ", "é", "|", "|-|\n", "\n", "\n", "```"}
+	ticked := 0
+	for range 20000 {
+		var b strings.Builder
+		for range 2 + rnd.IntN(14) {
+			b.WriteString(parts[rnd.IntN(len(parts))])
+		}
+		text := b.String()
+		for i, task := range tasksOf(parseBlocks(text)) {
+			got, err := Tick(text, Ticking{i + 1, task.line.s, !task.done})
+			was, now := "[ ]", "[x]"
+			if task.done {
+				was, now = now, was
+			}
+			after, ok := strings.CutPrefix(text[task.at-1:], was)
+			if err != nil || !ok || got != text[:task.at-1]+now+after {
+				t.Fatalf("seed %d: task %d of %q: %q, %v", seed, i+1, text, got, err)
+			}
+			ticked++
+		}
+	}
+	if ticked < 1000 {
+		t.Errorf("only %d tasks", ticked)
 	}
 }
