@@ -28,6 +28,15 @@ func TestServiceLinksAreNoSettings(t *testing.T) {
 	}
 }
 
+// What commands read from the environment is no mistake for those beside them, which the same shell runs.
+func TestVariablesOfCommandsAreNoMistakes(t *testing.T) {
+	t.Parallel()
+	environ := []string{"UNHIDRA_PASSWORD=x", "UNHIDRA_TOKEN=x", "UNHIDRA_WIFI_PASSWORD=x", "UNHIDRA_TEST_POSTGRES=x"}
+	if _, err := Load(environ, nil); err != nil {
+		t.Error(err)
+	}
+}
+
 // A public URL with a path is refused, and why.
 func TestPublicURLHasNoPath(t *testing.T) {
 	t.Parallel()

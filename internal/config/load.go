@@ -13,11 +13,12 @@ import (
 
 // Names that start with UNHIDRA_ and are not options.
 const (
-	prefix     = "UNHIDRA_"
-	fileName   = "UNHIDRA_CONFIG"
-	testPrefix = "UNHIDRA_TEST_"    // of the project's own tests
-	password   = "UNHIDRA_PASSWORD" // of unhidra chat and unhidra user
-	token      = "UNHIDRA_TOKEN"    // of unhidra chat
+	prefix       = "UNHIDRA_"
+	fileName     = "UNHIDRA_CONFIG"
+	testPrefix   = "UNHIDRA_TEST_"         // of the project's own tests
+	password     = "UNHIDRA_PASSWORD"      // of unhidra chat and unhidra user
+	token        = "UNHIDRA_TOKEN"         // of unhidra chat
+	wifiPassword = "UNHIDRA_WIFI_PASSWORD" // of unhidra device provision
 )
 
 // byDefault is the origin of a value that nobody has set.
@@ -76,8 +77,8 @@ func Load(environ []string, flags Flags) (Config, error) {
 		case checkKnown(options, k):
 			set(values, k, value{env[k], "environment"}, complain)
 		case serviceLink(k, env[k]): // before it is called a mistake
-		case strings.HasPrefix(k, prefix) && k != fileName && k != password && k != token &&
-			!strings.HasPrefix(k, testPrefix):
+		case slices.Contains([]string{fileName, password, token, wifiPassword}, k), strings.HasPrefix(k, testPrefix):
+		case strings.HasPrefix(k, prefix):
 			complain("%s: there is no such setting%s", k, suggest(options, k))
 		}
 	}
