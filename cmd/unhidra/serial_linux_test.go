@@ -15,7 +15,7 @@ func TestDeviceProvisionBySerialLine(t *testing.T) {
 	t.Parallel()
 	device, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
-		t.Skip("no terminals here:", err)
+		t.Skip("there are no terminals here: that a device is told its network by a serial line is not tried:", err)
 	}
 	defer func() { _ = device.Close() }()
 	n, err := unix.IoctlGetInt(int(device.Fd()), unix.TIOCGPTN)
@@ -23,7 +23,7 @@ func TestDeviceProvisionBySerialLine(t *testing.T) {
 		err = unix.IoctlSetPointerInt(int(device.Fd()), unix.TIOCSPTLCK, 0)
 	}
 	if err != nil {
-		t.Skip("no terminals here:", err)
+		t.Skip("there are no terminals here: that a device is told its network by a serial line is not tried:", err)
 	}
 	told := make(chan string, 1)
 	go func() {

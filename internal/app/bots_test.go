@@ -217,7 +217,7 @@ func pythonBot(t *testing.T, dir, code string) *exec.Cmd {
 	t.Helper()
 	python, err := exec.LookPath("python3")
 	if err != nil {
-		t.Skip("python3 is not installed")
+		t.Skip("python3 is not installed: the bot of docs/bots.md in Python is not tried")
 	}
 	return exec.Command(python, program(t, filepath.Join(dir, "bot.py"), code))
 }
@@ -236,12 +236,13 @@ func typescriptBot(t *testing.T, dir, code string) *exec.Cmd {
 	t.Helper()
 	node, err := exec.LookPath("node")
 	if err != nil {
-		t.Skip("node is not installed")
+		t.Skip("node is not installed: the bot of docs/bots.md in TypeScript is not tried")
 	}
 	file := program(t, filepath.Join(dir, "bot.mts"), code)
 	check := exec.CommandContext(t.Context(), node, program(t, filepath.Join(dir, "typed.mts"), "const n: number = 1;"))
 	if text, err := check.CombinedOutput(); err != nil {
-		t.Skipf("this node runs no TypeScript; version 22.18 and later do: %s", strings.SplitN(string(text), "\n", 2)[0])
+		t.Skipf("this node runs no TypeScript, as version 22.18 and later do: the bot of docs/bots.md in it is not tried: %s",
+			strings.SplitN(string(text), "\n", 2)[0])
 	}
 	return exec.Command(node, file)
 }

@@ -30,7 +30,7 @@ func TestAModelBesideAServer(t *testing.T) {
 	t.Parallel()
 	check := "import sys; sys.exit(sys.version_info < (3, 11))"
 	if err := exec.CommandContext(t.Context(), "python3", "-c", check).Run(); err != nil {
-		t.Skip("there is no Python 3.11 here")
+		t.Skip("there is no Python 3.11 here: no model is asked beside a server:", err)
 	}
 	dir := t.TempDir()
 	folder := filepath.Join(dir, "shout", "1")

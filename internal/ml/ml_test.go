@@ -101,7 +101,7 @@ func needPython(t *testing.T) {
 	t.Helper()
 	check := "import sys; sys.exit(sys.version_info < (3, 11))"
 	if err := exec.CommandContext(t.Context(), "python3", "-c", check).Run(); err != nil {
-		t.Skip("there is no Python 3.11 here")
+		t.Skip("there is no Python 3.11 here: what needs a worker is not tried:", err)
 	}
 }
 
@@ -309,7 +309,7 @@ func TestWorkersHaveNoNetworkWhereTheSystemCanTakeIt(t *testing.T) {
 	s := chaos(t, fast)
 	held := s.Health().Versions[0].Workers[0].Sandbox
 	if !strings.Contains(fmt.Sprint(held), "no_network") {
-		t.Skipf("this system takes only %v", held)
+		t.Skipf("this system takes only %v: that a worker opens no connection is not tried", held)
 	}
 	if _, err := ask(t, s, "network"); err == nil || !strings.Contains(err.Error(), "Network is unreachable") {
 		t.Errorf("a worker that opens a connection: %v", err)
