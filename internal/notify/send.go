@@ -20,7 +20,7 @@ const (
 	lease        = time.Minute      // of a claimed push; longer than an attempt
 	pollEvery    = time.Second      // for retries, and pushes of other nodes
 	pushLife     = 24 * time.Hour   // a push service keeps it for a receiver that is away
-	giveUpAfter  = 24 * time.Hour   // of failures
+	giveUpAfter  = 24 * time.Hour   // of failures of a subscription
 	holdActive   = 20 * time.Second // while the user is at another device, at first
 	mostActive   = 2 * time.Minute  // and in the end
 	holdBusy     = time.Second      // while as much as may be is sent to a push service
@@ -185,11 +185,18 @@ func (s *Service) record(ctx context.Context, p domain.Push, a webpush.Answer, f
 	if err := s.Store.Failed(ctx, sub.ID, why, now); err != nil {
 		return err
 	}
-	if a.Status == 413 || now.Sub(p.Since) > giveUpAfter {
+	if a.Status == 413 || isOver(p, now) {
 		count(resultDropped)
 		return s.Store.Finish(ctx, p, false, now)
 	}
 	return s.Store.Retry(ctx, p, now.Add(max(wait, backoff(p.Tries))))
+}
+
+// isOver reports whether a push is given up: it is old, and its subscription has failed for as long. Its age alone does
+// not decide: during quiet hours and pauses it was not tried.
+func isOver(p domain.Push, now time.Time) bool {
+	failing := p.Subscription.FailedAt
+	return !failing.IsZero() && now.Sub(failing) > giveUpAfter && now.Sub(p.Since) > giveUpAfter
 }
 
 // activeHold returns how long a push of an age waits while its user is at another device: for a quarter of its age.

@@ -128,6 +128,32 @@ func TestAnswersDecideWhatBecomesOfAPush(t *testing.T) {
 	}
 }
 
+// What waited for the end of a pause is old, but was not tried: one failure does not end it.
+func TestAPushIsGivenUpAfterADayOfFailures(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_800_000_000, 0)
+	ago := func(d time.Duration) time.Time { return now.Add(-d) }
+	for name, c := range map[string]struct {
+		since, failing time.Time
+		did            string
+	}{
+		"it waited, and fails for the first time": {ago(2 * giveUpAfter), time.Time{}, "retry"},
+		"it waited, and fails since then":         {ago(2 * giveUpAfter), ago(time.Hour), "retry"},
+		"it is new, others failed for long":       {ago(time.Minute), ago(2 * giveUpAfter), "retry"},
+		"it failed for a day":                     {ago(giveUpAfter + time.Hour), ago(giveUpAfter + time.Minute), "drop"},
+	} {
+		service := pushtest.NewService(t)
+		service.Refuse(func(w http.ResponseWriter) { w.WriteHeader(http.StatusServiceUnavailable) })
+		b := pushtest.NewBrowser(t, service.URL)
+		q := &queue{state: message(now)}
+		p := domain.Push{Subscription: domain.Subscription{Endpoint: b.Endpoint, Key: b.Public(), Auth: b.Auth,
+			FailedAt: c.failing}, Since: c.since, Tries: 1}
+		if err := sender(t, q, false, now, loopback).attempt(t.Context(), p); err != nil || q.did != c.did {
+			t.Errorf("%s: %s, %v", name, q.did, err)
+		}
+	}
+}
+
 // What could not be leased is sent by nobody: it would be sent again each second, and by other nodes.
 func TestNothingIsSentThatIsNotLeased(t *testing.T) {
 	t.Parallel()
