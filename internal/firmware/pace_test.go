@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/ratelimit"
 )
 
 // A download takes as long as its limit says, those of one site share one, and others go on beside it.
@@ -69,11 +70,11 @@ func TestWindowsKeepToThePaceOfDownloads(t *testing.T) {
 	here, there := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
 	for name, pace := range map[string]Pace{"site": {Site: 32}, "product": {Product: 32}, "all": {Total: 32}} {
 		synctest.Test(t, func(t *testing.T) {
-			d := newDownloads(pace, nil, time.Now)
-			if pace.Site == 0 { // what another limit refuses costs this one nothing
-				d.site = newDownloads(Pace{Site: 64}, nil, time.Now).site
-			}
 			const window = domain.MaxFirmwareWindow
+			d := newDownloads(pace, nil, time.Now)
+			if pace.Site == 0 { // two windows a minute: what another limit refuses costs this one nothing
+				d.site = ratelimit.New(2*inKiB(window), time.Minute, 2*inKiB(window))
+			}
 			if err := d.take(window, here, "lamp"); err != nil {
 				t.Fatalf("%s: the first window: %v", name, err)
 			}
