@@ -79,11 +79,7 @@ func (e *Ends) each(ctx context.Context, found func(r domain.NewestRoot, ends ma
 		return err
 	}
 	for _, r := range all {
-		envelope, err := manifest.Parse(r.Envelope)
-		if err != nil {
-			return fmt.Errorf("the root of %s: %w", r.Product, err)
-		}
-		root, err := manifest.ReadRoot(envelope)
+		root, err := readRoot(r.Envelope)
 		if err != nil {
 			return fmt.Errorf("the root of %s: %w", r.Product, err)
 		}

@@ -189,11 +189,20 @@ func (s *Service) root(ctx context.Context, p domain.Product) (*manifest.Root, e
 	if err != nil {
 		return nil, err
 	}
+	return readRoot(envelope)
+}
+
+// readRoot reads the envelope of a root that is stored.
+func readRoot(envelope []byte) (*manifest.Root, error) {
 	e, err := manifest.Parse(envelope)
 	if err != nil {
-		return nil, fmt.Errorf("root %d of %s: %w", p.Root, p.ID, err)
+		return nil, fmt.Errorf("a root that is stored: %w", err)
 	}
-	return manifest.ReadRoot(e)
+	root, err := manifest.ReadRoot(e)
+	if err != nil {
+		return nil, fmt.Errorf("a root that is stored: %w", err)
+	}
+	return root, nil
 }
 
 // newestRoot returns the envelope of the newest root of a product. It was verified when it was added.

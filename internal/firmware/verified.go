@@ -35,11 +35,8 @@ func (v *verified) check(root, of []byte) (stood, error) {
 	if ok {
 		return found, nil
 	}
-	r, err := manifest.Parse(root)
-	if err != nil {
-		return stood{}, err
-	}
-	if found.root, err = manifest.ReadRoot(r); err != nil {
+	var err error
+	if found.root, err = readRoot(root); err != nil {
 		return stood{}, err
 	}
 	e, err := manifest.Parse(of)
