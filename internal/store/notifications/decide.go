@@ -161,18 +161,22 @@ func DropUpTo(ctx context.Context, t *store.Tx, room string, to int64) error {
 	return nil
 }
 
-// Prune deletes notifications of before a time, pushes about them, and subscriptions whose sessions have ended.
+// Prune deletes notifications of before a time, pushes that have none left, and subscriptions whose sessions have ended.
 func (repo *Repository) Prune(ctx context.Context, before, now time.Time) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		for query, at := range map[string]time.Time{
-			`DELETE FROM notifications WHERE at < $1`: before,
-			`DELETE FROM pushes WHERE since < $1`:     before,
-			`DELETE FROM push_subscriptions WHERE session_id IN (SELECT id FROM sessions s WHERE NOT (` + live("$1") + `))`: now,
-		} {
-			if _, err := t.ExecContext(ctx, query, store.Millis(at)); err != nil {
-				return err
-			}
+		_, err := t.ExecContext(ctx, `DELETE FROM notifications WHERE at < $1`, store.Millis(before))
+		if err != nil {
+			return err
 		}
-		return nil
+		_, err = t.ExecContext(ctx, `DELETE FROM pushes WHERE since < $1 AND NOT EXISTS (
+			SELECT 1 FROM push_subscriptions p JOIN notifications n ON n.user_id = p.user_id
+			WHERE p.id = pushes.subscription_id AND n.room_id = pushes.room_id AND n.thread = pushes.thread)`,
+			store.Millis(before))
+		if err != nil {
+			return err
+		}
+		_, err = t.ExecContext(ctx, `DELETE FROM push_subscriptions WHERE session_id IN (
+			SELECT id FROM sessions s WHERE NOT (`+live("$1")+`))`, store.Millis(now))
+		return err
 	})
 }

@@ -200,3 +200,34 @@ func TestAPushIsWhatItsUserWantsWhenItIsSent(t *testing.T) {
 		count("of somebody who is blocked", 0)
 	})
 }
+
+// A pause may last for longer than notifications are kept: afterwards what came last is told, and nothing older.
+func TestWhatIsNotOldIsToldAfterALongPause(t *testing.T) {
+	t.Parallel()
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
+		ctx, now := t.Context(), time.UnixMilli(1_800_000_000_000)
+		room, ann, bob := testkit.Room(t, db, 2), testkit.UserID(0), testkit.UserID(1)
+		session(t, db, bob, "ses_1", now)
+		subscribe(t, db, bob, "ses_1", now)
+		for i, key := range []string{"1", "2"} {
+			at := now.Add(time.Duration(i) * time.Minute)
+			e, _, err := db.Messages.AppendMessage(ctx, ann, domain.Draft{Room: room, Key: key, Text: key}, nil, false, at)
+			must(t, err)
+			_, err = db.Notifications.Record(ctx, []domain.Notification{{User: bob, Room: room, Seq: e.Seq,
+				Reason: domain.NotifiedMention, At: at}}, at)
+			must(t, err)
+		}
+		must(t, db.Notifications.Prune(ctx, now.Add(time.Second), now))
+		ps := claim(t, db, now)
+		if len(ps) != 1 {
+			t.Fatalf("one message is not old, and left are %+v", ps)
+		}
+		if st, err := db.Notifications.State(ctx, ps[0], now); err != nil || st.Count != 1 || st.Last.Message.Text != "2" {
+			t.Errorf("%+v %v", st, err)
+		}
+		must(t, db.Notifications.Prune(ctx, now.Add(time.Hour), now))
+		if n, err := db.Notifications.Waiting(ctx); err != nil || n != 0 {
+			t.Errorf("all are old, and %d wait, %v", n, err)
+		}
+	})
+}
