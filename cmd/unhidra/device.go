@@ -53,7 +53,7 @@ CSV, with the keys of new devices, to the standard output or the file of --keys.
 `
 
 func deviceCommand() command {
-	return command{"device", "register, list and revoke devices", manageDevices}
+	return command{"device", "register, set up, list and revoke devices", manageDevices}
 }
 
 // devices has what the actions of the command need.

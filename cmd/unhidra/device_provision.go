@@ -3,12 +3,16 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/x509"
+	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
 
+	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/provision"
 )
 
@@ -89,26 +93,31 @@ func provisionDevice(ctx context.Context, e *env, args []string) error {
 
 // target reads what the device is given, and its label.
 func (o *provisioning) target() (t provision.Target, err error) {
-	if o.label != "" {
-		l, err := provision.ReadLabel(o.label)
-		if err != nil {
-			return t, usagef("--label: %v", err)
-		}
-		o.proof, o.username = l.Proof, l.Username
-		o.plain = o.plain && l.Security == 0
-	}
 	t.SSID = o.ssid
-	switch {
-	case o.serial != "" && (o.scan || o.token != "" || o.label != "" || o.proof != ""):
+	if o.serial != "" && (o.scan || o.token != "" || o.label != "" || o.proof != "") {
 		return t, usagef("--serial gives the device the network alone: by --ssid")
+	}
+	if o.label != "" {
+		if err := o.readLabel(); err != nil {
+			return t, err
+		}
+	}
+	at, err := url.Parse("http://" + o.addr)
+	switch {
+	case err != nil || at.Host != o.addr || at.Hostname() == "":
+		return t, usagef("--addr is the address alone, such as 192.168.4.1:80, and not %q", o.addr)
 	case o.scan:
 		return t, nil
 	case o.ssid == "" || len(o.ssid) > 32:
 		return t, usagef("--ssid names the network, in 1 to 32 bytes")
 	case (o.server == "") != (o.token == ""):
 		return t, usagef("--server and --token go together")
+	case o.token == "" && o.ca != "":
+		return t, usagef("--ca goes with --server and --token")
 	case o.token == "":
 		return t, nil
+	case !strings.HasPrefix(o.token, domain.ClaimPrefix):
+		return t, usagef("--token begins with %s: `unhidra device claim` prints it", domain.ClaimPrefix)
 	case !strings.HasPrefix(o.server, "wss://") && !strings.HasPrefix(o.server, "ws://"):
 		return t, usagef("--server begins with wss://, or ws:// where nothing is encrypted")
 	}
@@ -118,9 +127,27 @@ func (o *provisioning) target() (t provision.Target, err error) {
 		if err != nil {
 			return t, err
 		}
+		if !x509.NewCertPool().AppendCertsFromPEM(pem) {
+			return t, usagef("--ca: there is no certificate in PEM in %s", o.ca)
+		}
 		t.Claim.CA = string(pem)
 	}
 	return t, nil
+}
+
+func (o *provisioning) readLabel() error {
+	l, err := provision.ReadLabel(o.label)
+	switch {
+	case err != nil:
+		return usagef("--label: %v", err)
+	case o.proof != "" || o.username != "":
+		return usagef("--label has the proof of possession and the user: leave --pop and --username out")
+	case l.Transport == "ble":
+		return usagef("--label: %s is set up over Bluetooth, which only Espressif's apps for phones can do", l.Name)
+	}
+	o.proof, o.username = l.Proof, l.Username
+	o.plain = o.plain && l.Security == 0
+	return nil
 }
 
 func networkPassword(e *env, ssid string) (string, error) {
@@ -133,15 +160,15 @@ func networkPassword(e *env, ssid string) (string, error) {
 
 // improv gives a device on a serial line the network.
 func (o *provisioning) improv(ctx context.Context, e *env) error {
+	line, err := openSerial(o.serial)
+	if err != nil {
+		return fmt.Errorf("--serial: %w%s", err, serialHint(err))
+	}
+	defer func() { _ = line.Close() }()
 	password, err := networkPassword(e, o.ssid)
 	if err != nil {
 		return err
 	}
-	line, err := openSerial(o.serial)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = line.Close() }()
 	next, err := provision.Improv(ctx, line, o.ssid, password)
 	if err != nil {
 		return err
@@ -151,6 +178,16 @@ func (o *provisioning) improv(ctx context.Context, e *env) error {
 		fmt.Fprintf(e.stdout, "It goes on at %s\n", plain(next))
 	}
 	return nil
+}
+
+func serialHint(err error) string {
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return "; is the cable in? `ls /dev/tty*` lists the lines"
+	case errors.Is(err, os.ErrPermission):
+		return "; the group of the file, often dialout, may open it"
+	}
+	return ""
 }
 
 func listNetworks(ctx context.Context, e *env, d *provision.Device) error {

@@ -64,10 +64,27 @@ func TestDeviceProvision(t *testing.T) {
 	if code != exitOK || out != "The device is in Home as 192.0.2.9.\n" || given.Token != "dc_x" {
 		t.Errorf("%d: %s%s; it was given %+v", code, out, errs, given)
 	}
-	for _, wrong := range [][]string{{"provision"}, {"provision", "--ssid", "x", "--token", "dc_x"}, {"label"},
-		{"provision", "--ssid", "x", "--label", "x"}, {"provision", "--ssid", "x", "--token", "x", "--server", "https://x"}} {
-		if code, _, _ := device(wrong...); code != exitUsage {
-			t.Errorf("%q: %d", wrong, code)
+	to = []string{"provision", "--ssid", "Home", "--server", "wss://chat.example.org:443", "--token", "dc_x"}
+	ble := strings.Replace(labels[0], "softap", "ble", 1)
+	for _, wrong := range []struct {
+		args []string
+		says string
+	}{
+		{[]string{"label"}, "name the devices"},
+		{[]string{"provision"}, "--ssid"},
+		{[]string{"provision", "--ssid", "x", "--token", "dc_x"}, "go together"},
+		{[]string{"provision", "--ssid", "x", "--ca", "x"}, "--ca goes with"},
+		{append(to[:len(to):len(to)], "--server", "https://x"), "wss://"},
+		{append(to[:len(to):len(to)], "--token", "dk_x"), "unhidra device claim"},
+		{append(to[:len(to):len(to)], "--ca", filepath.Join(dir, "sheet.html")), "no certificate"},
+		{append(to[:len(to):len(to)], "--addr", "http://192.168.4.1"), "192.168.4.1:80"},
+		{append(to[:len(to):len(to)], "--addr", ""), "192.168.4.1:80"},
+		{append(to[:len(to):len(to)], "--label", "x"), "no label"},
+		{append(to[:len(to):len(to)], "--label", labels[0], "--pop", "x"), "leave --pop"},
+		{append(to[:len(to):len(to)], "--label", ble), "Bluetooth"},
+	} {
+		if code, _, errs := device(wrong.args...); code != exitUsage || !strings.Contains(errs, wrong.says) {
+			t.Errorf("%q: %d: %s", wrong.args, code, errs)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"os"
 
@@ -30,6 +31,9 @@ func openSerial(name string) (io.ReadWriteCloser, error) {
 		if err == nil {
 			err = failed
 		}
+	}
+	if errors.Is(err, unix.ENOTTY) {
+		err = errors.New("it is no serial line")
 	}
 	if err != nil {
 		_ = f.Close()

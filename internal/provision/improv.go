@@ -56,7 +56,7 @@ func improvCommand(command byte, texts ...string) []byte {
 }
 
 // readImprov returns the next packet that is whole. What the device logs between packets is skipped, and so are
-// packets whose sum is wrong: the other side sends them again, or nobody waits for them.
+// packets whose sum is wrong.
 func readImprov(r io.ByteReader) (kind byte, data []byte, err error) {
 	var b []byte
 	for {
@@ -104,24 +104,28 @@ func Improv(ctx context.Context, line io.ReadWriteCloser, ssid, password string)
 	}
 	stop := context.AfterFunc(ctx, func() { _ = line.Close() })
 	defer stop()
-	next, err = improv(byteReader{line}, line, ssid, password)
+	told, next, err := improv(byteReader{line}, line, ssid, password)
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
+		if !told {
+			err = fmt.Errorf("nothing on this line answers by Improv; is it that of the device? %w", err)
+		}
 	}
 	return next, err
 }
 
-func improv(r io.ByteReader, w io.Writer, ssid, password string) (string, error) {
+// improv says, too, whether the device has answered and was told the network.
+func improv(r io.ByteReader, w io.Writer, ssid, password string) (told bool, next string, err error) {
 	if _, err := w.Write(improvCommand(improvAsk)); err != nil {
-		return "", err
+		return false, "", err
 	}
-	for told := false; ; {
+	for {
 		kind, data, err := readImprov(r)
 		switch {
 		case err != nil:
-			return "", err
+			return told, "", err
 		case kind == improvError && len(data) == 1 && data[0] != 0:
-			return "", improvFailed(data[0])
+			return told, "", improvFailed(data[0])
 		case kind == improvState && len(data) == 1 && !told:
 			// Whether it is in a network already or not: it is told another one.
 			if data[0] != improvAuthorized && data[0] != improvProvisioned {
@@ -129,10 +133,10 @@ func improv(r io.ByteReader, w io.Writer, ssid, password string) (string, error)
 			}
 			told = true
 			if _, err := w.Write(improvCommand(improvWiFi, ssid, password)); err != nil {
-				return "", err
+				return told, "", err
 			}
 		case kind == improvResult && told && len(data) >= 2 && data[0] == improvWiFi:
-			return firstText(data[2:]), nil
+			return told, firstText(data[2:]), nil
 		}
 	}
 }

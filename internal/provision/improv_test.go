@@ -95,7 +95,8 @@ func TestImprovRefuses(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	late := errors.New("too late")
 	silent := line(t, func(string) []string { cancel(late); return nil })
-	if _, err := Improv(ctx, silent, "Home", ""); !errors.Is(err, late) {
+	if _, err := Improv(ctx, silent, "Home", ""); !errors.Is(err, late) ||
+		!strings.Contains(err.Error(), "Improv") {
 		t.Errorf("a silent device: %v", err)
 	}
 	for _, ssid := range []string{"", strings.Repeat("x", 33)} {

@@ -17,7 +17,7 @@ import (
 // the connection instead of answering: that is how it refuses.
 type exchange func(ctx context.Context, body []byte) ([]byte, error)
 
-var errRefused = errors.New("the device has closed the connection")
+var errRefused = errors.New("the device has ended the session, as it does when another one begins: try again")
 
 // A session encrypts what is sent after a handshake, in the order in which it is sent and received.
 type session interface {

@@ -47,16 +47,24 @@ type Version struct {
 	} `json:"prov"`
 }
 
+var (
+	errNoEndpoint = errors.New("the device's firmware has no endpoint")
+	errOther      = errors.New("is no device that waits to be set up: join the network of the device first")
+)
+
 // Connect asks a device what it speaks, and begins a session. It fails with ErrProof if the device refuses the proof.
 func Connect(ctx context.Context, o SoftAP) (*Device, error) {
 	d := &Device{addr: o.Addr, http: &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxConnsPerHost: 1},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 	raw, err := d.post(ctx, "proto-ver", []byte("---"))
+	if errors.Is(err, errNoEndpoint) || errors.Is(err, errRefused) {
+		return nil, fmt.Errorf("what answers at %s %w", o.Addr, errOther)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("the device does not answer at %s (is this computer in its network?): %w", o.Addr, err)
 	}
-	if err := json.Unmarshal(raw, &d.Version); err != nil {
-		return nil, fmt.Errorf("what answers at %s is no device to be provisioned: %w", o.Addr, err)
+	if err := json.Unmarshal(raw, &d.Version); err != nil || d.Version.Prov.Version == "" {
+		return nil, fmt.Errorf("what answers at %s %w", o.Addr, errOther)
 	}
 	security := 1 // what devices had that do not say
 	if v := d.Version.Prov.Security; v != nil {
@@ -136,7 +144,7 @@ func (d *Device) post(ctx context.Context, endpoint string, body []byte) ([]byte
 	case len(answer) > maxBody:
 		return nil, errMessage
 	case res.StatusCode == http.StatusNotFound:
-		return nil, fmt.Errorf("the device's firmware has no %s", endpoint)
+		return nil, fmt.Errorf("%w %s", errNoEndpoint, endpoint)
 	case res.StatusCode != http.StatusOK:
 		return nil, errRefused
 	}
