@@ -321,6 +321,18 @@ story('a reload comes back to the same place, signed in', async () => {
   assert.equal(ann.url(), at);
 });
 
+story('the box to write in is as high as its text, also when the window gets narrower', async () => {
+  const { ann } = people;
+  const box = composer(ann);
+  await box.fill('one line in a wide window, and several on a phone, which is so narrow that words are broken');
+  const node = await box.elementHandle();
+  for (const width of [1440, 390, 1440]) {
+    await ann.setViewportSize({ width, height: 844 });
+    await ann.waitForFunction((el) => Math.abs(el.scrollHeight - el.clientHeight) <= 1, node);
+  }
+  await box.fill('');
+});
+
 story('every page is accessible, in both themes, and on a phone', async () => {
   const { ann } = people;
   const pages = {
