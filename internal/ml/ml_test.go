@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -173,8 +174,12 @@ func TestRequestsAreAnsweredInTimeWhateverWorkersDo(t *testing.T) {
 			return err == nil && got == "NEXT"
 		})
 	}
-	if w := s.Health().Versions[0].Workers[0]; w.Restarts < 7 || w.LastErr == "" {
+	w := s.Health().Versions[0].Workers[0]
+	if w.Restarts < 7 || w.LastErr == "" {
 		t.Errorf("the page of health says %d restarts, the last because of %q", w.Restarts, w.LastErr)
+	}
+	if !slices.Contains(w.Sandbox, "memory") {
+		t.Errorf("the page of health says only %v of a worker whose memory is limited", w.Sandbox)
 	}
 }
 

@@ -137,6 +137,10 @@ func (s *slot) load(p *process) error {
 	case loaded.kind != frameLoaded:
 		return fmt.Errorf("%w: it does not say that it has loaded", errFrame)
 	}
+	fields, _ = loaded.body.(map[string]any)
+	if limited, _ := fields["memory_limited"].(bool); limited {
+		p.sandbox = append(p.sandbox, "memory")
+	}
 	return nil
 }
 
