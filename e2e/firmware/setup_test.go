@@ -134,7 +134,7 @@ func TestADeviceIsSetUp(t *testing.T) {
 	}
 }
 
-// A token that has been used by another device, or has ended, gets a device nothing: it must be set up again.
+// A token that has been used by another device, or never was one, gets a device nothing: it must be set up again.
 func TestASecondClaimerIsRefused(t *testing.T) {
 	t.Parallel()
 	program(t)

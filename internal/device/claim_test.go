@@ -68,7 +68,7 @@ func TestAClaimTokenIsUsedOnce(t *testing.T) {
 		want("device.claim_token user", "device.claim_token user")
 		refused(first, nonce) // there is a later one
 		refused("dc_nonsense", nonce)
-		refused(token[:len(token)-1]+"x", nonce)
+		refused(token[:len(token)-1]+"!", nonce) // no checksum ends so
 		want("device.claim anonymous unknown_claim", "device.claim anonymous malformed", "device.claim anonymous malformed")
 		opens(made.Key, true)
 
