@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/unhidra/unhidra/internal/provision"
@@ -35,6 +36,9 @@ func labelDevices(_ context.Context, e *env, args []string) error {
 	}
 	labels := make([]provision.Label, len(names))
 	for i, name := range names {
+		if slices.Contains(names[:i], name) {
+			return usagef("%s is named twice: each device has a label of its own", name)
+		}
 		if labels[i], err = provision.NewLabel(name, *transport, *security); err != nil {
 			return usagef("%v", err)
 		}

@@ -71,6 +71,7 @@ func TestDeviceProvision(t *testing.T) {
 		says string
 	}{
 		{[]string{"label"}, "name the devices"},
+		{[]string{"label", "--out", dir, "PROV_A3", "PROV_A3"}, "twice"},
 		{[]string{"provision"}, "--ssid"},
 		{[]string{"provision", "--ssid", "x", "--token", "dc_x"}, "go together"},
 		{[]string{"provision", "--ssid", "x", "--ca", "x"}, "--ca goes with"},

@@ -1,7 +1,6 @@
 package provision
 
 import (
-	"crypto/rand"
 	"encoding/base32"
 	"encoding/hex"
 	"encoding/json"
@@ -73,7 +72,7 @@ func (l Label) Secrets() string {
 	}
 	salt := make([]byte, 16)
 	for salt[0] == 0 { // some peers drop leading zeros
-		_, _ = rand.Read(salt)
+		fill(salt)
 	}
 	line("salt", "hex2bin", hex.EncodeToString(salt))
 	line("verifier", "hex2bin", hex.EncodeToString(Verifier(l.Username, l.Proof, salt)))

@@ -168,7 +168,8 @@ func TestALabel(t *testing.T) {
 		t.Errorf("a label that does not say: %+v, %v", back, err)
 	}
 	secrets := strings.Split(strings.TrimSpace(l.Secrets()), "\n")
-	if strings.Contains(l.Secrets(), l.Proof) || len(secrets) != 5 || !strings.HasPrefix(secrets[3], "salt,data,hex2bin,") {
+	if strings.Contains(l.Secrets(), l.Proof) || len(secrets) != 5 ||
+		!strings.HasPrefix(secrets[3], "salt,data,hex2bin,") {
 		t.Errorf("%q", secrets)
 	}
 	l.Security = 1
