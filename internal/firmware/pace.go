@@ -66,7 +66,8 @@ func newDownloads(p Pace, reg prometheus.Registerer, now func() time.Time) *down
 		reg.MustRegister(results, bytes)
 	}
 	return &downloads{results: results, bytes: bytes, Pace: p, all: limiter(p.Total), site: limiter(p.Site),
-		product: limiter(p.Product), now: now, turn: make(chan struct{}, 1), gate: httpx.NewGate("downloads", maxDownloads, maxOfAddr, retryLoad)}
+		product: limiter(p.Product), now: now, turn: make(chan struct{}, 1),
+		gate: httpx.NewGate("downloads", maxDownloads, maxOfAddr, retryLoad)}
 }
 
 // A limit is one that a download keeps to, with the key of those that share it.

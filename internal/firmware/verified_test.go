@@ -47,8 +47,8 @@ func TestAManifestIsCheckedOnceForEachRoot(t *testing.T) {
 	}
 	release := func(version string, sign bool) []byte {
 		m := &manifest.Manifest{Type: "manifest", Product: "lamp", Version: version, VersionCode: 2,
-			Created: time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC), Images: []manifest.Image{{SHA256: strings.Repeat("ab", 32), Size: 5,
-				Chip: "esp32c3"}}}
+			Created: time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC),
+			Images:  []manifest.Image{{SHA256: strings.Repeat("ab", 32), Size: 5, Chip: "esp32c3"}}}
 		e, err := m.Seal()
 		return envelope(e, err, sign)
 	}

@@ -17,7 +17,9 @@ type Joins interface {
 		ctx context.Context, device, owner string, now time.Time,
 	) (left domain.FirmwareJoin, ended []domain.Update, err error)
 	// SendAway ends that devices have joined a product of an owner, some at a time.
-	SendAway(ctx context.Context, product, owner string, now time.Time) (n int, ended []domain.Update, more bool, err error)
+	SendAway(
+		ctx context.Context, product, owner string, now time.Time,
+	) (n int, ended []domain.Update, more bool, err error)
 	JoinOf(ctx context.Context, device string) (domain.FirmwareJoin, error)
 	// Publisher returns the user whose rollouts reach a device that reports a product.
 	Publisher(ctx context.Context, device, product string) (string, error)

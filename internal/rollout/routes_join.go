@@ -38,7 +38,7 @@ type ProductTerms struct {
 	Title     string    `json:"title"`
 	Publisher wire.User `json:"publisher" doc:"who may bring firmware to the device"`
 	May       []string  `json:"may" nullable:"false" enum:"update" doc:"what the publisher may do with the device"`
-	Learns    []string  `json:"learns" nullable:"false" enum:"version,hardware,update,crashes" doc:"the publisher"`
+	Learns    []string  `json:"learns" nullable:"false" enum:"version,hardware,update,crashes" doc:"what they learn"`
 }
 
 func termsView(p domain.Product) ProductTerms {

@@ -20,8 +20,8 @@ func NewOTA(db *store.DB) *OTA { return &OTA{db} }
 // otaJoined is the product of somebody else that a device d has joined.
 const otaJoined = ` LEFT JOIN firmware_joins j ON j.device_id = d.id AND j.agreed_by = d.owner_id `
 
-// Device returns what the owner of a device has said of it. What a former owner said is void, and so is what was said of
-// a product of somebody else that the device has left.
+// Device returns what the owner of a device has said of it. What a former owner said is void, and so is what was said
+// of a product of somebody else that the device has left.
 func (repo *OTA) Device(ctx context.Context, device string) (o domain.OTADevice, err error) {
 	var attributes string
 	var created int64
@@ -61,8 +61,7 @@ func (repo *OTA) PutDevice(ctx context.Context, o domain.OTADevice, renew bool, 
 			chip = excluded.chip, revision = excluded.revision,
 			link = CASE WHEN device_ota.owner_id = excluded.owner_id AND NOT $8 THEN device_ota.link ELSE excluded.link END,
 			attributes = CASE WHEN device_ota.owner_id = excluded.owner_id THEN device_ota.attributes ELSE '{}' END`,
-			o.Device, o.Owner, o.Product, o.Chip, o.Revision, o.Link, store.Millis(now),
-			renew)
+			o.Device, o.Owner, o.Product, o.Chip, o.Revision, o.Link, store.Millis(now), renew)
 		return err
 	})
 }

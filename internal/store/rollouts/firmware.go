@@ -111,10 +111,11 @@ func put(
 	if err != nil {
 		return d, false, err
 	}
-	_, err = t.ExecContext(ctx, `INSERT INTO device_firmware (device_id, product, sha256, report, reported_at, nonce_at, since,
-		crashes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (device_id) DO UPDATE SET product = excluded.product,
-		sha256 = excluded.sha256, report = excluded.report, reported_at = excluded.reported_at,
-		nonce_at = excluded.nonce_at, since = excluded.since, crashes = excluded.crashes`, device, f.Product, f.SHA256,
+	_, err = t.ExecContext(ctx, `INSERT INTO device_firmware (device_id, product, sha256, report, reported_at, nonce_at,
+		since, crashes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+		ON CONFLICT (device_id) DO UPDATE SET product = excluded.product, sha256 = excluded.sha256,
+		report = excluded.report, reported_at = excluded.reported_at, nonce_at = excluded.nonce_at,
+		since = excluded.since, crashes = excluded.crashes`, device, f.Product, f.SHA256,
 		string(report), store.Millis(now), store.Millis(d.NonceAt), store.Millis(d.Since), d.Crashes)
 	if err != nil {
 		return d, false, err

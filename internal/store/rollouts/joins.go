@@ -134,8 +134,8 @@ func (repo *Repository) Leave(
 
 const awayAtOnce = 100 // devices that are sent away in one transaction
 
-// SendAway ends that devices have joined a product of an owner, some at a time, and their open updates by it. It returns
-// how many; more says that there may be others.
+// SendAway ends that devices have joined a product of an owner, some at a time, and their open updates by it. It
+// returns how many; more says that there may be others.
 func (repo *Repository) SendAway(
 	ctx context.Context, product, owner string, now time.Time,
 ) (n int, ended []domain.Update, more bool, err error) {

@@ -77,8 +77,8 @@ func saveUpdate(ctx context.Context, t *store.Tx, u domain.Update) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.ExecContext(ctx, `INSERT INTO rollout_updates (id, rollout_id, device_id, state, stage, chip, revision, image,
-		why, excluded, offered_at, ended_at, changed_at, due_at, crashes_before, ran_before, data)
+	_, err = t.ExecContext(ctx, `INSERT INTO rollout_updates (id, rollout_id, device_id, state, stage, chip, revision,
+		image, why, excluded, offered_at, ended_at, changed_at, due_at, crashes_before, ran_before, data)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 		ON CONFLICT (id) DO UPDATE SET state = excluded.state, stage = excluded.stage, chip = excluded.chip,
 		revision = excluded.revision, image = excluded.image, why = excluded.why, excluded = excluded.excluded,
