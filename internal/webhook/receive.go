@@ -48,21 +48,18 @@ func (s *Service) find(r *http.Request) (domain.Hook, error) {
 	h, err := s.Store.HookByHash(r.Context(), s.Hash(r.PathValue("secret")))
 	if domain.CodeOf(err) == domain.CodeNoHook {
 		if ok, wait := s.strangers.AllowAddr(httpx.ClientAddr(r.Context()), now); !ok {
-			return domain.Hook{}, errTooOften(wait)
+			return domain.Hook{}, domain.RateLimited.Errorf(domain.CodeTooManyAttempts,
+				"there is no such webhook, and your address tries too many that do not exist; stop those").After(wait)
 		}
 	}
 	if err != nil {
 		return domain.Hook{}, err
 	}
 	if ok, wait := s.posts.Allow(h.ID, now); !ok {
-		return domain.Hook{}, errTooOften(wait)
+		return domain.Hook{}, domain.RateLimited.Errorf(domain.CodeTooManyAttempts,
+			"a webhook takes one message a second, and ten at once; send less often").After(wait)
 	}
 	return h, nil
-}
-
-func errTooOften(wait time.Duration) error {
-	return domain.RateLimited.Errorf(domain.CodeTooManyAttempts,
-		"a webhook takes one message a second, and ten at once; send less often").After(wait)
 }
 
 // post writes what a request says into the room of h.

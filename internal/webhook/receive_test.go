@@ -63,6 +63,9 @@ func TestWrongAddressesHoldBackNoWebhookThatIsRight(t *testing.T) {
 		switch rec := post(t.Context(), h, "wrong"); rec.Code {
 		case http.StatusTooManyRequests:
 			refused++
+			if !strings.Contains(rec.Body.String(), "there is no such webhook") {
+				t.Errorf("a wrong address is told %s", rec.Body)
+			}
 		case http.StatusNotFound:
 		default:
 			t.Fatalf("a wrong address: %d %s", rec.Code, rec.Body)
