@@ -25,8 +25,9 @@ const (
 type places map[string]int64
 
 // Events returns events of others in the rooms of a bot, each room's in its order, and a cursor. With none, it waits
-// for some, as long as wait; not if it has passed over as many of the bot's own as it reads at once. A call with an earlier cursor returns the same again; with the newer one these are done
-// with. Without a cursor the bot begins now. In a room that is new to it, it begins with its arrival.
+// for some, as long as wait; not if it has passed over as many of the bot's own as it reads at once. A call with an
+// earlier cursor returns the same again; with the newer one these are done with. Without a cursor the bot begins now.
+// In a room that is new to it, it begins with its arrival.
 func (s *Service) Events(
 	ctx context.Context, p domain.Principal, cursor string, wait time.Duration,
 ) ([]domain.Event, string, error) {
@@ -64,16 +65,12 @@ func (s *Service) Events(
 		if err != nil || len(events) > 0 || more || first {
 			return events, httpx.EncodeCursor(read), err
 		}
-		again := time.NewTimer(lookAgain)
 		select {
 		case <-news:
-			again.Stop()
-		case <-again.C:
+		case <-time.After(lookAgain):
 		case <-deadline.C:
-			again.Stop()
 			return nil, httpx.EncodeCursor(read), nil
 		case <-ctx.Done():
-			again.Stop()
 			return nil, "", ctx.Err()
 		}
 	}
@@ -89,9 +86,7 @@ func (s *Service) readable(ctx context.Context, p domain.Principal) ([]domain.Bo
 		return nil, errScope("read")
 	}
 	rooms, err := s.Store.BotRooms(ctx, p.ID)
-	return slices.DeleteFunc(rooms, func(r domain.BotRoom) bool {
-		return k.Rooms != nil && !slices.Contains(k.Rooms, r.ID)
-	}), err
+	return slices.DeleteFunc(rooms, func(r domain.BotRoom) bool { return !k.Covers(r.ID) }), err
 }
 
 // token returns the token that a bot came with, unless it has been revoked since.
@@ -186,7 +181,7 @@ func (s *Service) Send(ctx context.Context, p domain.Principal, d domain.Draft) 
 	if err != nil {
 		return domain.Event{}, err
 	}
-	if !k.Write || k.Rooms != nil && !slices.Contains(k.Rooms, d.Room) {
+	if !k.Write || !k.Covers(d.Room) {
 		return domain.Event{}, errScope("write")
 	}
 	e, err := s.Chat.Send(ctx, p, d)

@@ -1,6 +1,9 @@
 package domain
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Bounds of bots.
 const (
@@ -30,6 +33,9 @@ type BotToken struct {
 	CreatedAt time.Time
 	UsedAt    time.Time // to about a minute; zero: never
 }
+
+// Covers reports whether k is for a room.
+func (k BotToken) Covers(room string) bool { return k.Rooms == nil || slices.Contains(k.Rooms, room) }
 
 // BotRoom is a room that a bot is in.
 type BotRoom struct {

@@ -42,13 +42,17 @@ func tokens(ctx context.Context, q store.Queryer, rest string, args ...any) ([]d
 }
 
 func oneToken(found []domain.BotToken, err error) (domain.BotToken, error) {
-	if err == nil && len(found) == 0 {
-		err = domain.NotFound.Errorf(domain.CodeNoBot, "there is no such bot or token, or it is not yours")
-	}
 	if err != nil {
 		return domain.BotToken{}, err
 	}
+	if len(found) == 0 {
+		return domain.BotToken{}, errNoBot()
+	}
 	return found[0], nil
+}
+
+func errNoBot() error {
+	return domain.NotFound.Errorf(domain.CodeNoBot, "there is no such bot or token, or it is not yours")
 }
 
 // CreateBot stores a bot of an owner with its first token. It fails with conflict if the owner has domain.MaxBots, and
@@ -77,7 +81,7 @@ func (repo *Repository) CreateBot(
 }
 
 // lockOwner locks the row of an owner, so that concurrent requests cannot exceed the limit and nobody is deleted
-// meanwhile. It fails if the owner can have no bot more.
+// meanwhile. It fails if the owner has domain.MaxBots.
 func lockOwner(ctx context.Context, t *store.Tx, owner string) error {
 	var n int
 	err := t.QueryRowContext(ctx, `SELECT 1 FROM users WHERE id = $1 AND NOT disabled`+t.ForUpdate(), owner).Scan(&n)
@@ -132,7 +136,7 @@ func Own(ctx context.Context, t *store.Tx, owner, bot string) error {
 	err := t.QueryRowContext(ctx, `SELECT id FROM bots WHERE id = $1 AND owner_id = $2`+t.ForUpdate(), bot,
 		owner).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
-		_, err = oneToken(nil, nil)
+		err = errNoBot()
 	}
 	return err
 }
