@@ -36,8 +36,8 @@ func dropOwn(ctx context.Context, t *store.Tx, e domain.Event) error {
 	return dropHooks(ctx, t, e)
 }
 
-// dropHooks removes the webhooks that a banned user has made for the room: they know the addresses. The webhooks of those
-// who leave or are kicked stay, because others rely on them.
+// dropHooks removes the webhooks that a banned user has made for the room: they know the addresses. The webhooks of
+// those who leave or are kicked stay, because others rely on them.
 func dropHooks(ctx context.Context, t *store.Tx, e domain.Event) error {
 	made, err := hooks.MadeBy(ctx, t, e.Room, e.Subject.ID)
 	if err != nil {

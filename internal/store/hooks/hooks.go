@@ -196,11 +196,14 @@ func users(found []domain.Hook, err error) ([]domain.UserRef, error) {
 // LeaveEmpty removes the webhooks of a room that its last person has left with event e.
 func LeaveEmpty(ctx context.Context, t *store.Tx, e domain.Event) error {
 	here, err := InRoom(ctx, t, e.Room)
+	if err != nil {
+		return err
+	}
 	for _, u := range here {
 		if err := rooms.RemoveMember(ctx, t, &domain.Event{Room: e.Room, Type: domain.MemberLeft, Actor: u, Subject: &u,
 			At: e.At}); err != nil {
 			return err
 		}
 	}
-	return err
+	return nil
 }
