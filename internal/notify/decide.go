@@ -105,14 +105,14 @@ func (s *Service) handle(ctx context.Context, entries []feed.Entry[domain.Event]
 	if len(all) == 0 {
 		return nil
 	}
-	if _, err := s.Store.Record(ctx, all, now); err != nil {
-		return err
-	}
-	for _, n := range all {
+	added, err := s.Store.Record(ctx, all, now)
+	for _, n := range added {
 		s.metrics.decided.WithLabelValues(string(n.Reason)).Inc()
 	}
-	notify(s.wake)
-	return nil
+	if len(added) > 0 {
+		notify(s.wake)
+	}
+	return err
 }
 
 // inRoom decides on what happened in one room.

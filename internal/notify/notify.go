@@ -41,8 +41,8 @@ type DecisionStore interface {
 	Recipients(ctx context.Context, room string, threads []int64, now time.Time) ([]domain.Recipient, error)
 	// Blocked lists who of users has blocked somebody.
 	Blocked(ctx context.Context, by []string, user string) (map[string]bool, error)
-	// Record stores notifications, each once, and returns how many are new.
-	Record(ctx context.Context, all []domain.Notification, now time.Time) (added int, err error)
+	// Record stores notifications, each once, and returns those that are new; also with an error.
+	Record(ctx context.Context, all []domain.Notification, now time.Time) (added []domain.Notification, err error)
 	Prune(ctx context.Context, before, now time.Time) error
 }
 

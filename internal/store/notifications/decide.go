@@ -3,6 +3,7 @@ package notifications
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
@@ -104,21 +105,21 @@ func (repo *Repository) Blocked(ctx context.Context, by []string, user string) (
 }
 
 // Record stores notifications and has them sent to the subscriptions of their users. Those that are stored already
-// are left as they are: nobody is told twice. It returns how many are new.
-func (repo *Repository) Record(ctx context.Context, all []domain.Notification, now time.Time) (added int, err error) {
-	for len(all) > 0 {
-		some := all[:min(atOnce, len(all))]
-		all = all[len(some):]
-		var n int
+// are left as they are: nobody is told twice. It returns those that are new; after an error, those that are stored yet.
+func (repo *Repository) Record(
+	ctx context.Context, all []domain.Notification, now time.Time,
+) (added []domain.Notification, err error) {
+	for some := range slices.Chunk(all, atOnce) {
+		var isNew []domain.Notification
 		err := repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-			n = 0
+			isNew = nil
 			for _, one := range some {
-				isNew, err := record(ctx, t, one, now)
+				ok, err := record(ctx, t, one, now)
 				if err != nil {
 					return err
 				}
-				if isNew {
-					n++
+				if ok {
+					isNew = append(isNew, one)
 				}
 			}
 			return nil
@@ -126,7 +127,7 @@ func (repo *Repository) Record(ctx context.Context, all []domain.Notification, n
 		if err != nil {
 			return added, err
 		}
-		added += n
+		added = append(added, isNew...)
 	}
 	return added, nil
 }

@@ -65,7 +65,7 @@ func TestAPushIsToldOnce(t *testing.T) {
 			n, err := db.Notifications.Record(ctx, []domain.Notification{{User: bob, Room: room, Seq: seq,
 				Reason: domain.NotifiedMention, At: now}}, now)
 			must(t, err)
-			return n
+			return len(n)
 		}
 		first, second := send("1"), send("2")
 		if told(first) != 1 || told(first) != 0 || told(second) != 1 {
