@@ -97,13 +97,8 @@ func (m Manifest) checkFiles(folder fs.FS) error {
 	seen := 0
 	err := fs.WalkDir(folder, ".", func(name string, d fs.DirEntry, err error) error {
 		switch {
-		case err != nil || name == ManifestFile:
+		case err != nil || name == ManifestFile || d.IsDir():
 			return err
-		case d.IsDir():
-			if path.Base(name) == "__pycache__" {
-				return fs.SkipDir
-			}
-			return nil
 		case !d.Type().IsRegular():
 			return fmt.Errorf("%s is no regular file", name)
 		}
