@@ -65,7 +65,7 @@ type RuleBody struct {
 	Name       string      `json:"name" example:"Too warm"`
 	Kind       string      `json:"kind" enum:"threshold,rate,absence,anomaly"`
 	Severity   string      `json:"severity,omitempty" enum:"info,warning,critical" doc:"absent: warning"`
-	Sensor     string      `json:"sensor,omitempty" doc:"absent: of absence"`
+	Sensor     string      `json:"sensor,omitempty" doc:"of all kinds but absence"`
 	Above      *float64    `json:"above,omitempty" doc:"raised if the value, its change or its score is greater"`
 	Below      *float64    `json:"below,omitempty" doc:"raised if the value, or its change, is less"`
 	Hysteresis float64     `json:"hysteresis,omitempty" doc:"how far behind the limit the value must be for the alarm to be over"`

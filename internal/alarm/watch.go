@@ -147,19 +147,17 @@ func (d *device) judge(rep domain.Report, now time.Time) (out []decision) {
 }
 
 func (r *rule) judge(v float64, at time.Time) (decision, bool) {
-	value, told := v, (*float64)(nil) // what an alarm says
+	value, border := v, 0.0 // what an alarm says: the value, of which an anomaly's rule limits the score
 	switch r.Kind {
 	case domain.RateAlarm:
 		v = r.change(v, at)
 		value = v
 	case domain.AnomalyAlarm:
-		border := 0.0
 		v, border = r.usual.score(v, *r.Above)
-		told = &border
 	}
 	limit, breach, over := r.Breaches(v)
-	if told == nil {
-		told = &limit
+	if r.Kind == domain.AnomalyAlarm {
+		limit = border
 	}
 	if !breach {
 		r.since = time.Time{}
@@ -172,7 +170,7 @@ func (r *rule) judge(v float64, at time.Time) (decision, bool) {
 	if r.open || at.Sub(r.since) < r.For {
 		return decision{}, false
 	}
-	return decision{rule: r.AlarmRule, raise: true, value: &value, limit: told}, true
+	return decision{rule: r.AlarmRule, raise: true, value: &value, limit: &limit}, true
 }
 
 // ends says whether an alarm is over: at once, or, if it comes and goes, after some time.
