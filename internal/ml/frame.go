@@ -40,11 +40,9 @@ const (
 	frameHelloAck = 0x02
 	framePing     = 0x03
 	framePong     = 0x04
-	frameDrain    = 0x05
 	frameRequest  = 0x10
 	frameResponse = 0x12
 	frameError    = 0x14
-	frameCancel   = 0x15
 	frameLoad     = 0x20
 	frameLoaded   = 0x21
 )

@@ -9,9 +9,9 @@ type Times struct {
 	Hello  time.Duration // from the start of a process to its first word
 	Load   time.Duration // for a model to load
 	Grace  time.Duration // beyond the budget of a batch
-	Step   time.Duration // from one means to end it to the next: to cancel, SIGABRT, SIGKILL
+	Step   time.Duration // from SIGABRT to SIGKILL, if it has not ended
 
-	Backoff    time.Duration // before the first restart; doubles, up to BackoffMost
+	Backoff    time.Duration // before the first restart; doubles, up to BackoffMax
 	BackoffMax time.Duration
 	Settled    time.Duration // of health, after which a restart is the first again
 	CrashSpan  time.Duration // in which Crashes deaths fail a version

@@ -28,11 +28,10 @@ type inferRequest struct {
 
 // inferResponse is its answer.
 type inferResponse struct {
-	Model      string         `json:"model_name"`
-	Version    string         `json:"model_version"`
-	ID         string         `json:"id,omitempty"`
-	Parameters map[string]any `json:"parameters,omitempty"`
-	Outputs    []jsonTensor   `json:"outputs"`
+	Model   string       `json:"model_name"`
+	Version string       `json:"model_version"`
+	ID      string       `json:"id,omitempty"`
+	Outputs []jsonTensor `json:"outputs"`
 }
 
 // fromJSON returns the tensors that in has.

@@ -56,8 +56,6 @@ def _answer_control(control: Link, loads: "queue.SimpleQueue[Message]") -> None:
                 control.send(Message(frames.PONG, None, message.id))
             elif message.kind == frames.LOAD:
                 loads.put(message)
-            elif message.kind == frames.DRAIN:
-                os._exit(0)
     except (EOFError, ConnectionError, ValueError):
         os._exit(0)
 
