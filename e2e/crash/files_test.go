@@ -73,12 +73,17 @@ func (p *posting) run() {
 	}
 }
 
+// refused reports whether the server has answered, and would answer the same again.
+func refused(err error) bool {
+	no, ok := errors.AsType[*client.Error](err)
+	return ok && no.Kind != "unavailable"
+}
+
 // again calls do until the server answers it, and returns what it says.
 func (p *posting) again(do func() error) error {
 	for {
 		err := do()
-		var refused *client.Error
-		if err == nil || p.ctx.Err() != nil || errors.As(err, &refused) && refused.Kind != "unavailable" {
+		if err == nil || p.ctx.Err() != nil || refused(err) {
 			return err
 		}
 		p.broken++
@@ -102,8 +107,7 @@ func (p *posting) upload(n int) (id string, err error) {
 	acked := int64(0)
 	for err == nil {
 		_, err = p.c.SendParts(p.ctx, u, bytes.NewReader(data), func(sent int64) { acked = max(acked, sent) })
-		var refused *client.Error
-		if err == nil || errors.As(err, &refused) && refused.Kind != "unavailable" {
+		if err == nil || refused(err) {
 			return id, err
 		}
 		p.broken++
