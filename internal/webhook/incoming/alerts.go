@@ -1,6 +1,7 @@
 package incoming
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -42,10 +43,7 @@ func alertmanager(data []byte) (string, error) {
 	if len(a.Alerts) == 0 {
 		return "", Refused{"no_text", "the list \"alerts\" is empty"}
 	}
-	name := a.CommonLabels["alertname"]
-	if name == "" {
-		name = joined(" ", slices.Sorted(maps.Values(a.GroupLabels))...)
-	}
+	name := cmp.Or(a.CommonLabels["alertname"], joined(" ", slices.Sorted(maps.Values(a.GroupLabels))...))
 	return a.markdown(a.heading(name)), nil
 }
 
@@ -54,10 +52,7 @@ func grafana(data []byte) (string, error) {
 	if err := json.Unmarshal(data, &a); err != nil {
 		return "", err
 	}
-	title := plain(a.Title)
-	if title == "" {
-		title = a.heading(a.CommonLabels["alertname"])
-	}
+	title := cmp.Or(plain(a.Title), a.heading(a.CommonLabels["alertname"]))
 	text := a.markdown(title)
 	// The message that Grafana writes by itself says the same as the alerts.
 	if m := strings.TrimSpace(a.Message); m != "" && !strings.HasPrefix(m, "**Firing**") &&
@@ -104,13 +99,7 @@ func mark(status string) string {
 // markdown is what is wrong, of what, and where to look. Labels that all alerts share are in the title or no news,
 // unless the alert has no other.
 func (a alert) markdown(common map[string]string) string {
-	what := a.Annotations["summary"]
-	if what == "" {
-		what = a.Annotations["message"]
-	}
-	if what == "" {
-		what = a.Labels["alertname"]
-	}
+	what := cmp.Or(a.Annotations["summary"], a.Annotations["message"], a.Labels["alertname"])
 	var labels []string
 	for _, name := range slices.Sorted(maps.Keys(a.Labels)) {
 		if _, shared := common[name]; (!shared || name == "instance" || name == "severity") && name != "alertname" {
@@ -152,10 +141,7 @@ func kuma(data []byte) (string, error) {
 		return plain(b.Msg), nil
 	}
 	states := map[word]string{"0": "🔴 down", "1": "✅ up", "2": "🟡 pending", "3": "🔧 in maintenance"}
-	state := states[b.Heartbeat.Status]
-	if state == "" {
-		state = "ℹ️"
-	}
+	state := cmp.Or(states[b.Heartbeat.Status], "ℹ️")
 	return joined(": ", joined(" ", bold(link(plain(string(b.Monitor.Name)), string(b.Monitor.URL))), state),
 		plain(string(b.Heartbeat.Msg))), nil
 }

@@ -1,6 +1,7 @@
 package incoming
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -67,10 +68,7 @@ func github(event string, data []byte) (string, error) {
 	if err := json.Unmarshal(data, &b); err != nil {
 		return "", err
 	}
-	where := link(plain(b.Repo.FullName), b.Repo.HTMLURL)
-	if where == "" {
-		where = plain(b.Organization.Login)
-	}
+	where := cmp.Or(link(plain(b.Repo.FullName), b.Repo.HTMLURL), plain(b.Organization.Login))
 	return joined(" · ", where, b.markdown(event)), nil
 }
 
@@ -105,7 +103,7 @@ func (b githubBody) markdown(event string) string {
 	case b.Issue != nil, b.PullRequest != nil, b.Discussion != nil:
 		text := who + " " + did + " " + b.subject()
 		if b.Action == "opened" || b.Action == "created" {
-			text += first(b.Issue, b.PullRequest, b.Discussion).said()
+			text += cmp.Or(b.Issue, b.PullRequest, b.Discussion).said()
 		}
 		return text
 	}
@@ -121,15 +119,6 @@ func commented(action string) string {
 		return "deleted"
 	}
 	return "wrote"
-}
-
-func first(pages ...*page) *page {
-	for _, p := range pages {
-		if p != nil {
-			return p
-		}
-	}
-	return nil
 }
 
 // subject is what a comment is about.
@@ -150,13 +139,7 @@ func (p *page) named(what string) string {
 	if p == nil {
 		return what
 	}
-	title := p.Title
-	if title == "" {
-		title = p.Name
-	}
-	if title == "" {
-		title = p.TagName
-	}
+	title := cmp.Or(p.Title, p.Name, p.TagName)
 	if p.Number > 0 {
 		title = fmt.Sprintf("#%d %s", p.Number, title)
 	}
@@ -197,10 +180,7 @@ func (b githubBody) push(who string) string {
 
 // run says how a workflow ended, or that it began.
 func (b githubBody) run() string {
-	state := b.Run.Conclusion
-	if state == "" {
-		state = b.Run.Status
-	}
+	state := cmp.Or(b.Run.Conclusion, b.Run.Status)
 	sign := map[string]string{"success": "✅", "failure": "❌", "cancelled": "⏹️", "timed_out": "❌"}[state]
 	return joined(" ", sign, link(plain(b.Run.Name), b.Run.HTMLURL), "on", code(b.Run.HeadBranch)+":",
 		plain(strings.ReplaceAll(state, "_", " ")))

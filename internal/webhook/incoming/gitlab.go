@@ -1,6 +1,7 @@
 package incoming
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -63,11 +64,7 @@ func gitlab(data []byte) (string, error) {
 }
 
 func (b gitlabBody) markdown() string {
-	name := b.User.Name
-	if name == "" {
-		name = b.UserName
-	}
-	who, o := bold(plain(name)), b.Object
+	who, o := bold(plain(cmp.Or(b.User.Name, b.UserName))), b.Object
 	did := map[string]string{"open": "opened", "close": "closed", "reopen": "reopened", "update": "changed",
 		"merge": "merged", "approved": "approved", "unapproved": "took back the approval of",
 		"approval": "approved", "unapproval": "took back the approval of", "create": "created", "delete": "deleted",
@@ -91,11 +88,7 @@ func (b gitlabBody) markdown() string {
 	case "wiki_page":
 		return joined(" ", who, did, "the wiki page", link(plain(o.Title), o.URL))
 	}
-	event := b.Kind
-	if event == "" {
-		event = b.Event
-	}
-	return joined(" ", who, code(event), plain(o.Action))
+	return joined(" ", who, code(cmp.Or(b.Kind, b.Event)), plain(o.Action))
 }
 
 func ended(status string) string {
@@ -140,10 +133,7 @@ func (b gitlabBody) push(who string) string {
 	total := max(b.Total, len(b.Commits))
 	lines := []string{who + " pushed " + counted(total, "commit") + " to " + code(ref)}
 	for _, c := range b.Commits[:min(len(b.Commits), shownCommits)] {
-		title := c.Title
-		if title == "" {
-			title = firstLine(c.Message)
-		}
+		title := cmp.Or(c.Title, firstLine(c.Message))
 		lines = append(lines, "- "+link(plain(short(title, 120)), c.URL))
 	}
 	if more := total - min(len(b.Commits), shownCommits); more > 0 {

@@ -1,6 +1,7 @@
 package incoming
 
 import (
+	"cmp"
 	"encoding/json"
 	"strings"
 )
@@ -75,12 +76,8 @@ func (a attachment) markdown() string {
 		fields = append(fields, value)
 	}
 	for _, b := range a.Actions {
-		label := b.Text
-		if label == "" {
-			label = b.Name
-		}
 		if web(string(b.URL)) != "" {
-			actions = append(actions, link(plain(string(label)), string(b.URL)))
+			actions = append(actions, link(plain(string(cmp.Or(b.Text, b.Name))), string(b.URL)))
 		}
 	}
 	var pictures []string
