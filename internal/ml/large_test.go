@@ -2,6 +2,7 @@ package ml
 
 import (
 	"context"
+	"errors"
 	"net/http/httptest"
 	"path/filepath"
 	"strconv"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/testkit"
+	"github.com/unhidra/unhidra/worker"
 )
 
 // idlePool is a version without a worker.
@@ -73,6 +75,27 @@ func TestLargeInputsAndAnswersEndNoWorker(t *testing.T) {
 	}
 	if w := s.Health().Versions[0].Workers[0]; w.Restarts > 0 {
 		t.Errorf("%d workers ended: %s", w.Restarts, w.LastErr)
+	}
+}
+
+func TestABusyWorkerThatTakesTooMuchMemoryIsReplaced(t *testing.T) {
+	t.Parallel()
+	needPython(t)
+	p := idlePool(t)
+	p.manifest.MaxBatch = 1
+	runtime, err := New(Deps{Scratch: t.TempDir(), Package: worker.FS()}).unpackRuntime()
+	must(t, err)
+	w, err := start("python3", runtime)
+	must(t, err)
+	defer w.kill()
+	must(t, p.slots[0].load(w))
+	p.manifest.MemoryMB = -baseMB // less than any worker takes
+	for range 2 {
+		must(t, p.waiting.push(&call{inputs: []Tensor{TextTensor("text", "x")}, deadline: time.Now().Add(time.Minute),
+			done: make(chan outcome, 1)}))
+	}
+	if err := p.slots[0].serve(t.Context(), w); !errors.Is(err, errRecycle) || p.waiting.len() != 1 {
+		t.Errorf("it ended because of %v, when %d requests waited", err, p.waiting.len())
 	}
 }
 

@@ -188,6 +188,9 @@ func (s *slot) serve(ctx context.Context, p *process) error {
 			s.mu.Lock()
 			s.answered += int64(len(batch))
 			s.mu.Unlock()
+			if s.tooLarge(p) {
+				return errRecycle
+			}
 			continue
 		}
 		select {
@@ -207,7 +210,7 @@ func (s *slot) serve(ctx context.Context, p *process) error {
 				return err
 			}
 		case <-look.C:
-			if most := int64(s.pool.manifest.MemoryMB+baseMB) << 20; p.memory() > most {
+			if s.tooLarge(p) {
 				return errRecycle
 			}
 		}
@@ -216,6 +219,11 @@ func (s *slot) serve(ctx context.Context, p *process) error {
 
 // baseMB is what Python takes by itself, at most.
 const baseMB = 64
+
+// tooLarge says whether p takes more memory than it may.
+func (s *slot) tooLarge(p *process) bool {
+	return p.memory() > int64(s.pool.manifest.MemoryMB+baseMB)<<20
+}
 
 func (s *slot) set(state State, p *process) {
 	s.mu.Lock()

@@ -18,7 +18,7 @@ type Times struct {
 	Crashes    int
 	Probe      time.Duration // between attempts of a version that has failed
 	Quarantine time.Duration // of an input that ended two workers
-	Memory     time.Duration // between looks at the memory of a worker
+	Memory     time.Duration // between looks at the memory of an idle worker
 }
 
 func (t Times) withDefaults() Times {
