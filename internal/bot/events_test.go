@@ -2,6 +2,7 @@ package bot_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -16,15 +17,18 @@ const me = "usr_bot"
 type world struct {
 	bot.Store
 	rooms []domain.BotRoom
+	only  []string // the rooms that its token is for; nil: all
 	logs  map[string][]domain.Event
 	read  int // events that were read of the logs
 }
 
 func (w *world) TokenByID(context.Context, string) (domain.BotToken, error) {
-	return domain.BotToken{Read: true, Write: true}, nil
+	return domain.BotToken{Read: true, Write: true, Rooms: w.only}, nil
 }
 
-func (w *world) BotRooms(context.Context, string) ([]domain.BotRoom, error) { return w.rooms, nil }
+func (w *world) BotRooms(context.Context, string) ([]domain.BotRoom, error) {
+	return slices.Clone(w.rooms), nil
+}
 
 func (w *world) Replay(_ context.Context, room string, after int64, limit int) ([]domain.Event, error) {
 	var page []domain.Event
@@ -79,6 +83,21 @@ func TestABotInManyRoomsGoesOn(t *testing.T) {
 	}
 	if heard != len(w.rooms) {
 		t.Errorf("it heard %d events of %d", heard, len(w.rooms))
+	}
+}
+
+// A token for some rooms reads these and no other, though its bot is in more.
+func TestATokenReadsOnlyTheRoomsThatItIsFor(t *testing.T) {
+	t.Parallel()
+	w, s := newWorld(3, 1)
+	w.only = []string{w.rooms[1].ID}
+	_, cursor := events(t, s, "", 0)
+	for i := range w.rooms {
+		w.says(i, "usr_ann")
+	}
+	found, _ := events(t, s, cursor, 0)
+	if len(found) != 1 || found[0].Room != w.only[0] {
+		t.Errorf("it hears %+v", found)
 	}
 }
 
