@@ -32,7 +32,7 @@ async function show(data) {
     silent: told || undefined,
     timestamp: Date.parse(m.at),
     icon: '/icon.svg',
-    data: { seq: m.seq, room: m.room, path: `/rooms/${m.room}/${m.seq}` },
+    data: { seq: m.seq, room: m.room, path: `/rooms/${m.room}/${m.seq}${m.thread ? `?thread=${m.thread}` : ''}` },
   });
   const all = await self.registration.getNotifications();
   await navigator.setAppBadge?.(all.length).catch(() => undefined);
