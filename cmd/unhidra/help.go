@@ -20,6 +20,7 @@ func commands() []command {
 		{"simulate", "run virtual devices against a server", runSimulate},
 		{"demo", "start a server with people and devices to look at", runDemo},
 		roomCommand(),
+		modelCommand(),
 		feedCommand(),
 		auditCommand(),
 		{"backup", "back up all data to one file, also while the server runs", makeBackup},

@@ -89,7 +89,7 @@ func TestABusyWorkerThatTakesTooMuchMemoryIsReplaced(t *testing.T) {
 	must(t, err)
 	defer w.kill()
 	must(t, p.slots[0].load(w))
-	p.manifest.MemoryMB = -baseMB // less than any worker takes
+	p.manifest.MemoryMB = -BaseMB // less than any worker takes
 	for range 2 {
 		must(t, p.waiting.push(&call{inputs: []Tensor{TextTensor("text", "x")}, deadline: time.Now().Add(time.Minute),
 			done: make(chan outcome, 1)}))

@@ -60,6 +60,15 @@ var (
 // ReadManifest reads the model.toml in folder, and checks that it is whole and that each file of the
 // folder is the one that it names. Errors say what to change.
 func ReadManifest(folder fs.FS) (Manifest, error) {
+	m, err := parseManifest(folder)
+	if err != nil {
+		return Manifest{}, err
+	}
+	return m, m.checkFiles(folder)
+}
+
+// parseManifest reads the model.toml in folder, and looks at no other file.
+func parseManifest(folder fs.FS) (Manifest, error) {
 	f, err := folder.Open(ManifestFile)
 	if err != nil {
 		return Manifest{}, err
@@ -89,7 +98,7 @@ func ReadManifest(folder fs.FS) (Manifest, error) {
 	if len(t.errs) > 0 {
 		return Manifest{}, fmt.Errorf("%s: %w", ManifestFile, errors.Join(t.errs...))
 	}
-	return m, m.checkFiles(folder)
+	return m, nil
 }
 
 // checkFiles compares every file of folder with what the manifest says.

@@ -102,9 +102,8 @@ func (s *Service) Run(ctx context.Context) error {
 
 // prepare finds Python, and writes the package that workers run. It returns its folder.
 func (s *Service) prepare() (string, error) {
-	if _, err := exec.LookPath(s.Python); err != nil {
-		return "", fmt.Errorf("models need Python 3.11 or newer, and there is no %s; install it, or name one by "+
-			"UNHIDRA_ML_PYTHON", s.Python)
+	if err := s.needPython(); err != nil {
+		return "", err
 	}
 	if err := os.MkdirAll(s.Dir, 0o700); err != nil {
 		return "", fmt.Errorf("make the folder of models: %w", err)
@@ -114,6 +113,14 @@ func (s *Service) prepare() (string, error) {
 		return "", fmt.Errorf("write the package that workers run: %w", err)
 	}
 	return runtime, nil
+}
+
+func (s *Service) needPython() error {
+	if _, err := exec.LookPath(s.Python); err != nil {
+		return fmt.Errorf("models need Python 3.11 or newer, and there is no %s; install it, or name one by "+
+			"UNHIDRA_ML_PYTHON", s.Python)
+	}
+	return nil
 }
 
 // unpackRuntime writes the package to a folder that is named by its content, unless it is there.

@@ -146,27 +146,37 @@ func (s *slot) load(p *process) error {
 
 // checkGolden asks what the answers are known of.
 func (s *slot) checkGolden(p *process) error {
-	for i, g := range s.pool.golden {
-		inputs, err := fromJSON(g.Inputs)
-		if err == nil {
-			err = s.pool.checkInputs(inputs)
-		}
+	for i := range s.pool.golden {
+		wrong, err := s.askGolden(p, i)
 		if err != nil {
-			return fmt.Errorf("%w: golden case %d: %w", errLoad, i+1, err)
-		}
-		c := &call{inputs: inputs, deadline: time.Now().Add(s.pool.times.Load), done: make(chan outcome, 1)}
-		if err := s.work(p, []*call{c}); err != nil {
 			return fmt.Errorf("golden case %d: %w", i+1, err)
 		}
-		o := <-c.done
-		if o.err == nil {
-			o.err = same(o.outputs, g)
-		}
-		if o.err != nil {
-			return fmt.Errorf("%w: golden case %d: %w", errLoad, i+1, o.err)
+		if wrong != nil {
+			return fmt.Errorf("%w: golden case %d: %w", errLoad, i+1, wrong)
 		}
 	}
 	return nil
+}
+
+// askGolden asks golden case i, and says what is wrong with it or its answer. An error means that p has ended.
+func (s *slot) askGolden(p *process, i int) (wrong, err error) {
+	g := s.pool.golden[i]
+	inputs, err := fromJSON(g.Inputs)
+	if err == nil {
+		err = s.pool.checkInputs(inputs)
+	}
+	if err != nil {
+		return err, nil
+	}
+	c := &call{inputs: inputs, deadline: time.Now().Add(s.pool.times.Load), done: make(chan outcome, 1)}
+	if err := s.work(p, []*call{c}); err != nil {
+		return nil, err
+	}
+	o := <-c.done
+	if o.err == nil {
+		o.err = same(o.outputs, g)
+	}
+	return o.err, nil
 }
 
 // serve gives p what waits, until it ends or is ended.
@@ -217,12 +227,12 @@ func (s *slot) serve(ctx context.Context, p *process) error {
 	}
 }
 
-// baseMB is what Python takes by itself, at most.
-const baseMB = 64
+// BaseMB is what a worker may take beside the memory_mb of its model, in MiB: what Python takes by itself.
+const BaseMB = 64
 
 // tooLarge says whether p takes more memory than it may.
 func (s *slot) tooLarge(p *process) bool {
-	return p.memory() > int64(s.pool.manifest.MemoryMB+baseMB)<<20
+	return p.memory() > int64(s.pool.manifest.MemoryMB+BaseMB)<<20
 }
 
 func (s *slot) set(state State, p *process) {
