@@ -67,6 +67,17 @@ func logLevel(ctx context.Context, e *env, args []string) error {
 func askLogLevels(
 	ctx context.Context, c config.Config, method string, change map[string]string,
 ) (map[string]string, error) {
+	answer, err := askOperator(ctx, c, method, app.LogLevelsPath, change)
+	if err != nil {
+		return nil, err
+	}
+	var levels map[string]string
+	return levels, json.Unmarshal(answer, &levels)
+}
+
+// askOperator sends a request to the operator's listener of the server on this machine, with the server's key if it
+// changes something.
+func askOperator(ctx context.Context, c config.Config, method, path string, change any) ([]byte, error) {
 	if c.OperatorAddr == "" {
 		return nil, errors.New("the server has no operator listener to ask; set UNHIDRA_OPERATOR_ADDR")
 	}
@@ -78,9 +89,9 @@ func askLogLevels(
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	url := "http://" + net.JoinHostPort(host, port) + app.LogLevelsPath
+	url := "http://" + net.JoinHostPort(host, port) + path
 	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
@@ -104,6 +115,5 @@ func askLogLevels(
 	if res.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("the server refuses: %s", strings.TrimSpace(string(answer)))
 	}
-	var levels map[string]string
-	return levels, json.Unmarshal(answer, &levels)
+	return answer, nil
 }

@@ -1,11 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"text/tabwriter"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/config"
@@ -25,6 +31,13 @@ names. docs/models.md shows it from training to traffic.
                                     what is wrong
   model add <folder>                check it, and copy it into the folder of models, whole
                                     or not at all; the server finds it within five seconds
+  model list                        list the versions of the running server, and which answer
+  model promote <name> <version>    have a version answer all requests, or --percent of them
+  model rollback <name>             end the version that answers a part, or return to the
+                                    version before
+  model pin <name> <unit> <version> have a version answer a user, room or device; 0: no more
+  model shadow <name> <version>     ask a version, too, and only compare its answers; 0: no more
+  model reload <name> <version>     replace its workers, without losing a request
 `
 
 func modelCommand() command {
@@ -34,13 +47,20 @@ func modelCommand() command {
 func manageModels(ctx context.Context, e *env, args []string) error {
 	fs := e.flags("model", modelText)
 	flags := config.NewFlags(fs, "operator-addr", "data-dir")
+	var change ml.Change
+	fs.IntVar(&change.Percent, "percent", 0, "promote, shadow: the `part` of the requests, from 1 to 100")
+	fs.BoolVar(&change.Auto, "auto", false, "promote: the part grows by itself while the version does well")
+	by := fs.String("by", "user", "promote: whose requests stay with one version, `user, room or device`")
 	words, err := interspersed(fs, args)
 	if err != nil {
 		return err
 	}
 	actions := []action{
 		{name: "init", names: []string{"<folder>", "[name]"}, optional: 1}, {name: "check", names: []string{"<folder>"}},
-		{name: "add", names: []string{"<folder>"}},
+		{name: "add", names: []string{"<folder>"}}, {name: "list"},
+		{name: "promote", names: []string{"<name>", "<version>"}}, {name: "rollback", names: []string{"<name>"}},
+		{name: "pin", names: []string{"<name>", "<unit>", "<version>"}},
+		{name: "shadow", names: []string{"<name>", "<version>"}}, {name: "reload", names: []string{"<name>", "<version>"}},
 	}
 	if err := checkAction("model", actions, words); err != nil {
 		return err
@@ -54,8 +74,58 @@ func manageModels(ctx context.Context, e *env, args []string) error {
 		return e.initModel(append(words[1:], "")[0], append(words[2:], "")[0])
 	case "check":
 		return e.checkModel(ctx, c, words[1])
+	case "add":
+		return e.addModel(ctx, c, words[1])
+	case "list":
+		return e.listModels(ctx, c, http.MethodGet, "", nil)
 	}
-	return e.addModel(ctx, c, words[1])
+	if change.Action = words[0]; change.Action == "promote" {
+		change.By = ml.Unit(*by)
+	}
+	rest := words[2:]
+	if change.Action == "pin" {
+		change.Unit, rest = rest[0], rest[1:]
+	}
+	if len(rest) > 0 {
+		if change.Version, err = strconv.Atoi(rest[0]); err != nil || change.Version < 0 {
+			return usagef("<version> is a whole number, and %q is none", rest[0])
+		}
+	}
+	return e.listModels(ctx, c, http.MethodPost, "/"+url.PathEscape(words[1]), change)
+}
+
+// listModels asks the server on this machine, for its models or for a change, and prints what it has then.
+func (e *env) listModels(ctx context.Context, c config.Config, method, path string, change any) error {
+	answer, err := askOperator(ctx, c, method, "/internal/ml/models"+path, change)
+	if err != nil {
+		return err
+	}
+	var models []ml.Model
+	if err := json.Unmarshal(answer, &models); err != nil {
+		return err
+	}
+	if len(models) == 0 {
+		fmt.Fprintln(e.stdout, "The server runs no models; /internal/ml/health says why.")
+		return nil
+	}
+	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "MODEL\tVERSION\tANSWERS\tREADY\tWAITING\tREQUESTS\tERRORS\tP95\tRESTARTS\tLAST")
+	for _, m := range models {
+		for _, v := range m.Versions {
+			part := "-"
+			switch v.Version {
+			case m.Routing.Candidate:
+				part = fmt.Sprintf("%d %%", m.Routing.Percent)
+			case m.Answers:
+				part = fmt.Sprintf("%d %%", 100-m.Routing.Percent)
+			case m.Routing.Shadow:
+				part = "shadow"
+			}
+			fmt.Fprintf(w, "%s\t%d\t%s\t%d/%d\t%d\t%d\t%d\t%.1f ms\t%d\t%q\n", m.Name, v.Version, part, v.Ready, v.Workers,
+				v.Waiting, v.Requests, v.Errors, v.P95, v.Restarts, cmp.Or(v.Failed, v.LastError, m.Routing.Reason))
+		}
+	}
+	return w.Flush()
 }
 
 func (e *env) initModel(folder, name string) error {

@@ -13,6 +13,7 @@ func (s *server) buildML() {
 	s.modules.ml = ml.New(ml.Deps{
 		On: c.ML.On, Dir: c.ModelsDir(), Scratch: filepath.Join(c.DataDir, "worker"), Python: c.ML.Python,
 		Package: worker.FS(), Log: s.logs.Part("ml"), Metrics: s.reg,
+		Settings: s.db.Server, Audit: s.modules.audit, Token: OperatorToken(s.keys),
 	})
 	s.run("models", s.modules.ml.Run)
 }

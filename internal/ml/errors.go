@@ -39,3 +39,6 @@ var errRoom = domain.Internal.Errorf("", "the answer of the model takes more tha
 
 // errHung says that a worker did not answer, and had to be killed.
 var errHung = errors.New("it did not answer, and was ended")
+
+// errMoved says that other workers have taken over: whoever is told so asks these.
+var errMoved = errors.New("other workers have taken over")

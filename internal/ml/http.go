@@ -38,6 +38,8 @@ func (s *Service) Handler() http.Handler {
 	mux.HandleFunc("GET /internal/ml/live", serveLive)
 	mux.HandleFunc("GET /internal/ml/ready", s.serveReady)
 	mux.HandleFunc("GET /internal/ml/health", s.serveHealth)
+	mux.HandleFunc("GET /internal/ml/models", s.serveModels)
+	mux.HandleFunc("POST /internal/ml/models/{model}", s.serveChange)
 	// A page in a browser of this machine may not have it compute.
 	return http.NewCrossOriginProtection().Handler(mux)
 }
@@ -97,20 +99,30 @@ func (s *Service) serveHealth(w http.ResponseWriter, _ *http.Request) {
 	_ = e.Encode(h)
 }
 
-// asked returns the pool that the path of r names.
-func (s *Service) asked(r *http.Request) (*pool, error) {
-	version := 0
-	if text := r.PathValue("version"); text != "" {
-		var err error
-		if version, err = strconv.Atoi(text); err != nil || version < 1 {
-			return nil, domain.NotFound.Errorf(domain.CodeNoRoute, "versions are whole numbers from 1; %q is none", text)
-		}
+// asked returns the version that the path of r names; 0: none.
+func asked(r *http.Request) (version int, err error) {
+	text := r.PathValue("version")
+	if text == "" {
+		return 0, nil
 	}
-	return s.pick(r.PathValue("model"), version)
+	if version, err = strconv.Atoi(text); err != nil || version < 1 {
+		return 0, domain.NotFound.Errorf(domain.CodeNoRoute, "versions are whole numbers from 1; %q is none", text)
+	}
+	return version, nil
+}
+
+// pool returns the pool that the path of r names.
+func (s *Service) pool(r *http.Request) (*pool, error) {
+	version, err := asked(r)
+	if err != nil {
+		return nil, err
+	}
+	p, _, _, err := s.pick(Request{Model: r.PathValue("model"), Version: version})
+	return p, err
 }
 
 func (s *Service) serveModel(w http.ResponseWriter, r *http.Request) {
-	p, err := s.asked(r)
+	p, err := s.pool(r)
 	if err != nil {
 		s.fail(w, r, err)
 		return
@@ -128,7 +140,7 @@ func (s *Service) serveModel(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Service) serveModelReady(w http.ResponseWriter, r *http.Request) {
-	p, err := s.asked(r)
+	p, err := s.pool(r)
 	if err != nil {
 		s.fail(w, r, err)
 		return
@@ -159,7 +171,7 @@ func (s *Service) serveIndex(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (s *Service) serveInfer(w http.ResponseWriter, r *http.Request) {
-	p, err := s.asked(r)
+	version, err := asked(r)
 	if err != nil {
 		s.fail(w, r, err)
 		return
@@ -169,7 +181,7 @@ func (s *Service) serveInfer(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	answer, err := p.serve(r.Context(), body)
+	answer, err := s.serve(r.Context(), r.PathValue("model"), version, body)
 	if err != nil {
 		s.fail(w, r, err)
 		return
@@ -194,7 +206,7 @@ func readInfer(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 }
 
 // serve answers one inference.
-func (p *pool) serve(ctx context.Context, body []byte) (inferResponse, error) {
+func (s *Service) serve(ctx context.Context, model string, version int, body []byte) (inferResponse, error) {
 	var q inferRequest
 	var none inferResponse
 	if err := json.Unmarshal(body, &q); err != nil {
@@ -206,17 +218,28 @@ func (p *pool) serve(ctx context.Context, body []byte) (inferResponse, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, q.wait())
 	defer cancel()
-	outputs, err := p.infer(ctx, inputs, q.priority())
+	a, err := s.Infer(ctx, Request{Model: model, Version: version, Units: q.units(), Inputs: inputs, Priority: q.priority()})
 	if err != nil {
 		return none, err
 	}
-	if outputs, err = q.wanted(outputs); err != nil {
+	outputs, err := q.wanted(a.Outputs)
+	if err != nil {
 		return none, err
 	}
 	out, err := toJSON(outputs)
-	return inferResponse{
-		Model: p.manifest.Name, Version: strconv.Itoa(p.manifest.Version), ID: q.ID, Outputs: out,
-	}, err
+	return inferResponse{Model: model, Version: strconv.Itoa(a.Version), ID: q.ID,
+		Parameters: map[string]any{"variant": a.Variant}, Outputs: out}, err
+}
+
+// units are the parameters user, room and device.
+func (q inferRequest) units() map[Unit]string {
+	units := map[Unit]string{}
+	for _, u := range []Unit{ByUser, ByRoom, ByDevice} {
+		if text, ok := q.Parameters[string(u)].(string); ok && text != "" {
+			units[u] = text
+		}
+	}
+	return units
 }
 
 // wait is the parameter timeout, in microseconds.
@@ -277,13 +300,8 @@ type VersionHealth struct {
 func (s *Service) Health() Health {
 	s.mu.Lock()
 	h := Health{On: s.On, Detail: s.off, Versions: []VersionHealth{}, Folders: maps.Clone(s.bad)}
-	var pools []*pool
-	for _, name := range slices.Sorted(maps.Keys(s.models)) {
-		for _, n := range slices.Sorted(maps.Keys(s.models[name])) {
-			pools = append(pools, s.models[name][n].pool)
-		}
-	}
 	s.mu.Unlock()
+	pools := s.pools()
 	ready := map[string]bool{}
 	for _, p := range pools {
 		v := VersionHealth{Model: p.manifest.Name, Version: p.manifest.Version, Ready: p.ready(), Waiting: p.waiting.len()}

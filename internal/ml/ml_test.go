@@ -78,9 +78,16 @@ func must(t *testing.T, err error) {
 // newService runs the models in dir until the test ends.
 func newService(t *testing.T, dir string, times Times) *Service {
 	t.Helper()
+	return newServiceWith(t, dir, times, func(*Deps) {})
+}
+
+func newServiceWith(t *testing.T, dir string, times Times, with func(*Deps)) *Service {
+	t.Helper()
 	needPython(t)
-	s := New(Deps{On: true, Dir: dir, Scratch: t.TempDir(), Python: "python3", Package: worker.FS(), Times: times,
-		Log: testkit.Logger(t)})
+	d := Deps{On: true, Dir: dir, Scratch: t.TempDir(), Python: "python3", Package: worker.FS(), Times: times,
+		Log: testkit.Logger(t)}
+	with(&d)
+	s := New(d)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
@@ -115,11 +122,11 @@ func askWithin(t *testing.T, s *Service, text string, d time.Duration) (string, 
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), d)
 	defer cancel()
-	out, _, err := s.Infer(ctx, "chaos", 0, []Tensor{TextTensor("text", text)}, Normal)
+	a, err := s.Infer(ctx, Request{Model: "chaos", Inputs: []Tensor{TextTensor("text", text)}})
 	if err != nil {
 		return "", err
 	}
-	texts, err := out[0].Texts()
+	texts, err := a.Outputs[0].Texts()
 	return strings.Join(texts, ","), err
 }
 
@@ -255,16 +262,17 @@ func TestAVersionThatDoesNotRunLeavesItsPlaceToTheOneBefore(t *testing.T) {
 		}
 		return failed == 3 && h.Ready
 	})
-	_, version, err := s.Infer(t.Context(), "chaos", 0, []Tensor{TextTensor("text", "x")}, Normal)
-	if err != nil || version != 1 {
-		t.Errorf("version %d answered: %v", version, err)
+	x := []Tensor{TextTensor("text", "x")}
+	a, err := s.Infer(t.Context(), Request{Model: "chaos", Inputs: x})
+	if err != nil || a.Version != 1 {
+		t.Errorf("version %d answered: %v", a.Version, err)
 	}
 	for i, why := range map[int]string{1: "no weights", 2: "exit status 9", 3: `should be ["B","SS"]`} {
 		if v := s.Health().Versions[i]; !strings.Contains(v.Detail, why) {
 			t.Errorf("version %d has failed because %q, want %q", v.Version, v.Detail, why)
 		}
 	}
-	_, _, err = s.Infer(t.Context(), "chaos", 2, []Tensor{TextTensor("text", "x")}, Normal)
+	_, err = s.Infer(t.Context(), Request{Model: "chaos", Version: 2, Inputs: x})
 	if domain.KindOf(err) != domain.Unavailable || !strings.Contains(err.Error(), "no weights") {
 		t.Errorf("a version that has failed says %v", err)
 	}
@@ -287,7 +295,7 @@ func TestTheInferenceProtocol(t *testing.T) {
 		{"GET", "/v2/models/chaos/versions/1/ready", "", 200, `"ready":true`},
 		{"GET", "/v2/models/chaos/versions/8/ready", "", 404, `"error":"there is no version 8`},
 		{"POST", "/v2/models/chaos/infer", body, 200,
-			`"id":"q1","outputs":[{"name":"text","shape":[2],"datatype":"BYTES","data":["A","B"]}]`},
+			`"id":"q1","parameters":{"variant":"default"},"outputs":[{"name":"text","shape":[2],"datatype":"BYTES","data":["A","B"]}]`},
 		{"POST", "/v2/models/none/infer", body, 404, `"error":"there is no model`},
 		{"POST", "/v2/models/chaos/infer", `{`, 400, `"error":`},
 		{"POST", "/v2/models/chaos/infer", `{"inputs": []}`, 400, `model.toml names 1`},

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
@@ -28,12 +29,16 @@ type pool struct {
 	metrics  *metrics
 	waiting  *waiting
 	slots    []*slot
+	asked    atomic.Int64 // requests that have not been answered
+	copies   chan copied  // for this version as a shadow
+	told     func()       // of the death of a worker; nil: nobody is
 
 	mu       sync.Mutex
 	deaths   []time.Time // of the last CrashSpan
 	failed   error       // not nil: too many, or it cannot be loaded
 	probing  bool        // one worker tries whether it goes better
 	suspects map[[32]byte]suspect
+	tally    side // since the start
 }
 
 // A suspect is an input that workers ended with.
@@ -57,6 +62,7 @@ func openPool(folder string, d Deps, runtime string, m *metrics) (*pool, error) 
 		manifest: manifest, folder: folder, golden: golden, python: d.Python, runtime: runtime,
 		times: d.Times.withDefaults(), log: d.Log.With("model", manifest.Name, "version", manifest.Version), metrics: m,
 		waiting: newWaiting(waitingMost), suspects: make(map[[32]byte]suspect),
+		copies: make(chan copied, copiesMost),
 	}
 	for range manifest.Workers {
 		p.slots = append(p.slots, &slot{pool: p, state: stateStarting})
@@ -79,6 +85,8 @@ func (p *pool) infer(ctx context.Context, inputs []Tensor, priority Priority) ([
 	if err := p.checkInputs(inputs); err != nil {
 		return nil, err
 	}
+	p.asked.Add(1)
+	defer p.asked.Add(-1)
 	ctx, cancel := context.WithTimeout(ctx, p.manifest.Deadline)
 	defer cancel()
 	deadline, _ := ctx.Deadline()
@@ -89,12 +97,18 @@ func (p *pool) infer(ctx context.Context, inputs []Tensor, priority Priority) ([
 	}
 	began := time.Now()
 	if err := p.waiting.push(c); err != nil {
+		if errors.Is(err, errMoved) {
+			return nil, err
+		}
 		p.metrics.count(p, err)
 		return nil, err
 	}
 	o := c.wait(ctx, p.state)
 	p.metrics.count(p, o.err)
 	p.metrics.took(p, time.Since(began))
+	p.mu.Lock()
+	p.tally.add(time.Since(began), o.err)
+	p.mu.Unlock()
 	return o.outputs, o.err
 }
 
@@ -156,6 +170,9 @@ func (p *pool) suspect(print [32]byte) bool {
 	s.deaths++
 	s.until = now.Add(p.times.Quarantine)
 	p.suspects[print] = s
+	if s.deaths == 2 {
+		p.metrics.quarantined.WithLabelValues(p.labels()...).Inc()
+	}
 	return s.deaths >= 2
 }
 
@@ -179,6 +196,9 @@ func (p *pool) died(ctx context.Context, why error) {
 	}
 	p.mu.Unlock()
 	p.metrics.restarts.WithLabelValues(p.labels()...).Inc()
+	if p.told != nil {
+		p.told()
+	}
 	if !fails {
 		p.log.WarnContext(ctx, "a worker of a model ended, and is started again", "err", why)
 		return

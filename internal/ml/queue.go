@@ -49,6 +49,7 @@ type waiting struct {
 	most  int
 	wake  chan struct{} // has an element while there may be calls
 	why   error         // not nil: nothing is accepted
+	moved bool          // nothing new is accepted, and what waits is still answered
 }
 
 func newWaiting(most int) *waiting { return &waiting{most: most, wake: make(chan struct{}, 1)} }
@@ -57,6 +58,9 @@ func newWaiting(most int) *waiting { return &waiting{most: most, wake: make(chan
 func (w *waiting) push(c *call) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.moved {
+		return errMoved
+	}
 	if w.why != nil {
 		return w.why
 	}
@@ -77,6 +81,13 @@ func (w *waiting) push(c *call) error {
 	w.calls[at] = c
 	w.signal()
 	return nil
+}
+
+// close has new calls refused with errMoved. Those that wait are still answered.
+func (w *waiting) close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.moved = true
 }
 
 // again gives c back, to be tried by itself.

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,8 +20,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-
-	"github.com/unhidra/unhidra/internal/domain"
 )
 
 // Deps are what a Service needs.
@@ -35,6 +32,10 @@ type Deps struct {
 	Times   Times
 	Log     *slog.Logger
 	Metrics prometheus.Registerer // nil: none
+
+	Settings SettingStore // nil: what is changed is forgotten
+	Audit    Recorder     // nil: nothing is recorded
+	Token    string       // bearer token for changes at the operator's listener; empty: none are made there
 }
 
 // scanEvery is how often new and removed versions are looked for.
@@ -45,10 +46,16 @@ type Service struct {
 	Deps
 	metrics *metrics
 
-	mu     sync.Mutex
-	off    string                    // why no models run; empty: they do
-	models map[string]map[int]*entry // by name and version
-	bad    map[string]string         // folders that are no versions, and why
+	changing sync.Mutex    // held while a routing changes
+	reloads  chan reload   // for Run
+	judge    chan struct{} // has an element if a trial is to be judged now
+
+	mu       sync.Mutex
+	off      string                    // why no models run; empty: they do
+	models   map[string]map[int]*entry // by name and version
+	bad      map[string]string         // folders that are no versions, and why
+	routings map[string]Routing
+	trials   map[string]*trial
 }
 
 // An entry is a version that runs.
@@ -60,10 +67,17 @@ type entry struct {
 
 // New returns a service, which runs nothing until Run.
 func New(d Deps) *Service {
-	s := &Service{Deps: d, metrics: newMetrics(d.Metrics), models: make(map[string]map[int]*entry),
-		bad: make(map[string]string), off: "starting"}
+	d.Times = d.Times.withDefaults()
+	s := &Service{
+		Deps: d, metrics: newMetrics(d.Metrics), models: make(map[string]map[int]*entry), bad: make(map[string]string),
+		off: "starting", reloads: make(chan reload), judge: make(chan struct{}, 1),
+		routings: make(map[string]Routing), trials: make(map[string]*trial),
+	}
 	if !d.On {
 		s.off = "models are off; UNHIDRA_ML=on turns them on"
+	}
+	if d.Metrics != nil {
+		d.Metrics.MustRegister(collector{s})
 	}
 	return s
 }
@@ -90,12 +104,25 @@ func (s *Service) Run(ctx context.Context) error {
 	defer s.endAll()
 	tick := time.NewTicker(scanEvery)
 	defer tick.Stop()
-	for {
-		s.scan(ctx, runtime)
+	var reloading sync.WaitGroup
+	defer reloading.Wait()
+	for look := true; ; {
+		if look {
+			if err := s.loadRoutings(ctx); err != nil && ctx.Err() == nil {
+				s.Log.WarnContext(ctx, "cannot read which versions of models answer", "err", err)
+			}
+			s.scan(ctx, runtime)
+		}
+		s.judgeAll(ctx)
+		look = false
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-s.judge:
+		case r := <-s.reloads:
+			reloading.Go(func() { r.done <- s.replace(ctx, runtime, r) })
 		case <-tick.C:
+			look = true
 		}
 	}
 }
@@ -190,7 +217,7 @@ func (s *Service) scan(ctx context.Context, runtime string) {
 		}
 	}
 	for _, e := range s.gone(found) {
-		e.stop()
+		go func() { e.drain(ctx); e.stop() }()
 	}
 }
 
@@ -229,20 +256,45 @@ func (s *Service) has(name string, number int) bool {
 
 // add runs p.
 func (s *Service) add(ctx context.Context, p *pool) {
-	ctx, stop := context.WithCancel(ctx)
-	e := &entry{pool: p, stop: stop, ended: make(chan struct{})}
+	e := s.begin(ctx, p)
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	m := s.models[p.manifest.Name]
 	if m == nil {
 		m = make(map[int]*entry)
 		s.models[p.manifest.Name] = m
 	}
 	m[p.manifest.Version] = e
-	s.mu.Unlock()
+}
+
+// begin runs p, which is asked only by those who have it.
+func (s *Service) begin(ctx context.Context, p *pool) *entry {
+	ctx, stop := context.WithCancel(ctx)
+	e := &entry{pool: p, stop: stop, ended: make(chan struct{})}
+	p.told = func() { s.died(p) }
 	go func() {
 		defer close(e.ended)
 		p.run(ctx)
 	}()
+	go s.shadows(ctx, p)
+	return e
+}
+
+// died counts the death of a worker of a candidate, which may end its trial.
+func (s *Service) died(p *pool) {
+	s.mu.Lock()
+	if t := s.trials[p.manifest.Name]; t != nil && t.candidate == p.manifest.Version {
+		t.deaths++
+	}
+	s.mu.Unlock()
+	s.judgeSoon()
+}
+
+func (s *Service) judgeSoon() {
+	select {
+	case s.judge <- struct{}{}:
+	default:
+	}
 }
 
 // gone takes out what found does not have.
@@ -269,43 +321,4 @@ func (s *Service) endAll() {
 		e.stop()
 		<-e.ended
 	}
-}
-
-// Infer asks a model. Version 0 is the newest that has a worker which is ready, so that a version which
-// does not run leaves its place to the one before. The answer comes when ctx ends at the latest.
-func (s *Service) Infer(
-	ctx context.Context, name string, version int, inputs []Tensor, priority Priority,
-) (outputs []Tensor, used int, err error) {
-	p, err := s.pick(name, version)
-	if err != nil {
-		return nil, 0, err
-	}
-	outputs, err = p.infer(ctx, inputs, priority)
-	return outputs, p.manifest.Version, err
-}
-
-// pick returns the pool of a version.
-func (s *Service) pick(name string, version int) (*pool, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.off != "" {
-		return nil, domain.Unavailable.Errorf(domain.CodeBusy, "%s", s.off)
-	}
-	m := s.models[name]
-	if version > 0 {
-		if e := m[version]; e != nil {
-			return e.pool, nil
-		}
-		return nil, domain.NotFound.Errorf(domain.CodeNoRoute, "there is no version %d of a model %q", version, name)
-	}
-	numbers := slices.Sorted(maps.Keys(m))
-	if len(numbers) == 0 {
-		return nil, domain.NotFound.Errorf(domain.CodeNoRoute, "there is no model %q", name)
-	}
-	for _, n := range slices.Backward(numbers) {
-		if m[n].pool.ready() > 0 {
-			return m[n].pool, nil
-		}
-	}
-	return m[numbers[len(numbers)-1]].pool, nil
 }

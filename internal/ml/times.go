@@ -19,6 +19,9 @@ type Times struct {
 	Probe      time.Duration // between attempts of a version that has failed
 	Quarantine time.Duration // of an input that ended two workers
 	Memory     time.Duration // between looks at the memory of an idle worker
+
+	Drain time.Duration // for what is under way, before workers that were replaced are ended
+	Rung  time.Duration // before the part of a candidate grows
 }
 
 func (t Times) withDefaults() Times {
@@ -30,7 +33,7 @@ func (t Times) withDefaults() Times {
 		{&t.Grace, 2 * time.Second}, {&t.Step, time.Second},
 		{&t.Backoff, 100 * time.Millisecond}, {&t.BackoffMax, 30 * time.Second}, {&t.Settled, time.Minute},
 		{&t.CrashSpan, time.Minute}, {&t.Probe, time.Minute}, {&t.Quarantine, 10 * time.Minute},
-		{&t.Memory, 5 * time.Second},
+		{&t.Memory, 5 * time.Second}, {&t.Drain, 30 * time.Second}, {&t.Rung, 10 * time.Minute},
 	} {
 		if *d.field == 0 {
 			*d.field = d.value

@@ -28,9 +28,12 @@ type inferRequest struct {
 
 // inferResponse is its answer.
 type inferResponse struct {
-	Model   string       `json:"model_name"`
-	Version string       `json:"model_version"`
-	ID      string       `json:"id,omitempty"`
+	Model   string `json:"model_name"`
+	Version string `json:"model_version"`
+	ID      string `json:"id,omitempty"`
+
+	Parameters map[string]any `json:"parameters,omitempty"`
+
 	Outputs []jsonTensor `json:"outputs"`
 }
 

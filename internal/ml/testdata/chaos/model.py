@@ -19,6 +19,10 @@ class Chaos(Model):
         return [{"text": Tensor.texts_of([self.one(t) for t in inputs["text"].texts()])} for inputs in batch]
 
     def one(self, text):
+        if (self.folder / "weak").exists() and text.startswith("x"):
+            os._exit(6)
+        if (self.folder / "other").exists():
+            return text
         if text == "loop":
             while True:
                 pass
