@@ -45,12 +45,12 @@ func (s *Service) replace(ctx context.Context, runtime string, r reload) error {
 	folder := filepath.Join(s.absolute(), r.model, strconv.Itoa(r.version))
 	p, err := openPool(folder, s.Deps, runtime, s.metrics)
 	if err != nil {
-		return domain.Conflict.Errorf(domain.CodeInvalidRequest, "the folder is not what it was: %v", err)
+		return domain.Invalid.Errorf(domain.CodeInvalidRequest, "the folder is not what it was: %v", err)
 	}
 	fresh := s.begin(ctx, p)
 	if err := p.awaitReady(ctx); err != nil {
 		fresh.stop()
-		return domain.Conflict.Errorf(domain.CodeInvalidRequest, "the new workers do not run, so the old ones stay: %v", err)
+		return domain.Invalid.Errorf(domain.CodeInvalidRequest, "the new workers do not run, so the old ones stay: %v", err)
 	}
 	s.mu.Lock()
 	same := s.models[r.model][r.version] == old

@@ -215,7 +215,7 @@ func (r Routing) rolledBack(why string) (Routing, error) {
 		from = r.Default
 		r.Default, r.Previous = r.Previous, 0
 	default:
-		return r, domain.Conflict.Errorf(domain.CodeInvalidRequest, "there is no version to return to; promote the one that is to answer")
+		return r, domain.Invalid.Errorf(domain.CodeInvalidRequest, "there is no version to return to; promote the one that is to answer")
 	}
 	if !slices.Contains(r.Refused, from) {
 		r.Refused = append(slices.Clone(r.Refused), from)
