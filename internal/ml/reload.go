@@ -29,7 +29,8 @@ func (s *Service) reload(ctx context.Context, model string, version int) error {
 	case err := <-r.done:
 		return err
 	case <-ctx.Done():
-		return domain.Unavailable.Errorf(domain.CodeTimeout, "the new workers are still loading, and take over when they are ready")
+		return domain.Unavailable.Errorf(domain.CodeTimeout,
+			"the new workers are still loading, and take over when they are ready")
 	}
 }
 

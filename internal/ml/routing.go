@@ -215,7 +215,8 @@ func (r Routing) rolledBack(why string) (Routing, error) {
 		from = r.Default
 		r.Default, r.Previous = r.Previous, 0
 	default:
-		return r, domain.Invalid.Errorf(domain.CodeInvalidRequest, "there is no version to return to; promote the one that is to answer")
+		return r, domain.Invalid.Errorf(domain.CodeInvalidRequest,
+			"there is no version to return to; promote the one that is to answer")
 	}
 	if !slices.Contains(r.Refused, from) {
 		r.Refused = append(slices.Clone(r.Refused), from)
@@ -302,7 +303,8 @@ func ReadChange(body []byte) (Change, error) {
 		return c, domain.Invalid.Errorf(domain.CodeInvalidRequest, "%v", err)
 	}
 	if c.Percent < 0 || c.Percent > 100 || !slices.Contains([]Unit{"", ByUser, ByRoom, ByDevice}, c.By) {
-		return c, domain.Invalid.Errorf(domain.CodeInvalidRequest, "percent is from 0 to 100, and by is user, room or device")
+		return c, domain.Invalid.Errorf(domain.CodeInvalidRequest,
+			"percent is from 0 to 100, and by is user, room or device")
 	}
 	return c, nil
 }
