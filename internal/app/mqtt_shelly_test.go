@@ -67,7 +67,11 @@ func giveOn(t *testing.T, owner *client.Client, device, action, key string, args
 	t.Helper()
 	var c struct{ ID string }
 	body := map[string]any{"action": action, "args": args, "key": key}
-	if err := owner.Do(t.Context(), "POST", "/devices/"+device+"/commands", body, &c); err != nil {
+	var err error
+	if !comes(func() bool { // a node may hear a moment later what the device has declared
+		err = owner.Do(t.Context(), "POST", "/devices/"+device+"/commands", body, &c)
+		return err == nil
+	}) {
 		t.Fatal(err)
 	}
 	return c.ID

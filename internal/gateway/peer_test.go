@@ -163,6 +163,17 @@ func (p *peer) request(typ string, data any) string {
 	return id
 }
 
+// answered sends a request and returns the frame that answers it.
+func (p *peer) answered(typ string, data any) frame {
+	p.t.Helper()
+	id := p.request(typ, data)
+	for {
+		if f := p.frame(); f.ID == id {
+			return f
+		}
+	}
+}
+
 // ask sends a request and reads its answer, skipping other frames.
 func (p *peer) ask(typ string, data, answer any) {
 	p.t.Helper()

@@ -12,6 +12,7 @@ import (
 	"image/gif"
 	"image/jpeg"
 	"image/png"
+	"math"
 	"runtime"
 	"slices"
 	"sync"
@@ -79,11 +80,15 @@ func TestSquare(t *testing.T) {
 
 // allocated returns how much fn allocates, garbage included.
 func allocated(fn func()) int64 {
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	fn()
-	runtime.ReadMemStats(&after)
-	return int64(after.TotalAlloc - before.TotalAlloc) // it grows
+	least := int64(math.MaxInt64)
+	for range 3 { // other tests allocate meanwhile
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		fn()
+		runtime.ReadMemStats(&after)
+		least = min(least, int64(after.TotalAlloc-before.TotalAlloc)) // it grows
+	}
+	return least
 }
 
 // TestDecompressionBombsAreRefused: a small file that claims many pixels costs nothing but a
