@@ -17,7 +17,7 @@ func paceOf() pace {
 	if os.Getenv("UNHIDRA_TEST_LONG") != "" { // as the chart has it, but for the age
 		return pace{speed: 1, delay: 10 * time.Second, over: 30 * time.Second, age: time.Minute, target: 100}
 	}
-	return pace{speed: 50, delay: 500 * time.Millisecond, over: 5 * time.Second, age: 8 * time.Second, target: 40}
+	return pace{speed: 50, delay: 500 * time.Millisecond, over: 5 * time.Second, age: 20 * time.Second, target: 40}
 }
 
 // begin starts the fewest pods behind nginx, and a small load.

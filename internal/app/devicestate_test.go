@@ -128,13 +128,13 @@ func TestADevicesLogSaysWhatWasRefused(t *testing.T) {
 		want := map[string]int64{"reading  bad_name": 2, "request bye invalid_field": 1, "device pump is dry ": 1,
 			"topic " + base + "up invalid_field": 1, "topic " + base + "bye invalid_field": 1,
 			"topic " + base + "nothing 0x87": 1}
-		var list struct {
-			Items []struct {
-				Kind, Subject, Reason, Detail string
-				Count                         int64
-			}
+		type noted struct {
+			Kind, Subject, Reason, Detail string
+			Count                         int64
 		}
+		var list struct{ Items []noted }
 		comes(func() bool {
+			list.Items = nil // what is absent of an item would stay from the answer before
 			must(t, ann.Do(ctx, "GET", "/devices/"+d.Device.ID+"/log", nil, &list))
 			return len(list.Items) >= len(want)
 		})
