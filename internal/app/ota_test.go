@@ -274,6 +274,35 @@ func TestOnlyTheRightDeviceLoadsTheRightRelease(t *testing.T) {
 	p.answers("a revoked key", http.StatusUnauthorized, "GET", s.URL+"/ota/x.bin", "Authorization", "Bearer "+again.key)
 }
 
+// Wrong links and keys at an address are bounded, and delay no device there that has been let in.
+func TestWrongLinksDelayNoOtherDevice(t *testing.T) {
+	t.Parallel()
+	s := live.Start(t, testkit.SQLite(t), firmwaretest.Quick)
+	f := newFirm(t, s, s.User("ann"), "")
+	p, q := f.pulling("Tank"), f.pulling("Pond")
+	byKey := []string{"Authorization", "Bearer " + q.key}
+	p.answers("by its link", http.StatusNotModified, "GET", p.ota.Image)
+	q.answers("by its key", http.StatusNotModified, "GET", s.URL+"/ota/x.bin", byKey...)
+	old := p.ota.Image
+	must(t, p.c.Do(t.Context(), "PUT", "/devices/"+p.id+"/ota", map[string]any{"product": f.product,
+		"chip": "esp32c3", "renew": true}, &p.ota))
+	p.answers("by its new link", http.StatusNotModified, "GET", p.ota.Image)
+	var res *http.Response
+	const most = 2000
+	asked := 0
+	for ; asked < most; asked++ {
+		if res, _ = p.ask("GET", old); res.StatusCode == http.StatusTooManyRequests {
+			break
+		}
+	}
+	if asked < 100 || asked == most || res.Header.Get("Retry-After") == "" {
+		t.Errorf("an old link is answered %d times, then %s", asked, res.Status)
+	}
+	p.answers("another wrong link", http.StatusTooManyRequests, "GET", old+"x")
+	p.answers("the new link, beside the old one", http.StatusNotModified, "GET", p.ota.Image)
+	q.answers("a key, beside the old link", http.StatusNotModified, "GET", s.URL+"/ota/x.bin", byKey...)
+}
+
 // A device that has joined somebody else's product gets its updates by a link as well, until it has left,
 // or whoever publishes sends all away.
 func TestAJoinedDeviceIsUpdatedByALink(t *testing.T) {

@@ -140,10 +140,23 @@ func (s *Service) mayLoad(r *http.Request, hash string) error {
 		return domain.Unauthorized.Errorf(domain.CodeNoCredentials,
 			"send the key of a device or an access token, as a bearer token or as the password")
 	}
-	p, err := s.Secrets.Authenticate(r.Context(), secret, httpx.ClientAddr(r.Context()))
+	addr := httpx.ClientAddr(r.Context())
+	proof, ok, wait := s.proofs.Check(secret, addr, s.Now())
+	if !ok {
+		return domain.RateLimited.Errorf(domain.CodeTooManyAttempts,
+			"too many wrong keys came from this address; wait a moment").After(wait)
+	}
+	p, err := s.Secrets.Authenticate(r.Context(), secret, addr)
 	if err != nil {
+		switch domain.KindOf(err) {
+		case domain.Unauthorized, domain.Forbidden:
+			proof.Wrong(s.Now())
+		default:
+			proof.Unclear()
+		}
 		return err
 	}
+	proof.Good(s.Now())
 	return s.mayHave(r.Context(), p, hash)
 }
 

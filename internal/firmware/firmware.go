@@ -16,6 +16,7 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/httpx"
 	"github.com/unhidra/unhidra/internal/manifest"
+	"github.com/unhidra/unhidra/internal/ratelimit"
 )
 
 // Products stores products and the roots that say which keys they trust. It checks rights in the transaction that
@@ -123,10 +124,13 @@ type Service struct {
 	Deps
 	offerKey  manifest.Key
 	downloads *downloads
+	proofs    *ratelimit.Proofs
 	explained *explained
 	verified  verified
 	activated chan struct{} // of one entry: a release has become active
 }
+
+const wrongProofs = 600 // keys and tokens a minute from one address, for downloads
 
 // New returns the service. Run must be called for uploads to be forgotten that nobody goes on with.
 func New(d Deps) (*Service, error) {
@@ -135,7 +139,7 @@ func New(d Deps) (*Service, error) {
 	}
 	key, err := manifest.NewKey(d.OfferKey.Public())
 	return &Service{Deps: d, offerKey: key, downloads: newDownloads(d.Pace, d.Metrics, d.Now), explained: newExplained(),
-		activated: make(chan struct{}, 1)}, err
+		proofs: ratelimit.NewProofs(wrongProofs, time.Minute), activated: make(chan struct{}, 1)}, err
 }
 
 const pruneEvery = time.Hour

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/ratelimit"
 	"github.com/unhidra/unhidra/internal/testkit"
 )
 
@@ -29,7 +30,8 @@ func serving(t *testing.T, d Deps) (s *Service, clock *time.Time) {
 	now := time.Unix(1_800_000_000, 0)
 	d.Releases, d.Files, d.Fleet, d.LinkKey, d.Log = f, f, f, []byte("key"), testkit.Logger(t)
 	d.Now = func() time.Time { return now }
-	s = &Service{Deps: d, downloads: newDownloads(Pace{}, nil, d.Now)}
+	s = &Service{Deps: d, downloads: newDownloads(Pace{}, nil, d.Now),
+		proofs: ratelimit.NewProofs(wrongProofs, time.Minute)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /firmware/images/{sha256}", s.ServeImage)
 	server := httptest.NewServer(mux)

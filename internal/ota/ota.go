@@ -82,18 +82,17 @@ type Deps struct {
 	Now      func() time.Time // nil: time.Now
 }
 
-// Limits of requests a minute. A device that loads an image in ranges asks often, and a house of them shares an
-// address.
+// Limits of requests a minute. A device that loads an image in ranges asks often.
 const (
 	perDevice = 600
-	perAddr   = 6000
-	strangers = 60 // that have proved nothing, from one address
+	wrong     = perDevice // keys and links from one address
 )
 
 // Service is the module.
 type Service struct {
 	Deps
-	devices, addrs, failed *ratelimit.Limiter
+	devices *ratelimit.Limiter
+	proofs  *ratelimit.Proofs
 }
 
 // New returns the service.
@@ -101,8 +100,8 @@ func New(d Deps) *Service {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
-	limiter := func(n int) *ratelimit.Limiter { return ratelimit.New(n, time.Minute, n) }
-	return &Service{Deps: d, devices: limiter(perDevice), addrs: limiter(perAddr), failed: limiter(strangers)}
+	return &Service{Deps: d, devices: ratelimit.New(perDevice, time.Minute, perDevice),
+		proofs: ratelimit.NewProofs(wrong, time.Minute)}
 }
 
 func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }
@@ -126,27 +125,32 @@ type caller struct {
 	by   domain.UpdateProtocol
 }
 
-// who finds out which device sends a request: by its key, in a header, or by its link.
+// who finds out which device sends a request: by its key, in a header, or by its link. Whoever sends neither is asked
+// for the key each time, as clients expect it.
 func (s *Service) who(r *http.Request) (c caller, err error) {
 	ctx, from, now := r.Context(), httpx.ClientAddr(r.Context()), s.Now()
-	c.by = domain.HTTPProtocol
-	if ok, wait := s.addrs.AllowAddr(from, now); !ok {
+	c.by, c.link = domain.HTTPProtocol, r.URL.Query().Get("link")
+	secret, prove := c.link, s.byLink
+	if secret == "" {
+		prove = s.byKey
+		if secret, c.by, err = key(r); err != nil {
+			return c, err
+		}
+	}
+	proof, ok, wait := s.proofs.Check(secret, from, now)
+	if !ok {
 		return c, busy(wait)
 	}
-	if ok, wait := s.failed.AllowAddr(from, now); !ok {
-		return c, busy(wait)
-	}
-	if c.link = r.URL.Query().Get("link"); c.link != "" {
-		err = s.byLink(ctx, &c, from)
-	} else {
-		err = s.byKey(ctx, &c, r, from)
-	}
-	if err == nil || domain.CodeOf(err) == domain.CodeNoCredentials { // clients are asked for the password each time
-		s.failed.RefundAddr(from)
-	}
-	if err != nil {
+	if err = prove(ctx, &c, secret, from); err != nil {
+		switch domain.KindOf(err) {
+		case domain.Unauthorized, domain.Forbidden, domain.NotFound:
+			proof.Wrong(now)
+		default:
+			proof.Unclear()
+		}
 		return c, err
 	}
+	proof.Good(now)
 	if ok, wait := s.devices.Allow(c.Principal.ID, now); !ok {
 		return c, busy(wait)
 	}
@@ -157,33 +161,39 @@ func busy(wait time.Duration) error {
 	return domain.RateLimited.Errorf(domain.CodeTooManyAttempts, "too many requests; wait a moment").After(wait)
 }
 
-func (s *Service) byLink(ctx context.Context, c *caller, from netip.Addr) (err error) {
-	at := strings.LastIndex(c.link, linkSeparator)
+func (s *Service) byLink(ctx context.Context, c *caller, link string, from netip.Addr) (err error) {
+	at := strings.LastIndex(link, linkSeparator)
 	if at < 0 {
 		return domain.ErrNoOTA()
 	}
-	if c.OTADevice, err = s.Store.Device(ctx, c.link[:at]); err != nil {
+	if c.OTADevice, err = s.Store.Device(ctx, link[:at]); err != nil {
 		return err
 	}
-	if !hmac.Equal([]byte(c.link), []byte(s.Link(c.OTADevice))) {
+	if !hmac.Equal([]byte(link), []byte(s.Link(c.OTADevice))) {
 		return domain.ErrNoOTA()
 	}
 	c.Principal, err = s.Devices.AdmitDevice(ctx, c.Device, from)
 	return err
 }
 
-func (s *Service) byKey(ctx context.Context, c *caller, r *http.Request, from netip.Addr) (err error) {
+// key returns the key of a device that a request has in a header, and of which protocol that header is.
+func key(r *http.Request) (key string, by domain.UpdateProtocol, err error) {
+	by = domain.HTTPProtocol
 	scheme, key, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	switch _, password, basic := r.BasicAuth(); {
 	case basic:
 		key = password
 	case strings.EqualFold(scheme, "TargetToken"): // of hawkBit
-		c.by = domain.DDIProtocol
+		by = domain.DDIProtocol
 	case !strings.EqualFold(scheme, "Bearer"):
-		return domain.Unauthorized.Errorf(domain.CodeNoCredentials,
+		return "", by, domain.Unauthorized.Errorf(domain.CodeNoCredentials,
 			"send the key of the device, as a bearer token or as the password, or ask by its link")
 	}
-	if c.Principal, err = s.Devices.AuthenticateDevice(ctx, strings.TrimSpace(key), from); err != nil {
+	return strings.TrimSpace(key), by, nil
+}
+
+func (s *Service) byKey(ctx context.Context, c *caller, key string, from netip.Addr) (err error) {
+	if c.Principal, err = s.Devices.AuthenticateDevice(ctx, key, from); err != nil {
 		return err
 	}
 	c.OTADevice, err = s.Store.Device(ctx, c.Principal.ID)
