@@ -12,6 +12,8 @@ function start(): void {
   followViewport();
   const target = document.getElementById('app');
   if (target) mount(Root, { target, props: { session } });
+  // Nothing is refused before something is asked. Without them a refusal is said in the words of the server.
+  language.add(['refused']).catch(() => undefined);
 }
 
 // In the right language from the first word on; English does not wait.

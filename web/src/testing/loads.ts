@@ -35,6 +35,13 @@ function closure(root: string): Set<string> {
 /** The sources of the first load. */
 export const first: ReadonlySet<string> = closure('main.ts');
 
+/** The parts of the texts that the first load fetches by itself, once the page is there. */
+export const soon: ReadonlySet<string> = new Set(
+  [...first].flatMap((name) =>
+    [...(all.get(name) ?? '').matchAll(/language\.add\(\['([^']+)'\]\)/g)].map(([, part = '']) => part),
+  ),
+);
+
 /** All that is imported later. */
 export function laters(): Later[] {
   const found = new Map<string, Later>();

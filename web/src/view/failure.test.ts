@@ -1,5 +1,8 @@
-import { expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
+import { language } from '../text/language.svelte';
 import { failureOf, reasonOf } from './failure';
+
+beforeAll(() => language.add(['refused']));
 
 test('a reason that is met often is said in the words of the client', () => {
   const err = { code: 'invalid_credentials', detail: 'the name or the password is wrong' };

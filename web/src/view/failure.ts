@@ -47,7 +47,7 @@ export function reasonIn({ text, fields }: Failure): string {
   return text || Object.values(fields).join(' ');
 }
 
-/** What people often meet is said in their language; the server speaks English. */
+/** What people often meet is said in their language, once its texts are here; the server speaks English. */
 function known(code: string | undefined, values?: Record<string, string>): string {
   const key = `refused.${code}`;
   const text = t(key, values);
