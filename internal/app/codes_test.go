@@ -259,7 +259,7 @@ var sentences = strings.Fields(`
 // user can meet.
 func TestTheWebClientHasWordsForErrorCodes(t *testing.T) {
 	t.Parallel()
-	b, err := os.ReadFile(top + "/web/src/text/en.json")
+	b, err := os.ReadFile(top + "/web/src/text/refused/en.json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -271,12 +271,12 @@ func TestTheWebClientHasWordsForErrorCodes(t *testing.T) {
 	for key := range texts {
 		code, refused := strings.CutPrefix(key, "refused.")
 		if _, ok := listed[code]; refused && !ok && !slices.Contains(ofClient, code) {
-			t.Errorf("en.json has words for %s, which is no code", code)
+			t.Errorf("refused/en.json has words for %s, which is no code", code)
 		}
 	}
 	for code := range listed {
 		if _, words := texts["refused."+code]; words == slices.Contains(sentences, code) {
-			t.Errorf("%s needs words in en.json, or a place among sentences; not both", code)
+			t.Errorf("%s needs words in refused/en.json, or a place among sentences; not both", code)
 		}
 	}
 	for _, code := range sentences {
