@@ -33,6 +33,7 @@ const (
 	BatchPrefix       = "bat"
 	FilePrefix        = "fil"
 	HookPrefix        = "hook"
+	OutHookPrefix     = "out"
 	BotTokenPrefix    = "btk"
 	PushPrefix        = "psh"
 )

@@ -2,12 +2,10 @@ package notify
 
 import (
 	"context"
-	"net/netip"
 	"net/url"
-	"slices"
-	"strings"
 
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/outbound"
 	"github.com/unhidra/unhidra/internal/webpush"
 	"github.com/unhidra/unhidra/internal/wire"
 )
@@ -119,16 +117,10 @@ func (s *Service) checkEndpoint(endpoint string) error {
 	if err != nil || len(endpoint) > maxEndpoint || u.Host == "" || u.User != nil || u.Fragment != "" {
 		return domain.InvalidField("/endpoint", "this is the URL of a push service, of at most %d bytes", maxEndpoint)
 	}
-	if u.Scheme == "https" || u.Scheme == "http" && s.allowed(u.Hostname()) {
+	if outbound.MayCall(u, s.Networks) {
 		return nil
 	}
 	return domain.InvalidField("/endpoint", "push services have https URLs")
-}
-
-// allowed reports whether a host is an address in a network that the operator allows.
-func (s *Service) allowed(name string) bool {
-	a, err := netip.ParseAddr(strings.Trim(name, "[]"))
-	return err == nil && slices.ContainsFunc(s.Networks, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
 func errPeopleOnly() error {

@@ -9,7 +9,9 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -44,6 +46,16 @@ func Public(a netip.Addr) bool {
 	a = a.Unmap()
 	return a.IsGlobalUnicast() && !a.IsPrivate() && a.Zone() == "" &&
 		!slices.ContainsFunc(special, func(p netip.Prefix) bool { return p.Contains(a) })
+}
+
+// MayCall reports whether requests may be sent to u: by https, or, where the host is an address in allowed, by http.
+func MayCall(u *url.URL, allowed []netip.Prefix) bool {
+	if u.Host == "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http" {
+		return false
+	}
+	a, err := netip.ParseAddr(strings.Trim(u.Hostname(), "[]"))
+	return u.Scheme == "https" ||
+		err == nil && slices.ContainsFunc(allowed, func(p netip.Prefix) bool { return p.Contains(a.Unmap()) })
 }
 
 // Client returns a client that reaches public addresses, except those of this machine, and the addresses in allowed.

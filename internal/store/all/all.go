@@ -47,6 +47,7 @@ type Store struct {
 	Alarms     *alarms.Repository
 	Dashboards *dashboards.Repository
 	Hooks      *hooks.Repository
+	OutHooks   *hooks.Outgoing
 	Bots       *bots.Repository
 	Files      *files.Repository
 	Products   *firmware.Products
@@ -82,7 +83,8 @@ func Open(ctx context.Context, o store.Options) (*Store, error) {
 		Accounts: accounts.New(db), Sessions: accounts.NewSessions(db), Factors: accounts.NewFactors(db),
 		Devices: devices.New(db), Groups: devices.NewGroups(db), Templates: devices.NewTemplates(db),
 		Settings: devices.NewSettings(db), Commands: commands.New(db), Alarms: alarms.New(db),
-		Dashboards: dashboards.New(db), Hooks: hooks.New(db), Bots: bots.New(db), Products: firmware.NewProducts(db), Releases: firmware.NewReleases(db),
+		Dashboards: dashboards.New(db), Hooks: hooks.New(db), OutHooks: hooks.NewOutgoing(db), Bots: bots.New(db),
+		Products: firmware.NewProducts(db), Releases: firmware.NewReleases(db),
 		Uploads: firmware.NewUploads(db), Deltas: firmware.NewDeltas(db), OTA: firmware.NewOTA(db), Rollouts: rollouts.New(db),
 		Rooms: rooms.New(db, o.Rooms), Log: roomlog.New(db), Messages: messages.New(db), Search: search.New(db),
 		Transfers: devices.NewTransfers(db), Claims: devices.NewClaims(db),

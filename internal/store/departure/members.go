@@ -14,7 +14,7 @@ import (
 )
 
 // dropOwn removes the devices and bots of a former member from the room, and of who is banned the webhooks
-// too. e is the event of the member's own departure.
+// too; of others it switches the outgoing ones off. e is the event of the member's own departure.
 func dropOwn(ctx context.Context, t *store.Tx, e domain.Event) error {
 	own, err := rooms.OwnIn(ctx, t, e.Room, e.Subject.ID)
 	if err != nil {
@@ -31,7 +31,7 @@ func dropOwn(ctx context.Context, t *store.Tx, e domain.Event) error {
 		}
 	}
 	if e.Type != domain.MemberBanned {
-		return nil
+		return hooks.SwitchOffOf(ctx, t, e.Room, e.Subject.ID)
 	}
 	return dropHooks(ctx, t, e)
 }

@@ -1,4 +1,4 @@
-// Package hooks has the SQL of incoming webhooks.
+// Package hooks has the SQL of webhooks, incoming and outgoing.
 package hooks
 
 import (
@@ -86,25 +86,30 @@ func (repo *Repository) CreateHook(
 func insert(
 	ctx context.Context, t *store.Tx, by domain.UserRef, h domain.Hook, hash []byte, now time.Time,
 ) error {
-	_, err := t.ExecContext(ctx,
-		`INSERT INTO users (id, kind, username, display_name, created_at) VALUES ($1, $2, $1, $3, $4)`,
-		h.ID, domain.KindBot, h.User.DisplayName, store.Millis(now))
-	if err != nil {
+	if err := join(ctx, t, by, h.Room, h.ID, h.User.DisplayName, now); err != nil {
 		return err
 	}
-	if err := naming.FoldUser(ctx, t, h.ID); err != nil {
-		return err
-	}
-	u, err := accounts.Ref(ctx, t, h.ID)
-	if err != nil {
-		return err
-	}
-	if err := rooms.InsertMember(ctx, t, h.Room, by, u, domain.RegularMember, "", now); err != nil {
-		return err
-	}
-	_, err = t.ExecContext(ctx, `INSERT INTO incoming_hooks (id, room_id, secret_hash, created_by, created_at)
+	_, err := t.ExecContext(ctx, `INSERT INTO incoming_hooks (id, room_id, secret_hash, created_by, created_at)
 		VALUES ($1, $2, $3, $4, $5)`, h.ID, h.Room, hash, by.ID, store.Millis(now))
 	return err
+}
+
+// join makes a webhook, and a member of its room.
+func join(ctx context.Context, t *store.Tx, by domain.UserRef, room, id, name string, now time.Time) error {
+	_, err := t.ExecContext(ctx,
+		`INSERT INTO users (id, kind, username, display_name, created_at) VALUES ($1, $2, $1, $3, $4)`,
+		id, domain.KindBot, name, store.Millis(now))
+	if err != nil {
+		return err
+	}
+	if err := naming.FoldUser(ctx, t, id); err != nil {
+		return err
+	}
+	u, err := accounts.Ref(ctx, t, id)
+	if err != nil {
+		return err
+	}
+	return rooms.InsertMember(ctx, t, room, by, u, domain.RegularMember, "", now)
 }
 
 // Hooks returns the webhooks of a room, in the order in which they were made.
@@ -175,14 +180,38 @@ func (repo *Repository) NoteHook(ctx context.Context, id, failure string, now ti
 	})
 }
 
-// InRoom returns who the webhooks of a room are in it.
+// InRoom returns who the webhooks of a room are in it, the incoming and the outgoing ones.
 func InRoom(ctx context.Context, t *store.Tx, room string) ([]domain.UserRef, error) {
-	return users(where(ctx, t, `h.room_id = $1 ORDER BY h.id`, room))
+	in, err := users(where(ctx, t, `h.room_id = $1 ORDER BY h.id`, room))
+	if err != nil {
+		return nil, err
+	}
+	out, err := outHooks(ctx, t, `h.room_id = $1 ORDER BY h.id`, room)
+	for _, h := range out {
+		in = append(in, h.User)
+	}
+	return in, err
 }
 
 // MadeBy returns who those webhooks of a room are in it that a user has made.
 func MadeBy(ctx context.Context, t *store.Tx, room, user string) ([]domain.UserRef, error) {
-	return users(where(ctx, t, `h.room_id = $1 AND h.created_by = $2 ORDER BY h.id`, room, user))
+	in, err := users(where(ctx, t, `h.room_id = $1 AND h.created_by = $2 ORDER BY h.id`, room, user))
+	if err != nil {
+		return nil, err
+	}
+	out, err := outHooks(ctx, t, `h.room_id = $1 AND h.created_by = $2 ORDER BY h.id`, room, user)
+	for _, h := range out {
+		in = append(in, h.User)
+	}
+	return in, err
+}
+
+// SwitchOffOf switches off the outgoing webhooks of a room that a user has made: who is in the room no more is not to
+// read on by them.
+func SwitchOffOf(ctx context.Context, t *store.Tx, room, user string) error {
+	_, err := t.ExecContext(ctx, `UPDATE outgoing_hooks SET off = $3 WHERE room_id = $1 AND created_by = $2 AND off = ''`,
+		room, user, domain.HookOffLeft)
+	return err
 }
 
 func users(found []domain.Hook, err error) ([]domain.UserRef, error) {
