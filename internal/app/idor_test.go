@@ -186,6 +186,9 @@ func (h *house) fill(t *testing.T) func(string) string {
 	must(t, h.ann.Do(ctx, "POST", at+"/invites", map[string]any{}, &invite))
 	var hook struct{ ID string }
 	must(t, h.ann.Do(ctx, "POST", at+"/hooks", map[string]any{"name": "Grafana"}, &hook))
+	var outgoing struct{ ID string }
+	must(t, h.ann.Do(ctx, "POST", at+"/outgoing-hooks",
+		map[string]any{"name": "Tickets", "url": "https://tickets.example.org/"}, &outgoing))
 	_ = h.ann.DeleteFile(ctx, h.file) // there may be but so many; the first time there is none
 	file, err := h.ann.BeginUpload(ctx, room.ID, "plan", 1)
 	must(t, err)
@@ -193,7 +196,8 @@ func (h *house) fill(t *testing.T) func(string) string {
 	var made issued
 	must(t, h.ann.Do(ctx, "POST", "/devices", map[string]any{"name": "Door"}, &made))
 	pairs := append(slices.Clone(h.fixed), "{room}", room.ID, "{emoji}", "%F0%9F%91%8D", "{file}", file.ID,
-		"{seq}", message.Seq.String(), "{task}", "1", "{invite}", invite.ID, "{hook}", hook.ID, "{code}", invite.Code,
+		"{seq}", message.Seq.String(), "{task}", "1", "{invite}", invite.ID, "{hook}", hook.ID,
+		"{outgoing}", outgoing.ID, "{delivery}", room.ID+":1", "{code}", invite.Code,
 		"{device}", made.Device.ID, "{key}", made.KeyID)
 	return strings.NewReplacer(pairs...).Replace
 }

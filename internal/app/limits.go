@@ -36,6 +36,8 @@ func writeLimits(c config.Config) httpx.Limits {
 		"send-devices-away",
 		"put-device-ota", "delete-device-ota",
 		"create-hook", "renew-hook", "delete-hook",
+		"create-outgoing-hook", "update-outgoing-hook", "rotate-outgoing-hook", "delete-outgoing-hook",
+		"test-outgoing-hook", "redeliver-hook",
 		"create-bot", "delete-bot", "create-bot-token", "revoke-bot-token")
 	shared(httpx.Limit{Name: "firmware", User: perMinute(2 * n), Addr: perMinute(20 * n)},
 		"create-product", "update-product", "share-product", "delete-product", "add-root",

@@ -43,6 +43,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store/readings"
 	"github.com/unhidra/unhidra/internal/telemetry"
 	"github.com/unhidra/unhidra/internal/webhook"
+	"github.com/unhidra/unhidra/internal/webhook/outgoing"
 	"github.com/unhidra/unhidra/internal/webtrace"
 )
 
@@ -98,6 +99,7 @@ type modules struct {
 	rollout      *rollout.Service
 	dashboard    *dashboard.Service
 	webhook      *webhook.Service
+	outgoing     *outgoing.Service
 	bot          *bot.Service
 	firmware     *firmware.Service
 	firmwareEnds *firmware.Ends
@@ -158,6 +160,7 @@ func (s *server) build(ctx context.Context) error {
 	s.buildTelemetry()
 	s.buildDashboards()
 	s.buildWebhooks()
+	s.buildOutgoing()
 	s.buildBots()
 	if err := s.buildFirmware(); err != nil {
 		return err
@@ -380,6 +383,7 @@ func (m *modules) routes(api huma.API, c config.Config) {
 	m.alarm.Routes(api)
 	m.dashboard.Routes(api)
 	m.webhook.Routes(api)
+	m.outgoing.Routes(api)
 	m.bot.Routes(api)
 	m.firmware.Routes(api)
 	m.files.Routes(api)

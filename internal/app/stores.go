@@ -43,6 +43,7 @@ import (
 	storeserver "github.com/unhidra/unhidra/internal/store/server"
 	"github.com/unhidra/unhidra/internal/telemetry"
 	"github.com/unhidra/unhidra/internal/webhook"
+	"github.com/unhidra/unhidra/internal/webhook/outgoing"
 )
 
 // What one repository is to a module, whole.
@@ -55,6 +56,8 @@ var (
 	_ alarm.Store       = (*alarms.Repository)(nil)
 	_ dashboard.Store   = (*dashboards.Repository)(nil)
 	_ webhook.Store     = (*hooks.Repository)(nil)
+	_ outgoing.Store    = (*hooks.Outgoing)(nil)
+	_ outgoing.Queue    = (*hooks.Outgoing)(nil)
 	_ bot.Store         = (*bots.Repository)(nil)
 	_ command.Store     = (*commands.Repository)(nil)
 	_ files.Store       = (*storefiles.Repository)(nil)

@@ -3,6 +3,7 @@ package outgoing
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -194,6 +195,7 @@ func (s *Service) sendAll(ctx context.Context, h domain.OutHook) (again time.Tim
 		}
 		if o.Off != "" && h.Off == "" {
 			s.tellAdmins(ctx, h, d, o.Off)
+			h.Off = o.Off
 		}
 		now := s.Now()
 		if err := s.Queue.Settle(ctx, d, o, now); err != nil {
@@ -331,11 +333,14 @@ func retryAfterOf(value string, now time.Time) time.Duration {
 // reasonOf says to people why there was no answer.
 func reasonOf(err error) string {
 	var timeout net.Error
+	var certificate *tls.CertificateVerificationError
 	switch {
 	case errors.Is(err, outbound.ErrPrivate):
 		return "the receiver is in a private network, which the operator of the server has not allowed"
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return "the receiver does not answer in time"
+	case errors.As(err, &certificate):
+		return "the certificate of the receiver is not valid for its address"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return "the receiver ended the connection before it answered"
 	}

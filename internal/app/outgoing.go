@@ -1,0 +1,36 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/feed"
+	"github.com/unhidra/unhidra/internal/outbound"
+	"github.com/unhidra/unhidra/internal/webhook/outgoing"
+)
+
+// buildOutgoing makes the module of outgoing webhooks. Nothing reads the feed for it until somebody makes one.
+func (s *server) buildOutgoing() {
+	c, m := s.Config, &s.modules
+	m.outgoing = outgoing.New(outgoing.Deps{
+		Store: s.db.OutHooks, Queue: s.db.OutHooks, Chat: m.chat, Audit: m.audit,
+		Begin: func(ctx context.Context) error {
+			now := time.Now()
+			_, _, err := s.db.Feed.ClaimCursor(ctx, outgoing.ConsumerName, "first webhook", feed.Now, now, now)
+			return err
+		},
+		Client: outbound.Client(c.PrivateNetworks, outgoing.Timeout), Networks: c.PrivateNetworks,
+		Key: s.keys.Derive("outgoing webhooks"), Log: s.logs.Part("webhook"), Metrics: s.reg,
+	})
+	if !c.Works() {
+		return
+	}
+	s.run("webhooks", m.outgoing.Run)
+	s.run("webhook queue", func(ctx context.Context) error {
+		if err := m.outgoing.Wanted(ctx); err != nil {
+			return err
+		}
+		feed.Run(ctx, s.feed, m.outgoing.Consumer(), &s.appended)
+		return ctx.Err()
+	})
+}
