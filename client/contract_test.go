@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -78,6 +79,7 @@ func TestEveryAnswerIsKnown(t *testing.T) {
 	k.messages(t.Context())
 	k.firmware(t.Context())
 	k.files(t.Context())
+	k.hooks(t.Context())
 	k.called(k.bob.SignOut(t.Context()), "SignOut")
 	k.complete(reflect.TypeFor[*client.Client](),
 		"Register", "Factor", // newContract; TestSecondFactor
@@ -268,4 +270,42 @@ func (k *contract) threads(ctx context.Context, root int64) {
 		k.Errorf("bob still follows: %+v", state)
 	}
 	k.called(k.bob.FollowThreads(ctx, k.room.ID, true), "FollowThreads")
+}
+
+// hooks holds that outgoing webhooks are known, and what they send. The receiver is in a network that is not allowed.
+func (k *contract) hooks(ctx context.Context) {
+	room := k.room.ID
+	made, err := k.ann.CreateOutgoingHook(ctx, room, client.NewOutgoingHook{Name: "Tickets", URL: "https://10.0.0.1/"})
+	if k.called(err, "CreateOutgoingHook"); made.Secret == "" || made.Events[0] != "message.created" || made.Programs {
+		k.Errorf("the webhook is %+v", made)
+	}
+	on, programs, url := false, true, "https://10.0.0.2/"
+	changed, err := k.ann.ChangeOutgoingHook(ctx, room, made.ID, client.HookChange{On: &on, Programs: &programs, URL: &url,
+		Events: []string{"member.joined"}})
+	if k.called(err, "ChangeOutgoingHook"); changed.Off != "admin" || !changed.Programs || changed.URL != url ||
+		changed.Events[0] != "member.joined" || changed.Secret != "" {
+		k.Errorf("changed it is %+v", changed)
+	}
+	renewed, err := k.ann.RotateOutgoingHook(ctx, room, made.ID)
+	if k.called(err, "RotateOutgoingHook"); renewed.Secret == "" || renewed.Secret == made.Secret {
+		k.Errorf("renewed it is %+v", renewed)
+	}
+	k.called(k.ann.TestOutgoingHook(ctx, room, made.ID), "TestOutgoingHook")
+	var sent []client.HookDelivery
+	for late := time.Now().Add(time.Minute); len(sent) == 0 || sent[0].State == "waiting"; {
+		if time.Now().After(late) {
+			k.Fatalf("nothing was tried: %+v", sent)
+		}
+		sent, err = k.ann.HookDeliveries(ctx, room, made.ID)
+		k.called(err, "HookDeliveries")
+	}
+	if len(sent) != 1 || sent[0].State != "failed" || !strings.Contains(sent[0].Failure, "private network") {
+		k.Errorf("the test is %+v", sent)
+	}
+	k.called(k.ann.Redeliver(ctx, room, made.ID, sent[0].ID), "Redeliver")
+	all, err := k.ann.OutgoingHooks(ctx, room)
+	if k.called(err, "OutgoingHooks"); len(all) != 1 || all[0].ID != made.ID || all[0].RotatedAt == nil {
+		k.Errorf("the webhooks are %+v", all)
+	}
+	k.called(k.ann.DeleteOutgoingHook(ctx, room, made.ID), "DeleteOutgoingHook")
 }

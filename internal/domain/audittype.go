@@ -89,7 +89,7 @@ const (
 	AuditConfigChange AuditType = "config.change"
 
 	AuditRoomRetention AuditType = "room.retention" // a room chose how long it keeps its messages
-	AuditHook          AuditType = "room.hook"      // a webhook into a room was made, renewed or removed
+	AuditHook          AuditType = "room.hook"      // a webhook of a room was made, changed, renewed or removed
 	AuditPurge         AuditType = "room.purge"     // what is kept no longer was forgotten
 
 	AuditStart        AuditType = "audit.start"      // the server began to record
