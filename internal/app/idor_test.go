@@ -24,6 +24,7 @@ func (o operation) ofBots() bool { return strings.HasPrefix(o.path, "/api/v1/bot
 // An operation of the OpenAPI document, its path filled in with what is Ann's.
 type operation struct {
 	id, method, path string
+	template         string // the path as the document has it
 	open             bool
 	fields           []string // of its body, if that is JSON
 }
@@ -52,7 +53,8 @@ func operations(t *testing.T, s *live.Server, fill func(string) string) []operat
 	var ops []operation
 	for path, methods := range doc.Paths {
 		for method, op := range methods {
-			o := operation{id: op.OperationID, method: strings.ToUpper(method), path: fill(path), open: len(op.Security) == 0}
+			o := operation{id: op.OperationID, method: strings.ToUpper(method), template: path, path: fill(path),
+				open: len(op.Security) == 0}
 			if strings.ContainsAny(o.path, "{}") {
 				t.Errorf("%s: nothing to put into %s; add it to the test", o.id, o.path)
 			}
@@ -224,12 +226,7 @@ func TestCHK_DV_03_NobodyReachesWhatIsNotTheirs(t *testing.T) {
 			continue
 		}
 		fill := h.fill(t)
-		for _, now := range operations(t, h.Server, fill) {
-			if now.id == o.id {
-				o = now
-			}
-		}
-		o.path += fill(r.more)
+		o.path = fill(o.template + r.more)
 		body := fill(r.body)
 		if status, code := try(t, h.Server, o, body, ""); status != http.StatusUnauthorized ||
 			code != domain.CodeNoCredentials {
