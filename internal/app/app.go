@@ -29,6 +29,7 @@ import (
 	"github.com/unhidra/unhidra/internal/feed"
 	"github.com/unhidra/unhidra/internal/httpx"
 	"github.com/unhidra/unhidra/internal/obs"
+	"github.com/unhidra/unhidra/internal/password"
 	"github.com/unhidra/unhidra/internal/store"
 	"github.com/unhidra/unhidra/internal/store/all"
 	"github.com/unhidra/unhidra/internal/store/readings"
@@ -47,6 +48,7 @@ type Options struct {
 	Ready   func(Addrs) // called once the server takes requests; may be nil
 	// Consumers are told of every event that is committed, beside those of the server.
 	Consumers []feed.Consumer[domain.Event]
+	Passwords password.Options // how they are hashed; zero: as a server does
 }
 
 // Addrs are the addresses that the server is reached at.

@@ -152,7 +152,7 @@ func TestCHK_LG_01_TimeTellsNothing(t *testing.T) {
 	if os.Getenv("UNHIDRA_TEST_LONG") == "1" {
 		tries, rounds, most = 500, 3, 1.05
 	}
-	s := live.Start(t, testkit.SQLite(t), "UNHIDRA_TRUSTED_PROXIES=127.0.0.1")
+	s := live.StartHashing(t, testkit.SQLite(t), "UNHIDRA_TRUSTED_PROXIES=127.0.0.1")
 	n := 0
 	once := func(name string) time.Duration {
 		n++ // each from an address of its own, so that no lock shortens it

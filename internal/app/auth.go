@@ -25,7 +25,7 @@ func (s *server) buildAuth(ctx context.Context) (err error) {
 	tell := report.New(s.logs.Part("auth"))
 	tell.Audit, tell.URL, tell.Trace = m.audit, s.addrs.URL, s.tracer
 	d := auth.Deps{
-		Reporter: tell, Store: authStore(s.db), Files: s.files, Keys: s.keys, Hasher: password.New(password.Options{}),
+		Reporter: tell, Store: authStore(s.db), Files: s.files, Keys: s.keys, Hasher: password.New(s.Passwords),
 		Bus: s.bus, Metrics: s.reg, Name: c.Name, Version: s.Version,
 		Rules:       auth.Rules{Registration: c.Registration, SecondFactor: domain.SecondFactorRule(c.SecondFactor)},
 		PasswordMin: c.PasswordMin, RegisterPerHour: c.RegisterPerHour,

@@ -31,7 +31,7 @@ func BenchmarkHammered(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	a, rounds := newArgon(), 0
+	a, rounds := newArgon(argonMemory), 0
 	var bare, through, peak float64
 	for b.Loop() {
 		rounds++
@@ -84,7 +84,7 @@ func during(b *testing.B, n int, work func(context.Context) bool) (rate, mib flo
 
 // The bare limit, to compare BenchmarkHash with.
 func BenchmarkArgon2(b *testing.B) {
-	a := newArgon()
+	a := newArgon(argonMemory)
 	b.ReportAllocs()
 	for b.Loop() {
 		a.sum([]byte(passphrase))

@@ -33,6 +33,10 @@ type Options struct {
 	Turns   int           // concurrent hashes, fewer if Memory requires it; default: number of processors
 	Waiting int           // strangers waiting for a turn; default 64
 	Wait    time.Duration // maximum wait; default 2 s
+
+	// HashMemory is what one hash takes, in KiB: 48 MiB by default, for which everything above is
+	// meant. Less makes passwords easier to guess: it is for tests of other things.
+	HashMemory uint32
 }
 
 // Hasher hashes passwords, a few at a time: each hash takes 48 MiB and a core for a good part of a
@@ -46,6 +50,7 @@ type Hasher struct {
 	known     chan struct{}
 	wait      time.Duration
 
+	mem     uint32       // of one of our hashes, in KiB
 	dummy   string       // a record of equal cost that no password matches
 	typical atomic.Int64 // duration of one of our hashes, in ns
 	refused atomic.Int64
@@ -53,7 +58,9 @@ type Hasher struct {
 
 // New returns a hasher.
 func New(o Options) *Hasher {
-	const own = argonMemory << 10
+	if o.HashMemory == 0 {
+		o.HashMemory = argonMemory
+	}
 	if o.Memory == 0 {
 		o.Memory = 256 << 20
 	}
@@ -66,7 +73,7 @@ func New(o Options) *Hasher {
 	if o.Wait == 0 {
 		o.Wait = 2 * time.Second
 	}
-	fit := int(o.Memory / own)
+	fit := int(o.Memory / (argonMemory << 10))
 	kept := 0
 	if fit > 1 {
 		kept = 1
@@ -75,7 +82,7 @@ func New(o Options) *Hasher {
 		turns: make(chan struct{}, max(1, min(o.Turns, fit-kept))),
 		kept:  make(chan struct{}, kept), wide: make(chan struct{}, 1),
 		strangers: make(chan struct{}, o.Waiting), known: make(chan struct{}, o.Waiting),
-		wait: o.Wait, dummy: newArgon().encode(randomBytes(hashLength)),
+		wait: o.Wait, mem: o.HashMemory, dummy: newArgon(o.HashMemory).encode(randomBytes(hashLength)),
 	}
 }
 
@@ -101,7 +108,7 @@ func (h *Hasher) Hash(ctx context.Context, password string, who Trust) (string, 
 		return "", err
 	}
 	defer done()
-	a := newArgon()
+	a := newArgon(h.mem)
 	return a.encode(h.timed(a, password)), nil
 }
 
@@ -123,7 +130,7 @@ func (h *Hasher) Verify(ctx context.Context, record, password string, who Trust)
 	// The turn ends when the work is done, not when the caller disconnects, because the memory is
 	// in use until then.
 	defer done()
-	if a, is := r.(argon); is && a.own() {
+	if a, is := r.(argon); is && a.own(h.mem) {
 		ok = a.equal(h.timed(a, password)) && known
 		return ok, false, nil
 	}
@@ -150,19 +157,19 @@ func (h *Hasher) timed(a argon, password string) []byte {
 // that imported accounts cannot be recognized by fast responses. It does not hide records that take
 // longer than ours.
 func (h *Hasher) fill(spent time.Duration) {
-	a := newArgon()
-	if a.mem = rest(time.Duration(h.typical.Load()), spent); a.mem >= 8 { // the minimum of Argon2
+	a := newArgon(h.mem)
+	if a.mem = rest(h.mem, time.Duration(h.typical.Load()), spent); a.mem >= 8 { // the minimum of Argon2
 		a.sum(nil)
 	}
 }
 
-// rest returns the memory, in KiB, with which one of our hashes takes the rest of the typical time.
+// rest returns the memory, in KiB, with which one of our hashes, of mem, takes the rest of the typical time.
 // Time is proportional to memory.
-func rest(typical, spent time.Duration) uint32 {
+func rest(mem uint32, typical, spent time.Duration) uint32 {
 	if typical == 0 {
-		return argonMemory // no hash was computed yet
+		return mem // no hash was computed yet
 	}
-	return uint32(argonMemory * max(0, float64(typical-spent)/float64(typical)))
+	return uint32(float64(mem) * max(0, float64(typical-spent)/float64(typical)))
 }
 
 // turn waits for a turn. An overloaded server refuses early, and that never counts as a wrong

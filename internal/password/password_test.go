@@ -133,7 +133,7 @@ func TestCHK_LG_01_ImportedAccountsDoNotStandOut(t *testing.T) {
 		want           uint32
 	}{{0, time.Second, argonMemory}, {time.Second, 0, argonMemory}, {time.Second, time.Second / 4, argonMemory * 3 / 4},
 		{time.Second, time.Second, 0}, {time.Second, time.Hour, 0}} {
-		if got := rest(row.typical, row.spent); got != row.want {
+		if got := rest(argonMemory, row.typical, row.spent); got != row.want {
 			t.Errorf("%v of %v: %d KiB, want %d", row.spent, row.typical, got, row.want)
 		}
 	}

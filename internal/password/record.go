@@ -94,15 +94,15 @@ type argon struct {
 	salt, key []byte
 }
 
-// newArgon returns the parameters of a new record, with a new salt.
-func newArgon() argon {
-	return argon{name: "argon2id", mem: argonMemory, time: argonTime, lanes: argonLanes, salt: randomBytes(saltLength),
+// newArgon returns the parameters of a new record that takes so many KiB, with a new salt.
+func newArgon(mem uint32) argon {
+	return argon{name: "argon2id", mem: mem, time: argonTime, lanes: argonLanes, salt: randomBytes(saltLength),
 		key: make([]byte, hashLength)}
 }
 
-// own reports whether a has the current parameters.
-func (a argon) own() bool {
-	return a.name == "argon2id" && a.mem == argonMemory && a.time == argonTime && a.lanes == argonLanes &&
+// own reports whether a has the parameters of a new record of mem.
+func (a argon) own(mem uint32) bool {
+	return a.name == "argon2id" && a.mem == mem && a.time == argonTime && a.lanes == argonLanes &&
 		len(a.key) == hashLength && len(a.salt) >= saltLength
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/unhidra/unhidra/client"
 	"github.com/unhidra/unhidra/internal/app"
 	"github.com/unhidra/unhidra/internal/config"
+	"github.com/unhidra/unhidra/internal/password"
 	"github.com/unhidra/unhidra/internal/store"
 	"github.com/unhidra/unhidra/internal/testkit"
 )
@@ -50,6 +51,19 @@ func Start(tb testing.TB, o store.Options, settings ...string) *Server {
 // StartLogged is Start with a log of the caller's own.
 func StartLogged(tb testing.TB, o store.Options, log *slog.Logger, settings ...string) *Server {
 	tb.Helper()
+	return start(tb, o, app.Options{Log: log, Passwords: password.Options{HashMemory: 64}}, settings)
+}
+
+// StartHashing is Start with passwords hashed as servers do, which all others of this
+// package do at a small part of the cost.
+func StartHashing(tb testing.TB, o store.Options, settings ...string) *Server {
+	tb.Helper()
+	return start(tb, o, app.Options{Log: testkit.Logger(tb)}, settings)
+}
+
+// start starts a server with what is in run already.
+func start(tb testing.TB, o store.Options, run app.Options, settings []string) *Server {
+	tb.Helper()
 	dir := tb.TempDir()
 	environ := append([]string{
 		"UNHIDRA_BIND_ADDR=127.0.0.1", "GATEWAY_PORT=0", "UNHIDRA_OPERATOR_ADDR=127.0.0.1:0", "UNHIDRA_DRAIN=10ms",
@@ -79,9 +93,10 @@ func StartLogged(tb testing.TB, o store.Options, log *slog.Logger, settings ...s
 	ctx, stop := context.WithCancel(context.WithoutCancel(tb.Context()))
 	s := &Server{Store: o, tb: tb, stop: stop, done: make(chan struct{})}
 	ready := make(chan app.Addrs, 1)
+	run.Config, run.Version, run.Ready = c, "test", func(a app.Addrs) { ready <- a }
 	go func() {
 		defer close(s.done)
-		s.failed = app.Run(ctx, app.Options{Config: c, Version: "test", Log: log, Ready: func(a app.Addrs) { ready <- a }})
+		s.failed = app.Run(ctx, run)
 	}()
 	tb.Cleanup(s.Stop)
 	select {
