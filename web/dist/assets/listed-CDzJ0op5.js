@@ -1,0 +1,1 @@
+function e(e,t,n){let r=new Set(e.map(n)),i=t.filter(e=>{let t=n(e);return!r.has(t)&&r.add(t)});return[...e,...i]}export{e as t};
