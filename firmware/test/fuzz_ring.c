@@ -48,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *b, size_t n) {
         uh_status s = uh_outbox_batch(&o, 2000, scratch, sizeof scratch, out, sizeof out, &len, &batch);
         if (s == UH_END)
             return 0;
-        if (s != UH_OK || len > sizeof out || uh_outbox_acked(&o, &batch, UINT32_MAX) != UH_OK)
+        if (s != UH_OK || len > sizeof out || uh_outbox_acked(&o, &batch, UH_NOTHING_MISSING) != UH_OK)
             abort();
     }
     abort(); /* it never ends */

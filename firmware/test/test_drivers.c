@@ -1,6 +1,6 @@
-/* Drivers, with what their data sheets say goes over the bus: none of it was recorded from a part. The numbers of BME280
- * are of the example of BST-BMP280-DS001 (section 3.12), whose formulas for temperature and pressure are the same, and
- * of the formulas in floating point. */
+/* Drivers, with what their data sheets say goes over the bus: none of it was recorded from a part. The numbers of
+ * BME280 are of the example of BST-BMP280-DS001 (section 3.12), whose formulas for temperature and pressure are the
+ * same, and of the formulas in floating point. */
 #include <math.h>
 
 #include "test.h"

@@ -53,8 +53,15 @@ static void packs(void) {
     CHECK(uh_outbox_acked(&o, &batch, 42) == UH_OK);
     CHECK(uh_outbox_batch(&o, 400000, scratch, sizeof scratch, out, sizeof out, &n, &batch) == UH_OK);
     CHECK(batch.first == 42 && batch.count == 2 && batch.old);
-    CHECK(uh_outbox_acked(&o, &batch, UINT32_MAX) == UH_OK && uh_ring_empty(&ring));
+    CHECK(uh_outbox_acked(&o, &batch, UH_NOTHING_MISSING) == UH_OK && uh_ring_empty(&ring));
     CHECK(uh_outbox_batch(&o, 400000, scratch, sizeof scratch, out, sizeof out, &n, &batch) == UH_END);
+    /* The last number that there is, is released as well. */
+    uh_reading one = {7, UH_NUMBER, 1, 214};
+    o.seq = UINT32_MAX;
+    CHECK(uh_outbox_add(&o, 400000, &one, 1) == UH_OK);
+    CHECK(uh_outbox_batch(&o, 400001, scratch, sizeof scratch, out, sizeof out, &n, &batch) == UH_OK);
+    CHECK(batch.first == UINT32_MAX && uh_outbox_acked(&o, &batch, UH_NOTHING_MISSING) == UH_OK);
+    CHECK(uh_ring_empty(&ring));
 }
 
 /* has says whether a batch has these bytes. */
@@ -87,7 +94,7 @@ static void boots(void) {
     for (unsigned i = 0; i < 8; i++)
         with[9 + i] = (uint8_t)(1773480413000ull >> (56 - 8 * i));
     CHECK(has(n, with, sizeof with) && has(n, "\x08\xf5\x09\xf5", 4));
-    CHECK(uh_outbox_acked(&o, &batch, UINT32_MAX) == UH_OK);
+    CHECK(uh_outbox_acked(&o, &batch, UH_NOTHING_MISSING) == UH_OK);
     CHECK(uh_outbox_batch(&o, 95000, scratch, sizeof scratch, out, sizeof out, &n, &batch) == UH_OK);
     CHECK(batch.boot == 8 && batch.first == 0 && batch.count == 4 && !batch.old && !has(n, anchor, 3));
     CHECK(uh_outbox_open(&o, &ring, &sensors, 0) == UH_INVALID);

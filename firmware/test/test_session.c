@@ -18,6 +18,10 @@ static struct {
     uint64_t now;
     int events[UH_EVENT_FLASH + 1]; /* how often, and the last code of each */
     int codes[UH_EVENT_FLASH + 1];
+    bool answers; /* each request with ok */
+    char answer[256];
+    uint8_t boots[4096]; /* of the reports that came, in their order */
+    size_t reports;
     uh_session session;
 } world;
 
@@ -45,10 +49,30 @@ static uh_status stream_read(void *ctx, uint8_t *b, size_t cap, uint32_t wait_ms
     return UH_OK;
 }
 
+/* take notes what a request is, which is as it was before it was masked: the mask is made of zeros. */
+static void take(const uint8_t *b, size_t n) {
+    static const char ok[] = "{\"id\":\"%.*s\",\"type\":\"ok\",\"data\":{}}";
+    uh_slice all = {(const char *)b, n}, v, id;
+    uint8_t head[3];
+    size_t len;
+    if (uh_json_get(all, "id", &v) != UH_OK || uh_json_plain(v, &id) != UH_OK)
+        return;
+    if (uh_json_find(all, "data.packed", &v) == UH_OK && world.reports < sizeof world.boots) {
+        CHECK(uh_base64_decode(v.b + 1, 4, head, sizeof head, &len) == UH_OK && head[1] == 1);
+        world.boots[world.reports++] = head[2];
+    }
+    snprintf(world.answer + 2, sizeof world.answer - 2, ok, (int)id.n, id.b);
+    world.answer[0] = '\x81';
+    world.answer[1] = (char)strlen(world.answer + 2);
+    world.sends = world.answer;
+    world.n = strlen(world.answer + 2) + 2;
+    world.at = 0;
+}
+
 static uh_status stream_write(void *ctx, const uint8_t *b, size_t n) {
     (void)ctx;
-    (void)b;
-    (void)n;
+    if (world.answers && n > 8 && b[0] == 0x81)
+        take(b + (b[1] == 0xFE ? 8 : 6), n - (b[1] == 0xFE ? 8 : 6));
     return UH_OK;
 }
 
@@ -158,7 +182,61 @@ static void mute(void) {
     }
 }
 
+static int64_t steps, door;
+
+static uh_status step(void *ctx, int64_t *v) {
+    (void)ctx;
+    *v = ++steps;
+    return UH_OK;
+}
+
+static uh_status is_open(void *ctx, int64_t *v) {
+    (void)ctx;
+    *v = door;
+    return UH_OK;
+}
+
+/* A door that was opened while the server was away is told first, and is not given up for what else was measured. */
+static void urgent(void) {
+    static const uh_sensor list[] = {
+        {.id = 1, .kind = UH_NUMBER, .name = "steps", .period_ms = 100, .read = step},
+        {.id = 2, .kind = UH_BOOL, .name = "door", .urgent = true, .period_ms = 100, .deadband = 1, .read = is_open}};
+    static uh_sensor_state states[2];
+    static uh_sensors sensors = {list, states, 2};
+    static test_flash flash;
+    static uh_flash port;
+    static uh_ring ring;
+    static uh_outbox alarms;
+    BEGIN("HTTP/1.1 401 x\r\n\r\n");
+    port = test_flash_make(&flash, 3);
+    CHECK(uh_ring_open(&ring, &port, UH_KEEP_OLDEST) == UH_OK && uh_outbox_open(&alarms, &ring, &sensors, 6) == UH_OK);
+    uh_session *s = &world.session;
+    s->o.urgent = &alarms;
+    s->o.sensors = &sensors;
+    s->o.outbox->sensors = &sensors;
+    s->o.batch_ms = 60 * SECOND;
+    door = 0;
+    pass(SECOND);
+    door = 1;
+    pass(14 * MINUTE);
+    CHECK(world.events[UH_EVENT_FLASH] == 0 && s->o.outbox->ring->lost > 100 && ring.lost == 0 && alarms.waiting == 2);
+    SENDS(GOOD HELLO);
+    world.answers = true;
+    pass(3 * MINUTE);
+    CHECK(world.attempts == 2 && world.reports > 2 && world.boots[0] == 6 && world.boots[1] == 5);
+    CHECK(alarms.waiting == 0 && uh_ring_empty(&ring));
+    /* With a connection it does not wait for others. */
+    pass(2 * MINUTE);
+    size_t before = world.reports;
+    uint64_t began = world.now;
+    door = 0;
+    while (world.reports == before && world.now < began + MINUTE)
+        pass(100);
+    CHECK(world.boots[before] == 6 && world.now - began <= SECOND);
+}
+
 void test_session(void) {
+    urgent();
     keys();
     revoked();
     busy();

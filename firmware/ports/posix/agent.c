@@ -21,7 +21,8 @@
 #include "unhidra/claim.h"
 #include "unhidra/session.h"
 
-enum { LOG_SIZE = 256 * 1024, SLOT_SIZE = 64 * 1024, RESTART = 97, CRASH = 98, REFUSED = 96 };
+enum { LOG_SIZE = 256 * 1024, URGENT_SIZE = 16 * 1024, SLOT_SIZE = 64 * 1024 };
+enum { RESTART = 97, CRASH = 98, REFUSED = 96 };
 
 static struct {
     const char *server, *ca, *key_file, *setup, *dir, *root, *image;
@@ -214,22 +215,31 @@ static uh_status claim(const char *authority, const uh_stream *stream, const uh_
 /* What outlasts a restart. */
 static struct {
     uh_store store;
-    uh_flash flash;
-    uh_ring ring;
-    uh_outbox outbox;
+    uh_flash flash, urgent_flash;
+    uh_ring ring, urgent_ring;
+    uh_outbox outbox, urgent;
     uh_commands commands;
 } memory;
 
-static uh_status open_memory(const uh_sensors *sensors, const uh_random *random) {
+/* open_log opens a log in a file, in a boot of its own. */
+static uh_status open_log(const char *file, uint32_t size, uh_ring_policy policy, const uh_sensors *sensors,
+                          const uh_random *random, uh_flash *flash, uh_ring *ring, uh_outbox *outbox) {
     char path[512];
     uint64_t boot;
-    (void)mkdir(options.dir, 0700);
-    snprintf(path, sizeof path, "%s/log", options.dir);
-    memory.store = posix_store(options.dir);
-    UH_TRY(posix_flash_open(&memory.flash, path, options.log_size));
-    UH_TRY(uh_ring_open(&memory.ring, &memory.flash, UH_KEEP_NEWEST));
+    snprintf(path, sizeof path, "%s/%s", options.dir, file);
+    UH_TRY(posix_flash_open(flash, path, size));
+    UH_TRY(uh_ring_open(ring, flash, policy));
     UH_TRY(uh_outbox_next_boot(&memory.store, random, &boot));
-    UH_TRY(uh_outbox_open(&memory.outbox, &memory.ring, sensors, boot));
+    return uh_outbox_open(outbox, ring, sensors, boot);
+}
+
+static uh_status open_memory(const uh_sensors *sensors, const uh_random *random) {
+    (void)mkdir(options.dir, 0700);
+    memory.store = posix_store(options.dir);
+    UH_TRY(open_log("log", options.log_size, UH_KEEP_NEWEST, sensors, random, &memory.flash, &memory.ring,
+                    &memory.outbox));
+    UH_TRY(open_log("urgent", URGENT_SIZE, UH_KEEP_OLDEST, sensors, random, &memory.urgent_flash, &memory.urgent_ring,
+                    &memory.urgent));
     return uh_commands_open(&memory.commands, &memory.store);
 }
 
@@ -312,7 +322,8 @@ int main(int argc, char **argv) {
         {.id = 1, .kind = UH_NUMBER, .name = "samples", .period_ms = options.period_ms, .read = sample},
         {.id = 2, .kind = UH_NUMBER, .decimals = 2, .name = "load", .period_ms = 10000, .deadband = 5,
          .silence_ms = 600000, .read = load},
-        {.id = 3, .kind = UH_BOOL, .name = "lamp", .period_ms = 100, .deadband = 1, .read = lamp_state},
+        {.id = 3, .kind = UH_BOOL, .name = "lamp", .urgent = true, .period_ms = 100, .deadband = 1,
+         .read = lamp_state},
     };
     const uh_action actions[] = {
         {.name = "lamp", .args = "[{\"name\":\"on\",\"kind\":\"bool\",\"required\":true}]", .run = switch_lamp}};
@@ -327,7 +338,7 @@ int main(int argc, char **argv) {
     s = uh_session_init(&session, &(uh_session_options){
         .host = authority, .path = "/ws", .key = key, .model = "unhidra-agent", .version = "1.0.0",
         .batch_ms = options.batch_ms, .stream = &stream, .clock = &clock, .random = &random, .sensors = &sensors,
-        .outbox = &memory.outbox, .commands = &memory.commands,
+        .outbox = &memory.outbox, .urgent = &memory.urgent, .commands = &memory.commands,
         .updater = options.root != NULL ? &updater : NULL, .actions = actions, .action_count = 1,
         .rx = rx, .rx_cap = sizeof rx, .tx = tx, .tx_cap = sizeof tx, .scratch = scratch, .scratch_cap = sizeof scratch,
         .spread_ms = options.spread_ms, .hear = hear});

@@ -18,7 +18,7 @@ uh_stream posix_stream_port(posix_stream *s);
 uh_clock posix_clock(void);
 uh_random posix_random(void);
 
-/* A flash in a file, of 64 KiB or more in sectors of 4 KiB. It is made, erased, if it is not there. */
+/* A flash in a file, in sectors of 4 KiB. It is made, erased, if it is not there. */
 uh_status posix_flash_open(uh_flash *flash, const char *path, uint32_t size);
 
 /* A store whose values are files of a folder. */

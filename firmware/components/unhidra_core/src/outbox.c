@@ -162,10 +162,10 @@ uh_status uh_outbox_batch(uh_outbox *o, uint64_t now, uint8_t *scratch, size_t s
     }
 }
 
-uh_status uh_outbox_acked(uh_outbox *o, const uh_batch *batch, uint32_t missing) {
+uh_status uh_outbox_acked(uh_outbox *o, const uh_batch *batch, uint64_t missing) {
     uh_batch done = *batch;
     if (missing >= batch->first && missing - batch->first < batch->count)
-        UH_TRY(shorten(o, &done, missing - batch->first));
+        UH_TRY(shorten(o, &done, (uint32_t)(missing - batch->first)));
     uh_status s = uh_ring_release(o->ring, done.end);
     /* What cannot be written is in memory: after a restart these reports come twice, and are counted once. */
     return s == UH_FULL ? UH_OK : s;

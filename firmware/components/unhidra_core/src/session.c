@@ -150,24 +150,42 @@ static void take(uh_session *s, size_t n) {
     }
 }
 
-/* keep puts what was measured into the outbox. */
-static void keep(uh_session *s, const uh_reading *r, size_t n) {
-    uh_status got = uh_outbox_add(s->o.outbox, s->now, r, n);
+/* keep puts what was measured into an outbox. */
+static void keep(uh_session *s, uh_outbox *o, const uh_reading *r, size_t n) {
+    uh_status got = uh_outbox_add(o, s->now, r, n);
     if (got == UH_SPACE && n > 1) { /* more than a record has */
-        keep(s, r, n / 2);
-        keep(s, r + n / 2, n - n / 2);
+        keep(s, o, r, n / 2);
+        keep(s, o, r + n / 2, n - n / 2);
     } else if (got != UH_OK) {
         s->o.hear(s->o.ctx, UH_EVENT_FLASH, (int)got);
     }
 }
 
+/* urgent_first moves urgent readings to the front, and returns how many there are. */
+static size_t urgent_first(const uh_sensors *sensors, uh_reading *r, size_t n) {
+    size_t front = 0;
+    for (size_t i = 0; i < n; i++)
+        if (uh_sensors_find(sensors, r[i].id)->urgent) {
+            uh_reading one = r[i];
+            memmove(r + front + 1, r + front, (i - front) * sizeof *r);
+            r[front++] = one;
+        }
+    return front;
+}
+
 static void measure(uh_session *s) {
     uh_reading out[UH_SENSORS_MAX];
-    size_t n = uh_sensors_poll(s->o.sensors, s->now, out);
-    if (n > 0)
-        keep(s, out, n);
-    if (s->o.clock->unix_ms != NULL)
-        (void)uh_outbox_anchor(s->o.outbox, s->now, s->o.clock->unix_ms(s->o.clock->ctx));
+    size_t n = uh_sensors_poll(s->o.sensors, s->now, out), urgent = 0;
+    uint64_t unix_ms = s->o.clock->unix_ms != NULL ? s->o.clock->unix_ms(s->o.clock->ctx) : 0;
+    if (s->o.urgent != NULL) {
+        urgent = urgent_first(s->o.sensors, out, n);
+        if (urgent > 0)
+            keep(s, s->o.urgent, out, urgent);
+        (void)uh_outbox_anchor(s->o.urgent, s->now, unix_ms);
+    }
+    if (n > urgent)
+        keep(s, s->o.outbox, out + urgent, n - urgent);
+    (void)uh_outbox_anchor(s->o.outbox, s->now, unix_ms);
 }
 
 /* until returns how long there is nothing to do, at most wait_ms. */
@@ -189,6 +207,8 @@ uint32_t uh_session_step(uh_session *s, uint32_t wait_ms) {
         return 0;
     if (s->hold_until > s->now)
         wait_ms = until(s, s->hold_until, wait_ms);
+    else if (s->o.urgent != NULL && s->o.urgent->waiting > 0 && s->asked == UH_ASK_NOTHING)
+        wait_ms = 0;
     else if (s->o.outbox->waiting > 0 && s->asked == UH_ASK_NOTHING)
         wait_ms = until(s, s->o.outbox->first_wait + s->o.batch_ms, wait_ms);
     size_t n = 0;

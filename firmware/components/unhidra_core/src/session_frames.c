@@ -67,7 +67,7 @@ static void result(uh_session *s, uh_json *w, const uh_command *c) {
 static bool report(uh_session *s, uh_json *w) {
     size_t n, half = (s->o.tx_cap - 128) / 7 * 3; /* as bytes; as text it is 4/3 as long, and begins before them */
     uint8_t *packed = s->o.tx + s->o.tx_cap - half;
-    uh_status got = uh_outbox_batch(s->o.outbox, s->now, s->o.scratch, s->o.scratch_cap, packed, half, &n, &s->batch);
+    uh_status got = uh_outbox_batch(s->from, s->now, s->o.scratch, s->o.scratch_cap, packed, half, &n, &s->batch);
     if (got != UH_OK) {
         if (got != UH_END)
             s->o.hear(s->o.ctx, UH_EVENT_FLASH, (int)got);
@@ -78,9 +78,10 @@ static bool report(uh_session *s, uh_json *w) {
     return true;
 }
 
-static bool due(const uh_session *s) {
-    const uh_outbox *o = s->o.outbox;
-    return o->waiting >= UH_BATCH_REPORTS || (o->waiting > 0 && s->now - o->first_wait >= s->o.batch_ms);
+/* due says whether an outbox has reports that have waited for so long, or a batch of them. */
+static bool due(uh_session *s, uh_outbox *o, uint32_t batch_ms) {
+    s->from = o;
+    return o != NULL && (o->waiting >= UH_BATCH_REPORTS || (o->waiting > 0 && s->now - o->first_wait >= batch_ms));
 }
 
 void uh_session_ask(uh_session *s) {
@@ -95,7 +96,7 @@ void uh_session_ask(uh_session *s) {
         uh_request(s, &w, "commands", UH_ASK_COMMANDS);
     else if ((c = uh_commands_untold(s->o.commands)) != NULL)
         result(s, &w, c);
-    else if (due(s) && report(s, &w))
+    else if ((due(s, s->o.urgent, 0) && report(s, &w)) || (due(s, s->o.outbox, s->o.batch_ms) && report(s, &w)))
         ;
     else if (s->o.updater != NULL && (type = uh_updater_due(s->o.updater, s->now)) != NULL) {
         uh_request(s, &w, type, UH_ASK_UPDATER);
@@ -166,21 +167,21 @@ static void commands(uh_session *s, uh_slice frame) {
         command(s, one, false);
 }
 
-/* gap finds the first report of the batch that the server says is missing; UINT32_MAX: none is. */
-static uint32_t gap(const uh_batch *b, uh_slice frame) {
+/* gap finds the first report of the batch that the server says is missing. */
+static uint64_t gap(const uh_batch *b, uh_slice frame) {
     uh_slice list, pair, v;
     uint64_t ends[2];
     if (uh_json_find(frame, "data.missing", &list) != UH_OK)
-        return UINT32_MAX;
+        return UH_NOTHING_MISSING;
     for (size_t at = 0; uh_json_item(list, &at, &pair) == UH_OK;) {
         size_t in = 0, n = 0;
         while (n < 2 && uh_json_item(pair, &in, &v) == UH_OK && uh_json_read_uint(v, &ends[n]) == UH_OK)
             n++;
         uint64_t last = (uint64_t)b->first + b->count - 1;
         if (n == 2 && ends[0] <= last && ends[1] >= b->first)
-            return ends[0] > b->first ? (uint32_t)ends[0] : b->first;
+            return ends[0] > b->first ? ends[0] : b->first;
     }
-    return UINT32_MAX;
+    return UH_NOTHING_MISSING;
 }
 
 static void reported(uh_session *s, uh_slice frame, bool refused) {
@@ -191,8 +192,8 @@ static void reported(uh_session *s, uh_slice frame, bool refused) {
             kinds++;
     if (kinds > 0)
         s->o.hear(s->o.ctx, UH_EVENT_REFUSED, kinds);
-    uh_outbox *o = s->o.outbox;
-    uh_status got = uh_outbox_acked(o, &s->batch, refused ? UINT32_MAX : gap(&s->batch, frame));
+    uh_outbox *o = s->from;
+    uh_status got = uh_outbox_acked(o, &s->batch, refused ? UH_NOTHING_MISSING : gap(&s->batch, frame));
     if (got != UH_OK)
         s->o.hear(s->o.ctx, UH_EVENT_FLASH, (int)got);
     o->waiting = o->waiting > s->batch.count ? o->waiting - s->batch.count : 0;

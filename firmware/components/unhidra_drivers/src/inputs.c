@@ -22,7 +22,7 @@ uh_sensor uh_chip_temperature(const uh_bus *bus, uint8_t id, const char *name) {
 
 /* median takes samples, and returns the one in the middle: a single spike changes nothing. */
 static uh_status median(const uh_analog *a, int32_t *mv) {
-    int32_t sorted[SAMPLES], one;
+    int32_t sorted[SAMPLES] = {0}, one;
     for (size_t n = 0; n < SAMPLES; n++) {
         size_t at = n;
         UH_TRY(a->bus->millivolts(a->bus->ctx, a->channel, &one));

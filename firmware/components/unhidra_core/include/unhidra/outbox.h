@@ -43,7 +43,8 @@ uh_status uh_outbox_anchor(uh_outbox *o, uint64_t uptime_ms, uint64_t unix_ms);
 uh_status uh_outbox_batch(uh_outbox *o, uint64_t now, uint8_t *scratch, size_t scratch_cap, uint8_t *out, size_t cap,
                           size_t *len, uh_batch *batch);
 /* uh_outbox_acked releases what the server has of a batch that it has answered: all that is before its first gap within
- * the batch; missing is that report, or UINT32_MAX. */
-uh_status uh_outbox_acked(uh_outbox *o, const uh_batch *batch, uint32_t missing);
+ * the batch; missing is that report, or UH_NOTHING_MISSING, which is the number of none. */
+#define UH_NOTHING_MISSING UINT64_MAX
+uh_status uh_outbox_acked(uh_outbox *o, const uh_batch *batch, uint64_t missing);
 
 #endif

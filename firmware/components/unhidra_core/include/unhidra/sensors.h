@@ -17,6 +17,7 @@ typedef struct {
     uh_kind kind;
     uint8_t decimals; /* 0 to 9 */
     bool bounded;     /* min and max are told, and what is beyond is no value */
+    bool urgent;      /* its reports go before those of others, and do not wait */
     const char *name;
     const char *unit; /* of SenML; NULL: none */
     int64_t min, max;

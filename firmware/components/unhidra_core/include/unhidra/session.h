@@ -39,6 +39,9 @@ typedef struct {
     const uh_random *random;
     uh_sensors *sensors;
     uh_outbox *outbox;
+    /* Reports of sensors that are urgent, such as alarms, in a log and a boot of their own: so they are not given up
+     * for others when flash is full, and go first. NULL: they go with the others. */
+    uh_outbox *urgent;
     uh_commands *commands;
     uh_updater *updater; /* NULL: the server does not update the device */
     const uh_action *actions;
@@ -74,6 +77,7 @@ typedef struct {
     uint32_t request; /* number of the last request */
     char command[UH_COMMAND_ID]; /* that UH_ASK_RESULT is about */
     uh_batch batch;
+    uh_outbox *from; /* that batch is of */
     uint8_t in[256];
 } uh_session;
 
