@@ -76,8 +76,10 @@ func TestAProofThatIsGoodNoLongerCountsAsAGuess(t *testing.T) {
 			t.Fatal("what is no guess counts as one")
 		}
 	}
-	if !ask("old", wrong) || !ask("old", wrong) {
-		t.Fatal("two guesses are not checked")
+	for range 2 {
+		if !ask("old", wrong) {
+			t.Fatal("two guesses are not checked")
+		}
 	}
 	if ask("old", wrong) {
 		t.Error("an old key is checked without end")
