@@ -274,6 +274,11 @@ test('a bad build is rolled out, pauses by itself, and goes on without the revis
   await ann.goto(rollout);
   await ann.getByText(/^Completed ·/).waitFor({ timeout: 120_000 });
   await accessibleEverywhere(ann, 'firmware-completed');
+  await ann.goto(`${server.url}/devices/${first[0].id}`);
+  await ann.getByText('Updates', { exact: true }).click();
+  const update = ann.getByRole('group', { name: 'Updates' }).getByRole('row', { name: /2\.0\.0/ });
+  assert.match(await update.innerText(), /2\.0\.0\s*before: 1\.0\.0\s*Succeeded/);
+  await accessibleEverywhere(ann, 'device-updates');
   await ann.goto(`${server.url}/firmware/${product}`);
   await ann.getByRole('list', { name: 'Rollouts' }).getByText('Completed').waitFor();
 });

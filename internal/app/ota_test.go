@@ -90,15 +90,24 @@ func (p *pulling) manifest(query string) (m espManifest) {
 	return m
 }
 
+// A deviceUpdate is an update as the page of a device shows it.
+type deviceUpdate struct{ State, Version, From string }
+
+// newest is the newest update of the device; zero: it has none.
+func (p *pulling) newest() (u deviceUpdate) {
+	p.t.Helper()
+	var had struct{ Updates []deviceUpdate }
+	must(p.t, p.c.Do(p.t.Context(), "GET", "/devices/"+p.id+"/firmware", nil, &had))
+	if len(had.Updates) > 0 {
+		u = had.Updates[0]
+	}
+	return u
+}
+
 // state is that of the newest update of the device; empty: it has none.
 func (p *pulling) state() string {
 	p.t.Helper()
-	var had struct{ Updates []struct{ State string } }
-	must(p.t, p.c.Do(p.t.Context(), "GET", "/devices/"+p.id+"/firmware", nil, &had))
-	if len(had.Updates) == 0 {
-		return ""
-	}
-	return had.Updates[0].State
+	return p.newest().State
 }
 
 // becomes waits until the newest update of the device is in a state.
@@ -166,6 +175,9 @@ func TestESPHomeIsUpdatedByARollout(t *testing.T) {
 			t.Errorf("after the update: %+v", m)
 		}
 		p.becomes("succeeded")
+		if u := p.newest(); u.Version != "2.0" || u.From != "1.0" {
+			t.Errorf("the page of the device shows %+v", u)
+		}
 		p.answers("the image after the update", http.StatusNotModified, "GET", p.ota.Image)
 	})
 }

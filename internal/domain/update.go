@@ -62,6 +62,7 @@ type Update struct {
 	ID        string
 	Rollout   string
 	Device    string
+	Version   string `json:"-"` // that it brings, as the rollout has it
 	State     UpdateState
 	Stage     int // that it was offered in
 	Tries     int // that failed before it was installed

@@ -154,6 +154,7 @@ type UpdateView struct {
 	Reset     string     `json:"reset,omitempty" doc:"why the device restarted, of one that was rolled back or crashed"`
 	Chip      string     `json:"chip"`
 	Revision  int        `json:"revision"`
+	Version   string     `json:"version" doc:"that it brings"`
 	From      string     `json:"from" doc:"version that it ran before"`
 	Tries     int        `json:"tries,omitempty" doc:"that failed before it was installed"`
 	Excluded  bool       `json:"excluded,omitempty" doc:"what becomes of it is not held against the release"`
@@ -166,8 +167,8 @@ type UpdateView struct {
 func updateView(u domain.Update) UpdateView {
 	return UpdateView{ID: u.ID, Rollout: u.Rollout, Device: u.Device, Shared: u.Shared, State: string(u.State),
 		Stage: u.Stage, Offset: u.Offset, Size: u.Size, Reason: u.Reason, Code: u.Code, Reset: string(u.Reset),
-		Chip: u.Hardware.Chip, Revision: u.Hardware.Revision, From: u.From, Tries: u.Tries, Excluded: u.Excluded,
-		OfferedAt: at(u.OfferedAt), EndedAt: at(u.EndedAt), ChangedAt: u.ChangedAt, Due: at(u.Due)}
+		Chip: u.Hardware.Chip, Revision: u.Hardware.Revision, Version: u.Version, From: u.From, Tries: u.Tries,
+		Excluded: u.Excluded, OfferedAt: at(u.OfferedAt), EndedAt: at(u.EndedAt), ChangedAt: u.ChangedAt, Due: at(u.Due)}
 }
 
 // publishedView is an update as those see it who manage the product: of a device of somebody else they are not told

@@ -10,21 +10,23 @@ import (
 	"github.com/unhidra/unhidra/internal/store"
 )
 
-// What changes without the device stands in columns alone; all else is in data.
-const updateColumns = `u.data, u.state, u.excluded, u.changed_at, u.due_at`
+// What changes without the device stands in columns alone, and the version in the rollout; all else is in data.
+const updateColumns = `u.data, u.state, u.excluded, u.changed_at, u.due_at,
+	(SELECT r.version FROM rollouts r WHERE r.id = u.rollout_id)`
 
 func scanUpdate(rows *sql.Rows) (domain.Update, error) { return scanUpdateWith(rows) }
 
 func scanUpdateWith(rows *sql.Rows, rest ...any) (u domain.Update, err error) {
-	var data string
+	var data, version string
 	var state domain.UpdateState
 	var excluded bool
 	var changed, due int64
-	if err := rows.Scan(append([]any{&data, &state, &excluded, &changed, &due}, rest...)...); err != nil {
+	if err := rows.Scan(append([]any{&data, &state, &excluded, &changed, &due, &version}, rest...)...); err != nil {
 		return u, err
 	}
 	err = json.Unmarshal([]byte(data), &u)
 	u.State, u.Excluded, u.ChangedAt, u.Due = state, excluded, store.Time(changed), store.Time(due)
+	u.Version = version
 	return u, err
 }
 

@@ -37,11 +37,28 @@ export interface Joined extends Terms {
   ask: boolean;
 }
 
+/** A release that a device was to take. */
+export interface DeviceUpdate {
+  id: string;
+  state: string;
+  version: string;
+  /** version that it ran before; empty: it has not said */
+  from: string;
+  /** bytes of size that it has */
+  offset?: number;
+  size?: number;
+  reason?: string;
+  /** why it restarted */
+  reset?: string;
+  ended_at?: string;
+  changed_at: string;
+}
+
 /** What a device runs, and its updates, the newest first. */
 export interface DeviceFirmware {
   version?: string;
   chip?: string;
-  updates: { id: string; state: string }[];
+  updates: DeviceUpdate[];
   joined?: Joined;
 }
 
