@@ -8,6 +8,9 @@ type RolloutRules interface {
 	// Judge decides how a rollout goes on, and Room how many offers it may make until it is judged again.
 	Judge(r Rollout, c RolloutCounts, waiting bool, now time.Time) Rollout
 	Room(r Rollout, c RolloutCounts) int
+	// Salted returns a rollout that begins, with a salt by which its first stage has one of the devices that are there,
+	// if one can be found.
+	Salted(r Rollout, there []DeviceFirmware) Rollout
 	// Meant reports whether a rollout is for a device, in whichever stage, and Excluded whether it leaves it out.
 	Meant(r Rollout, d DeviceFirmware) bool
 	Excluded(r Rollout, u Update) bool

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
@@ -21,6 +22,10 @@ func (y rules) Judge(r domain.Rollout, c domain.RolloutCounts, waiting bool, now
 }
 
 func (rules) Room(r domain.Rollout, c domain.RolloutCounts) int { return Room(r, c) }
+
+func (y rules) Salted(r domain.Rollout, there []domain.DeviceFirmware) domain.Rollout {
+	return Salted(r, slices.DeleteFunc(there, func(d domain.DeviceFirmware) bool { return !y.Meant(r, d) }))
+}
 
 func (y rules) Meant(r domain.Rollout, d domain.DeviceFirmware) bool {
 	_, ok := Meant(r, y.releases[r.Release], d)

@@ -270,6 +270,21 @@ func TestAGoodReleaseReachesAllThroughRestarts(t *testing.T) {
 	})
 }
 
+// Of three devices, one percent is none: the first stage has one all the same.
+func TestAStageOfFewDevicesIsPassed(t *testing.T) {
+	t.Parallel()
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
+		f := newFleet(t, db, 3)
+		f.until(f.begin(domain.RolloutPlan{Stages: []domain.RolloutStage{{Percent: 1, Soak: 600}, {Percent: 100}}}),
+			domain.RolloutCompleted)
+		for _, l := range f.devices {
+			if l.runs != newSHA {
+				t.Errorf("%s runs what it did", l.id)
+			}
+		}
+	})
+}
+
 func TestABadRevisionIsFoundAndLeftOut(t *testing.T) {
 	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {

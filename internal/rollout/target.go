@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"math"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
@@ -37,6 +38,29 @@ func StageOf(r domain.Rollout, d domain.DeviceFirmware) (stage int, ok bool) {
 		}
 	}
 	return 0, false
+}
+
+const saltsMost = 1000 // that are tried
+
+// Salted returns a rollout that is for some devices, which are there when it begins, with a salt by which its first
+// stage has one of them: nobody else would let it go on. It tries few salts for a stage of devices by the dozen. If a
+// stage is too small for the salts that it tries, or for any, the salt remains as it is.
+func Salted(r domain.Rollout, there []domain.DeviceFirmware) domain.Rollout {
+	if len(there) == 0 || share(r, 0) <= 0 {
+		return r
+	}
+	other := r
+	for i := range saltsMost {
+		if i > 0 {
+			other.Salt = r.Salt + "." + strconv.Itoa(i)
+		}
+		for _, d := range there {
+			if stage, ok := StageOf(other, d); ok && stage == 0 {
+				return other
+			}
+		}
+	}
+	return r
 }
 
 // Meant reports whether a rollout is for a device, in whichever stage, and which image the device gets.

@@ -3,6 +3,7 @@ package rollout
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -87,6 +88,48 @@ func TestStagesHaveTheirShare(t *testing.T) {
 	r.Plan.Stages[0].Tag = "lab"
 	if stage, _ := StageOf(r, domain.DeviceFirmware{Device: "dev_9", Tags: []string{"lab"}}); stage != 0 {
 		t.Errorf("a device with the tag of the canary is in stage %d", stage)
+	}
+}
+
+// A stage of a few percent of a few devices would often have none, and the rollout would never go on.
+func TestTheFirstStageHasADevice(t *testing.T) {
+	t.Parallel()
+	var there []domain.DeviceFirmware
+	for i := range 10 {
+		there = append(there, domain.DeviceFirmware{Device: fmt.Sprint("dev_", i)})
+	}
+	r := domain.Rollout{Plan: domain.RolloutPlan{Stages: []domain.RolloutStage{{Percent: 2}, {Percent: 100}}}, Devices: 10}
+	has := func(r domain.Rollout) bool {
+		return slices.ContainsFunc(there, func(d domain.DeviceFirmware) bool {
+			stage, _ := StageOf(r, d)
+			return stage == 0
+		})
+	}
+	changed := 0
+	for i := range 200 {
+		r.Salt = fmt.Sprint("salt ", i)
+		got := Salted(r, there)
+		if !has(got) {
+			t.Errorf("by %q nobody is in the first stage", got.Salt)
+		}
+		if again := Salted(r, there); again.Salt != got.Salt {
+			t.Errorf("%q, then %q", got.Salt, again.Salt)
+		}
+		if got.Salt != r.Salt {
+			changed++
+		} else if !has(r) {
+			t.Error("a salt that is no good remains")
+		}
+	}
+	if changed < 100 || changed == 200 {
+		t.Errorf("of 200 salts %d were changed", changed)
+	}
+	if got := Salted(r, nil); got.Salt != r.Salt {
+		t.Error("without devices the salt is changed")
+	}
+	r.Plan.Stages[0] = domain.RolloutStage{Tag: "lab"}
+	if got := Salted(r, there); got.Salt != r.Salt {
+		t.Error("for a stage of a tag alone the salt is changed")
 	}
 }
 

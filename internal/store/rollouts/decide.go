@@ -65,6 +65,11 @@ func decide(ctx context.Context, t *store.Tx, y rules, done *decided, now time.T
 		if r.Devices, err = meant(ctx, t, y, *r); err != nil {
 			return err
 		}
+		there, err := product(ctx, t, *r, "", true, scanPage)
+		if err != nil {
+			return err
+		}
+		*r = y.Salted(*r, there)
 	}
 	c, err := counts(ctx, t, *r, now)
 	if err != nil {
