@@ -133,6 +133,8 @@ export interface Image {
   secure_version: number;
   has_elf: boolean;
   info: ImageInfo;
+  /** patches that make it of what devices run */
+  deltas: { size: number }[];
   url: string;
 }
 
