@@ -188,7 +188,7 @@ func (repo *Outgoing) NextDelivery(ctx context.Context, hook string) (d domain.D
 }
 
 // Settle stores what became of an attempt to deliver d. What somebody asked for says nothing of the webhook, unless the
-// receiver took it.
+// receiver took it, or has ended.
 func (repo *Outgoing) Settle(ctx context.Context, d domain.Delivery, o domain.Outcome, now time.Time) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		_, err := t.ExecContext(ctx, `UPDATE hook_deliveries SET state = $3, manual = FALSE, tries = tries + 1, tried_at = $4,
@@ -201,7 +201,7 @@ func (repo *Outgoing) Settle(ctx context.Context, d domain.Delivery, o domain.Ou
 			_, err = t.ExecContext(ctx, `UPDATE outgoing_hooks SET sent_at = $2, failed_at = 0, failure = '' WHERE id = $1`, d.Hook, store.Millis(now))
 			return err
 		}
-		if d.Manual {
+		if d.Manual && o.Off == "" {
 			return nil
 		}
 		_, err = t.ExecContext(ctx, `UPDATE outgoing_hooks SET failure = $2, off = CASE WHEN off = '' THEN $3 ELSE off END,

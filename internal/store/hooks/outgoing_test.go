@@ -179,6 +179,11 @@ func TestAWebhookThatIsOffSendsOnlyWhatSomebodyAsksFor(t *testing.T) {
 		if err != nil || h.Off != "" || !h.FailedAt.IsZero() || h.Failure != "" || nextOut(t, db, h.ID).ID != d.ID {
 			t.Errorf("switched on it is %+v: %v", h, err)
 		}
+		settle(t, db, domain.Delivery{Hook: h.ID, ID: test.ID, Manual: true},
+			domain.Outcome{State: domain.DeliveryFailed, Failure: "ended", Off: domain.HookOffGone}, again)
+		if h, err = db.OutHooks.OutHook(ctx, room, h.ID); err != nil || h.Off != domain.HookOffGone {
+			t.Errorf("a test to a receiver that has ended leaves it %+v: %v", h, err)
+		}
 	})
 }
 
