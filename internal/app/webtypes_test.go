@@ -17,7 +17,8 @@ import (
 // with "ws:" of AsyncAPI. A type may stand for several.
 var webTypes = map[string][]string{
 	"User": {"User", "ws:User"}, "Quote": {"Quote", "ws:Quote"}, "Message": {"Message", "ws:Message"},
-	"Detail": {"Detail", "ws:Detail"}, "Keep": {"Keep", "ws:Keep"}, "KeepOf": {"KeepOf", "ws:KeepOf"},
+	"Detail": {"Detail", "ws:Detail"}, "Keep": {"Keep", "ws:Keep"},
+	"OutgoingHook": {"OutHookBody"}, "HookDelivery": {"DeliveryBody"}, "KeepOf": {"KeepOf", "ws:KeepOf"},
 	"RetentionRules": {"RulesOutputBody"}, "Event": {"TimelineLine", "Event", "ws:Event"}, "Folded": {"FoldedRun"},
 	"Member": {"Member"}, "Room": {"ListedRoom"}, "RoomState": {"RoomState", "ws:RoomState"},
 	"PublicRoom": {"PublicRoom"}, "RoomRequest": {"RoomRequest", "ws:RoomRequest"}, "Invite": {"Invite"},

@@ -145,6 +145,9 @@ export class RoomApi implements port.RoomApi {
   deleteHook(room: string, hook: string): Promise<void> {
     return this.#api.call('DELETE', `/rooms/${room}/hooks/${hook}`);
   }
+  async outgoing(): Promise<port.OutgoingApi> {
+    return new (await import('./outgoing')).Outgoing(this.#api);
+  }
   threads(unread: boolean, cursor: string): Promise<port.PageOf<FollowedThread>> {
     return this.#get(`/threads?${new URLSearchParams({ cursor, ...(unread && { unread: 'true' }) })}`);
   }

@@ -15,6 +15,8 @@ import type {
   Bot,
   BotToken,
   Hook,
+  HookDelivery,
+  OutgoingHook,
   Invite,
   KeepOf,
   Me,
@@ -351,6 +353,23 @@ export interface HookApi {
   renewHook(room: string, hook: string): Promise<Hook>;
   setHookPicture(room: string, hook: string, file: File): Promise<void>;
   deleteHook(room: string, hook: string): Promise<void>;
+  /** loaded when it is asked for first */
+  outgoing(): Promise<OutgoingApi>;
+}
+
+/** The addresses to which the server sends what happens in rooms. */
+export interface OutgoingApi {
+  list(room: string): Promise<OutgoingHook[]>;
+  /** the answer has the secret */
+  create(room: string, name: string, url: string, programs: boolean): Promise<OutgoingHook>;
+  switch(room: string, hook: string, on: boolean): Promise<OutgoingHook>;
+  /** the answer has the new secret */
+  rotate(room: string, hook: string): Promise<OutgoingHook>;
+  test(room: string, hook: string): Promise<void>;
+  /** the newest first */
+  deliveries(room: string, hook: string): Promise<HookDelivery[]>;
+  redeliver(room: string, hook: string, delivery: string): Promise<void>;
+  remove(room: string, hook: string): Promise<void>;
 }
 
 /** The state behind the signed-in views. */

@@ -328,6 +328,37 @@ export interface Hook {
   failed_at?: string;
   failure?: string;
 }
+
+/** An address to which the server sends what happens in a room. */
+export interface OutgoingHook {
+  id: string;
+  name: string;
+  url: string;
+  programs: boolean;
+  /** checks signatures; only when it is made or replaced */
+  secret?: string;
+  /** why it sends nothing */
+  off?: 'admin' | 'failed' | 'gone' | 'left';
+  sent_at?: string;
+  /** since when the receiver takes nothing */
+  failed_at?: string;
+  failure?: string;
+  /** deliveries that wait */
+  waiting: number;
+}
+
+/** An event that an outgoing webhook has to send, or has sent. */
+export interface HookDelivery {
+  id: string;
+  type: string;
+  at: string;
+  state: 'waiting' | 'delivered' | 'failed' | 'dropped';
+  tries: number;
+  /** of the answer */
+  status?: number;
+  answer?: string;
+  failure?: string;
+}
 export interface Ban {
   user: User;
   by: string;
