@@ -11,9 +11,10 @@ const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile:
  *
  * @param lines what is said in the room before, each with who says it
  * @param more arguments of the browser
+ * @param settings of the server
  */
-export function workshop(lines, more = []) {
-  const server = new Server({ UNHIDRA_CAPTCHA: 'off' });
+export function workshop(lines, more = [], settings = {}) {
+  const server = new Server({ UNHIDRA_CAPTCHA: 'off', ...settings });
   const people = {};
   const tokens = {};
   const room = {};

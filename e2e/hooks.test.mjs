@@ -1,0 +1,76 @@
+// An admin has what happens in a room sent to a program, and sees what became of it.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { after, before } from 'node:test';
+import { accessibleEverywhere } from './axe.mjs';
+import { shot } from './people.mjs';
+import { workshop } from './workshop.mjs';
+
+const { room, call, story } = workshop([['ann', 'tea?']], [], { UNHIDRA_PRIVATE_NETWORKS: '127.0.0.0/8' });
+
+const got = [];
+let status = 200;
+const receiver = createServer(async (request, answer) => {
+  const body = JSON.parse(Buffer.concat(await request.toArray()).toString());
+  got.push(body.data.message?.text ?? body.type);
+  receiver.emit('got');
+  answer.writeHead(status).end('thanks');
+});
+
+before(() => once(receiver.listen(0, '127.0.0.1'), 'listening'));
+after(() => {
+  receiver.closeAllConnections();
+  receiver.close();
+});
+
+const details = (page) => page.getByRole('complementary', { name: 'Room details' });
+
+story('an admin names an address, and messages are delivered there', async ({ ann }) => {
+  await ann.getByRole('button', { name: 'Room details' }).click();
+  const form = details(ann).locator('form').filter({ has: ann.getByLabel('Address', { exact: true }) });
+  await form.getByLabel('Name', { exact: true }).fill('Ticket system');
+  await form.getByLabel('Address', { exact: true }).fill('http://example.org/');
+  await form.getByRole('button', { name: 'Send to this address' }).click();
+  await form.getByText(/^receivers have https addresses/i).waitFor();
+  await form.getByLabel('Address', { exact: true }).fill(`http://127.0.0.1:${receiver.address().port}/chat`);
+  await form.getByRole('button', { name: 'Send to this address' }).click();
+  const secret = details(ann).getByLabel('Secret of Ticket system');
+  await secret.waitFor();
+  assert.match(await secret.inputValue(), /^whsec_/);
+  await shot(ann, 'outgoing-hook-made');
+
+  const arrived = once(receiver, 'got');
+  await call('ann', 'POST', `/rooms/${room.id}/messages`, { key: 'a', text: 'the kettle is on' });
+  await arrived;
+  assert.deepEqual(got, ['the kettle is on']);
+  await details(ann).getByRole('button', { name: 'Deliveries' }).click();
+  await details(ann).getByText('delivered · 200').waitFor();
+  const again = once(receiver, 'got');
+  await details(ann).getByRole('button', { name: 'Send again' }).click();
+  await again;
+  assert.deepEqual(got, ['the kettle is on', 'the kettle is on']);
+});
+
+story('a receiver that has ended switches it off, with a reason, on a phone too', async ({ ann, bob }) => {
+  status = 410;
+  await details(ann).getByRole('button', { name: 'Send a test' }).click();
+  await ann.getByText(/^This webhook was switched off: its receiver says/).waitFor();
+  const { id } = await call('bob', 'GET', '/me');
+  await call('ann', 'PATCH', `/rooms/${room.id}/members/${id}`, { role: 'admin' });
+  await bob.getByRole('button', { name: 'Room details' }).tap();
+  await details(bob).getByText('Switched off: the receiver says that it has ended').scrollIntoViewIfNeeded();
+  await details(bob).getByRole('button', { name: 'Deliveries' }).tap();
+  await details(bob).getByText('given up · 410').waitFor();
+  await accessibleEverywhere(bob, 'outgoing-hooks');
+  await shot(bob, 'phone-outgoing-hook-off');
+  status = 200;
+  await details(bob).getByRole('button', { name: 'Switch on' }).tap();
+  await details(bob).getByRole('button', { name: 'Switch off' }).waitFor();
+});
+
+story('it is removed', async ({ ann }) => {
+  await details(ann).getByRole('button', { name: 'Remove' }).click();
+  await ann.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
+  await details(ann).getByText('Nothing is sent elsewhere').waitFor();
+});
