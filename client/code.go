@@ -134,6 +134,7 @@ const (
 	CodeTextTooLong      = domain.CodeTextTooLong
 	CodeQuota            = domain.CodeQuota
 	CodeTooManyReactions = domain.CodeTooManyReactions
+	CodeTooManyPins      = domain.CodeTooManyPins
 	CodeOnePlace         = domain.CodeOnePlace
 	CodeBadQuery         = domain.CodeBadQuery
 	CodeSearchTooBroad   = domain.CodeSearchTooBroad

@@ -197,6 +197,7 @@ func (k *contract) messages(ctx context.Context) {
 	_, err = k.ann.Unreact(ctx, k.room.ID, first.Message.Seq, "👍")
 	k.called(err, "Unreact")
 	k.threads(ctx, first.Message.Seq)
+	k.pins(ctx, first.Message.Seq)
 	if m.Text != first.Message.Text {
 		k.Errorf("the message says %q", m.Text)
 	}
@@ -308,4 +309,18 @@ func (k *contract) hooks(ctx context.Context) {
 		k.Errorf("the webhooks are %+v", all)
 	}
 	k.called(k.ann.DeleteOutgoingHook(ctx, room, made.ID), "DeleteOutgoingHook")
+}
+
+// pins pins a message of ann's room, and takes the pin off again.
+func (k *contract) pins(ctx context.Context, seq int64) {
+	k.Helper()
+	done, err := k.ann.Pin(ctx, k.room.ID, seq)
+	k.called(err, "Pin")
+	pins, err := k.ann.Pins(ctx, k.room.ID)
+	if k.called(err, "Pins"); len(pins) != 1 || pins[0].Message.Seq != seq || pins[0].By.Username != "ann" ||
+		pins[0].Seq != done.Seq {
+		k.Errorf("pinned messages: %+v", pins)
+	}
+	_, err = k.ann.Unpin(ctx, k.room.ID, seq)
+	k.called(err, "Unpin")
 }

@@ -14,6 +14,8 @@ type (
 	Quote       = wire.Quote
 	Reaction    = wire.Reaction
 	Reacted     = wire.Reacted
+	Pin         = wire.Pin
+	PinChanged  = wire.PinChanged
 	Detail      = wire.Detail
 	User        = wire.User
 	Profile     = wire.Profile

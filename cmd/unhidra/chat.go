@@ -48,6 +48,8 @@ const chatHelp = `/rooms             list your rooms
 /save FILE PATH    save a file that somebody posted, named by its fil_…, as PATH
 /unreact EMOJI     take your reaction away, in the same way
 /thread N TEXT     reply in the thread of message N; without a text, show the thread
+/pin N             pin message N; without a number, list the pinned messages
+/unpin N           take message N off the pinned ones
 /unread N          have message N and those after it be unread again
 /quit              exit`
 

@@ -70,6 +70,8 @@ func (t *chatSession) inRoom(ctx context.Context, name, rest, line string) error
 		return t.thread(ctx, room, rest)
 	case name == "/unread":
 		return t.unread(ctx, room, rest)
+	case name == "/pin" || name == "/unpin":
+		return t.pin(ctx, room, rest, name == "/unpin")
 	case name == "/text":
 		return t.text(ctx, room, rest)
 	case strings.HasPrefix(name, "/") && !strings.HasPrefix(line, "//"):

@@ -96,8 +96,22 @@ var described = map[domain.EventType]func(ev client.Event, who, about string) st
 	domain.ReactionRemoved: func(ev client.Event, who, _ string) string {
 		return "* " + who + " took a reaction away: " + emojiOf(ev.Detail)
 	},
+	domain.MessagePinned: func(ev client.Event, who, _ string) string {
+		return "* " + who + " pinned " + messageOf(ev.Detail)
+	},
+	domain.MessageUnpinned: func(ev client.Event, who, _ string) string {
+		return "* " + who + " unpinned " + messageOf(ev.Detail)
+	},
 	domain.RoomCreated: func(_ client.Event, who, _ string) string { return "* the room was created by " + who },
 	domain.RoomUpdated: func(_ client.Event, who, _ string) string { return "* the room was updated by " + who },
+}
+
+// messageOf names the message that an event is about: message 412.
+func messageOf(d *client.Detail) string {
+	if d == nil || d.Of == 0 {
+		return "a message"
+	}
+	return fmt.Sprint("message ", d.Of)
 }
 
 // emojiOf returns an emoji and the message that it is given to: 👍 (message 412).

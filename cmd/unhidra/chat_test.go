@@ -117,3 +117,31 @@ func TestChatRepliesInThreads(t *testing.T) {
 		}
 	}
 }
+
+// A message is pinned by its number, listed with who pinned it, and unpinned.
+func TestChatPins(t *testing.T) {
+	t.Parallel()
+	s, ctx := live.Start(t, store.Options{Path: t.TempDir() + "/unhidra.db"}), t.Context()
+	ann := s.User("ann")
+	room, err := ann.CreateRoom(ctx, client.NewRoom{Kind: "private", Name: "Kitchen"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	soup, err := ann.Send(ctx, client.Draft{Room: room.ID, Text: "soup?"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out, errs strings.Builder
+	e := &env{stdout: &out, stderr: &errs, environ: []string{"UNHIDRA_TOKEN=" + ann.Tokens().Access},
+		stdin: strings.NewReader(fmt.Sprintf("/pin %d\n/pin %[1]d\n/pin\n/unpin %[1]d\n/pin\n", soup.Seq))}
+	if code := run(ctx, e, []string{"chat", "--server", s.URL, "--room", "Kitchen"}); code != exitOK {
+		t.Fatalf("exit code %d: %s", code, &errs)
+	}
+	for _, want := range []string{
+		"* nothing to change\n", fmt.Sprintf("message %d, pinned by ann\n", soup.Seq), "* nothing is pinned here\n",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in:\n%s", want, &out)
+		}
+	}
+}

@@ -151,6 +151,7 @@ func rows() map[string]row {
 		"mark-thread": room(200, `{"seq":1}`), "mark-unread": room(200, ""), "follow-thread": room(200, `{"following":true}`),
 		"follow-threads": room(204, `{"following":true}`),
 		"add-reaction":   room(200, ""), "remove-reaction": room(200, ""), "list-reactions": room(200, ""),
+		"pin-message": room(403, ""), "unpin-message": room(403, ""), "list-pins": room(200, ""),
 		"get-notifications":      own,
 		"set-notifications":      with(own, `{"level":"all","keywords":[],"quiet":{"spans":[]}}`),
 		"set-room-notifications": room(200, `{"level":"all"}`),

@@ -83,6 +83,7 @@ type MessageStore interface {
 	) (e domain.Event, changed bool, err error)
 	StoredBy(ctx context.Context, user string, each int64) (bytes int64, err error)
 	ThreadStore
+	PinStore
 }
 
 // Invites stores invite links.

@@ -22,6 +22,7 @@ func (s *Service) Routes(api huma.API) {
 	s.requestRoutes(api)
 	s.messageRoutes(api)
 	s.reactionRoutes(api)
+	s.pinRoutes(api)
 	s.threadRoutes(api)
 }
 

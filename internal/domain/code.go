@@ -132,6 +132,7 @@ const (
 	CodeTextTooLong      Code = "text_too_long"
 	CodeQuota            Code = "quota"
 	CodeTooManyReactions Code = "too_many_reactions"
+	CodeTooManyPins      Code = "too_many_pins"
 	CodeOnePlace         Code = "one_place"
 	CodeBadQuery         Code = "bad_query"
 	CodeSearchTooBroad   Code = "search_too_broad"

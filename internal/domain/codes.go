@@ -201,6 +201,8 @@ func messageCodes() []CodeInfo {
 			"You keep as many messages as one person may on this server. Delete some, or ask an administrator for more."},
 		{CodeTooManyReactions, []Kind{Conflict},
 			"The message has as many different reactions as it can have, or as you may give. Use one that is there."},
+		{CodeTooManyPins, []Kind{Conflict},
+			"The room has as many pinned messages as it can have. Unpin one first."},
 		{CodeOnePlace, []Kind{Invalid},
 			"A page of the timeline was asked for at several places. Send one of before, after, around, at and cursor."},
 		{CodeBadQuery, []Kind{Invalid}, "The search cannot be understood; `detail` says where. Correct it."},

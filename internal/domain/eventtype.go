@@ -33,6 +33,8 @@ const (
 	GroupChanged      EventType = "group.changed"
 	ReactionAdded     EventType = "reaction.added"
 	ReactionRemoved   EventType = "reaction.removed"
+	MessagePinned     EventType = "message.pinned"
+	MessageUnpinned   EventType = "message.unpinned"
 )
 
 // EventSpec says all that the server, its clients and its documents know of a type of
@@ -138,6 +140,10 @@ var catalogue = []EventSpec{
 		Audience: ForMembers, Payload: ReactionAddedPayload{}, Version: 1},
 	{Type: ReactionRemoved, About: "the actor took a reaction to a message away",
 		Audience: ForMembers, Payload: ReactionRemovedPayload{}, Version: 1},
+	{Type: MessagePinned, About: "the actor pinned a message",
+		Audience: ForMembers, Payload: MessagePinnedPayload{}, Version: 1},
+	{Type: MessageUnpinned, About: "the actor took a message off the pinned ones",
+		Audience: ForMembers, Payload: MessageUnpinnedPayload{}, Version: 1},
 }
 
 var specs = func() map[EventType]EventSpec {

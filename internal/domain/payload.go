@@ -118,6 +118,16 @@ type ReactionRemovedPayload struct {
 	Emoji string `json:"emoji,omitempty"`
 }
 
+// MessagePinnedPayload is a message that is pinned from now on.
+type MessagePinnedPayload struct {
+	Of int64 `json:"of,omitempty"` // number of the message
+}
+
+// MessageUnpinnedPayload is a message that is no longer pinned.
+type MessageUnpinnedPayload struct {
+	Of int64 `json:"of,omitempty"` // number of the message
+}
+
 // UnknownPayload is what a newer server stored: this one knows the event's type not at all,
 // or not in that version. It stays in the log as it is, and clients are not told of it.
 type UnknownPayload struct {
@@ -144,4 +154,6 @@ func (GroupCommandedPayload) payload()    {}
 func (GroupChangedPayload) payload()      {}
 func (ReactionAddedPayload) payload()     {}
 func (ReactionRemovedPayload) payload()   {}
+func (MessagePinnedPayload) payload()     {}
+func (MessageUnpinnedPayload) payload()   {}
 func (UnknownPayload) payload()           {}

@@ -44,6 +44,7 @@ const (
 	DeleteAny         Permission = "message.delete_any"
 	MentionRoom       Permission = "message.mention_room"
 	React             Permission = "message.react"
+	PinMessage        Permission = "message.pin"
 	UploadFile        Permission = "file.upload"
 	LeaveRoom         Permission = "member.leave"
 	InviteMember      Permission = "member.invite"
@@ -81,6 +82,7 @@ func Matrix() []Rule {
 		{DeleteAny, "delete messages of others", mods, false, false},
 		{MentionRoom, "notify everyone with @room", mods, true, false},
 		{React, "react to messages", all, true, false},
+		{PinMessage, "pin messages, and unpin them", mods, true, false},
 		{UploadFile, "upload files, to post them in messages", all, true, false},
 		{InviteMember, "add people by name", all, false, false},
 		{ManageInvites, "make and revoke invitation links", mods, false, false},
@@ -127,7 +129,7 @@ func Allow(r Room, m Member, p Permission, now time.Time) error {
 	if r.Archived && !rule.Archived {
 		return Conflict.Errorf(CodeRoomArchived, "this room is archived; reopen it first")
 	}
-	if m.Muted(now) && (p == SendMessage || p == EditOwn || p == React || p == UploadFile) {
+	if m.Muted(now) && (p == SendMessage || p == EditOwn || p == React || p == PinMessage || p == UploadFile) {
 		return Forbidden.Errorf(CodeMuted, "you are muted in this room until %s",
 			m.MutedUntil.UTC().Format(time.RFC3339)).After(m.MutedUntil.Sub(now))
 	}

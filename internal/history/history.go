@@ -23,6 +23,7 @@ type Store struct {
 	RoomStore
 	LogStore
 	ReactionStore
+	PinStore
 	ThreadStore
 	SearchStore
 	UserStore
@@ -128,6 +129,8 @@ func (s *Service) Routes(api huma.API) {
 		"The earlier texts of an edited message, for those who may read it"), s.getVersions)
 	httpx.Register(api, op("list-reactions", "/rooms/{room}/messages/{seq}/reactions/{emoji}",
 		"Who reacted to a message with an emoji, who was first comes first"), s.getReactors)
+	httpx.Register(api, op("list-pins", "/rooms/{room}/pins",
+		"The pinned messages of a room, the one that was pinned last first"), s.getPins)
 	s.threadRoutes(api, op)
 	httpx.Register(api, op("get-retention", "/retention",
 		"How long rooms keep their messages, and what a room may choose"), s.getRetention)

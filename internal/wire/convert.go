@@ -129,6 +129,11 @@ func FromMessage(m domain.Message) Message {
 	return v
 }
 
+// FromPin is the wire's view of p.
+func FromPin(p domain.Pin) Pin {
+	return Pin{Message: FromMessage(p.Message), By: FromUser(p.By), At: p.At, Seq: p.Seq}
+}
+
 // FromFile is the wire's view of f in a message.
 func FromFile(f domain.File) File {
 	v := File{ID: f.ID, Name: f.Name, Size: f.Size, Type: f.Type, Width: f.Width, Height: f.Height,
@@ -217,6 +222,10 @@ func fromPayload(p domain.Payload) *Detail {
 		return &Detail{Of: p.Of, Emoji: p.Emoji}
 	case domain.ReactionRemovedPayload:
 		return &Detail{Of: p.Of, Emoji: p.Emoji}
+	case domain.MessagePinnedPayload:
+		return &Detail{Of: p.Of}
+	case domain.MessageUnpinnedPayload:
+		return &Detail{Of: p.Of}
 	case domain.ChartPostedPayload:
 		return &Detail{Chart: fromChartLine(p.Chart)}
 	case domain.RolloutToldPayload:

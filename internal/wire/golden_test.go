@@ -320,6 +320,8 @@ func goldenReplies() []frame {
 			Detail: &Detail{Of: 412, Emoji: "👍"}}),
 		event(Event{Room: room1, Seq: 417, Type: "reaction.removed", Actor: lin, At: t1,
 			Detail: &Detail{Of: 412, Emoji: "👍"}}),
+		event(Event{Room: room1, Seq: 418, Type: "message.pinned", Actor: ada, At: t1, Detail: &Detail{Of: 412}}),
+		event(Event{Room: room1, Seq: 419, Type: "message.unpinned", Actor: ada, At: t1, Detail: &Detail{Of: 412}}),
 		event(Event{Room: room1, Seq: 415, Type: "message.deleted", Actor: ada, At: later, Message: &gone}),
 		news(TypePresence, TypePresence, &Presences{Users: []Presence{{User: lin.ID, Is: "away"}}}),
 		news(TypeIsTyping, TypeIsTyping, &Typing{Room: room1, User: lin}),

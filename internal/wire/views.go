@@ -210,6 +210,19 @@ type Quote struct {
 	Deleted bool   `json:"deleted,omitempty"`
 }
 
+// Pin is a message that is pinned in its room.
+type Pin struct {
+	Message Message   `json:"message"`
+	By      User      `json:"by" doc:"who pinned it"`
+	At      time.Time `json:"at" doc:"when they did"`
+	Seq     int64     `json:"seq" doc:"of the event by which it was pinned"`
+}
+
+// PinChanged acknowledges that a message was pinned, or unpinned.
+type PinChanged struct {
+	Seq int64 `json:"seq,omitempty" doc:"of the event; absent: it was so already, and there is no event"`
+}
+
 // ReactionBy is a reaction in the download of one's data.
 type ReactionBy struct {
 	Room  string    `json:"room"`

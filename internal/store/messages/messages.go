@@ -154,6 +154,9 @@ func (repo *Repository) DeleteMessage(
 		if err := deleteReactions(ctx, t, room, seq); err != nil {
 			return err
 		}
+		if _, err := deletePin(ctx, t, room, seq); err != nil {
+			return err
+		}
 		*msg = domain.Message{
 			Room: room, Seq: seq, Sender: msg.Sender, Key: msg.Key, ContentType: msg.ContentType, ReplyTo: msg.ReplyTo,
 			At: msg.At, EditedAt: msg.EditedAt, Edits: msg.Edits, DeletedAt: now, Thread: msg.Thread,

@@ -26,7 +26,7 @@ func (repo *Repository) React(
 		if err != nil {
 			return err
 		}
-		if err := mayHaveReactions(ctx, t, r); err != nil {
+		if err := isThere(ctx, t, r.Room, r.Seq); err != nil {
 			return err
 		}
 		given, err := reactionsTo(ctx, t, r, actor)
@@ -43,14 +43,14 @@ func (repo *Repository) React(
 	return e, changed, err
 }
 
-// mayHaveReactions returns an error if there is no such message, or if it was deleted.
-func mayHaveReactions(ctx context.Context, t *store.Tx, r domain.Reacting) error {
+// isThere returns an error if there is no such message, or if it was deleted.
+func isThere(ctx context.Context, t *store.Tx, room string, seq int64) error {
 	var deleted int64
 	err := t.QueryRowContext(ctx, `SELECT deleted_at FROM events WHERE room_id = $1 AND seq = $2 AND `+
-		areMessages, r.Room, r.Seq).Scan(&deleted)
+		areMessages, room, seq).Scan(&deleted)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		return domain.NotFound.Errorf(domain.CodeNoMessage, "there is no message %d in this room", r.Seq)
+		return domain.NotFound.Errorf(domain.CodeNoMessage, "there is no message %d in this room", seq)
 	case err == nil && deleted != 0:
 		return domain.Conflict.Errorf(domain.CodeMessageDeleted, "this message was deleted")
 	}

@@ -100,6 +100,8 @@ func Samples(room string, actor, subject domain.UserRef) []Sample {
 			Payload: domain.ReactionAddedPayload{Of: 1, Emoji: "👍"}}},
 		{"reaction.removed", domain.Event{Type: domain.ReactionRemoved,
 			Payload: domain.ReactionRemovedPayload{Of: 1, Emoji: "👍"}}},
+		{"message.pinned", domain.Event{Type: domain.MessagePinned, Payload: domain.MessagePinnedPayload{Of: 1}}},
+		{"message.unpinned", domain.Event{Type: domain.MessageUnpinned, Payload: domain.MessageUnpinnedPayload{Of: 1}}},
 		{"member.role", domain.Event{Type: domain.MemberRole, Payload: domain.MemberRolePayload{Role: domain.Moderator}}},
 	}
 	for i := range samples {
