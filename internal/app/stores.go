@@ -109,8 +109,8 @@ func chatStore(db *all.Store) chat.Store {
 
 func historyStore(db *all.Store) history.Store {
 	return history.Store{
-		RoomStore: db.Rooms, LogStore: db.Log, ReactionStore: db.Log, PinStore: db.Log, ThreadStore: db.Log, SearchStore: db.Search,
-		UserStore: db.Accounts, RetentionStore: db.Messages, SettingStore: db.Server, Database: db,
+		RoomStore: db.Rooms, LogStore: db.Log, ReactionStore: db.Log, PinStore: db.Log, ThreadStore: db.Log,
+		SearchStore: db.Search, UserStore: db.Accounts, RetentionStore: db.Messages, SettingStore: db.Server, Database: db,
 	}
 }
 

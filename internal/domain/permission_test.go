@@ -16,7 +16,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // neither direct nor archived (o, a, m, p: owner, admin, moderator, plain
 // member), then d if members of direct rooms may, r if it goes in archived ones.
 var want = map[Permission]string{
-	ReadRoom: "oamp d r", LeaveRoom: "oamp d r", SendMessage: "oamp d", React: "oamp d",
+	ReadRoom: "oamp d r", LeaveRoom: "oamp d r", SendMessage: "oamp d", React: "oamp d", PinMessage: "oam d",
 	UploadFile: "oamp d", EditOwn: "oamp d", DeleteOwn: "oamp d",
 	DeleteAny: "oam", MentionRoom: "oam d", InviteMember: "oamp", ManageInvites: "oam", ManageHooks: "oa",
 	KickMember: "oam r", MuteMember: "oam r", BanMember: "oam r",
@@ -74,13 +74,17 @@ func TestOutsiders(t *testing.T) {
 func TestMutedMembersDoNotWrite(t *testing.T) {
 	now := time.Now()
 	m := Member{Role: RegularMember, MutedUntil: now.Add(time.Minute)}
-	for _, p := range []Permission{SendMessage, EditOwn} {
+	for _, p := range []Permission{SendMessage, EditOwn, React, UploadFile} {
 		if err := Allow(Room{Kind: PublicRoom}, m, p, now); CodeOf(err) != CodeMuted {
 			t.Errorf("%s: %v", p, err)
 		}
 		if err := Allow(Room{Kind: PublicRoom}, m, p, now.Add(time.Hour)); err != nil {
 			t.Errorf("%s after the mute: %v", p, err)
 		}
+	}
+	m.Role = Moderator
+	if err := Allow(Room{Kind: PublicRoom}, m, PinMessage, now); CodeOf(err) != CodeMuted {
+		t.Errorf("a muted moderator pins: %v", err)
 	}
 	if err := Allow(Room{Kind: PublicRoom}, m, ReadRoom, now); err != nil {
 		t.Error(err)

@@ -6,8 +6,10 @@ import type { Store } from '../platform/storage.svelte';
 import type { PageOf, RoomModel } from '../view/port';
 import type { Pending } from '../view/room/lines';
 import type { Event, FileView, Me, Member, Message, RoomState, Thread, User } from '../view/types';
+import type { Pins } from '../view/pinport';
 import type { ThreadModel } from '../view/threadport';
 import type { Outbox } from './outbox';
+import type { RoomPins } from './pins.svelte';
 import type { OpenThread } from './thread.svelte';
 import * as win from './window';
 import { draftKeys } from './unsent';
@@ -51,6 +53,7 @@ export class OpenRoom implements RoomModel {
   #load: { meanwhile: Event[] } | undefined;
   #wrote = 0;
   #keptUnread = false;
+  #pins: RoomPins | undefined;
   #threads = new Map<number, OpenThread>();
 
   constructor(id: string, a: Around) {
@@ -155,6 +158,7 @@ export class OpenRoom implements RoomModel {
   reset(): void {
     this.#window = win.empty;
     for (const thread of this.#threads.values()) void thread.show();
+    void this.#pins?.load();
     this.retryLoad();
   }
 
@@ -162,6 +166,7 @@ export class OpenRoom implements RoomModel {
   forget(floor: number): void {
     this.#window = win.forget(this.#window, floor);
     for (const thread of this.#threads.values()) thread.forget(floor);
+    this.#pins?.forget(floor);
     if (this.hasNewer && !this.#window.events.length) this.reset();
   }
 
@@ -200,6 +205,7 @@ export class OpenRoom implements RoomModel {
     this.#load?.meanwhile.push(...events);
     if (this.#phase === 'ready') this.#window = win.apply(this.#window, events, this.#a.me);
     for (const thread of this.#threads.values()) thread.apply(events);
+    this.#pins?.apply(events);
     const gone = events.filter((e) => e.type === 'message.deleted').map((e) => e.message?.thread ?? 0);
     if (gone.some(Boolean)) void this.#recount(new Set(gone.filter(Boolean)));
   }
@@ -208,6 +214,7 @@ export class OpenRoom implements RoomModel {
   renamed(u: User): void {
     this.#window = win.renamed(this.#window, u);
     for (const thread of this.#threads.values()) thread.renamed(u);
+    this.#pins?.renamed(u);
   }
 
   trim(): void {
@@ -263,6 +270,12 @@ export class OpenRoom implements RoomModel {
     this.#threads.set(root, thread);
     for (const old of [...this.#threads.keys()].slice(0, -threadsKept)) this.#threads.delete(old);
     return thread;
+  }
+
+  async pins(): Promise<Pins> {
+    const { RoomPins } = await import('./pins.svelte');
+    if (this.#pins?.phase === 'failed') void this.#pins.load();
+    return (this.#pins ??= new RoomPins(this.id, this.#a));
   }
 
   /** The server tells how the user stands to a thread. */

@@ -34,6 +34,8 @@ export interface Details {
   'group.changed': { of?: number; batch?: BatchLine };
   'reaction.added': { of?: number; emoji?: string };
   'reaction.removed': { of?: number; emoji?: string };
+  'message.pinned': { of?: number };
+  'message.unpinned': { of?: number };
   'command.sent': { command?: CommandLine };
   'command.changed': { of?: number; command?: CommandLine };
 }
@@ -70,6 +72,8 @@ const catalogue = {
   'group.changed': { line: false },
   'reaction.added': { line: false },
   'reaction.removed': { line: false },
+  'message.pinned': { line: false },
+  'message.unpinned': { line: false },
   'command.sent': { line: true },
   'command.changed': { line: false },
 } as const satisfies Record<EventType, Spec>;

@@ -10,6 +10,7 @@ const least = {
   mute: 'moderator',
   ban: 'moderator',
   mentionRoom: 'moderator',
+  pin: 'moderator',
   update: 'admin',
   hooks: 'admin',
   visibility: 'admin',
@@ -28,7 +29,7 @@ export function may(room: RoomState, what: keyof typeof least | 'add' | 'send'):
   const afterArchive = ['kick', 'mute', 'ban', 'archive', 'setRole', 'handOver', 'retention', 'remove'];
   if (room.archived && !afterArchive.includes(what)) return false;
   if (what === 'send') return !room.muted_until || Date.parse(room.muted_until) <= Date.now();
-  if (room.kind === 'direct') return what === 'mentionRoom';
+  if (room.kind === 'direct') return what === 'mentionRoom' || what === 'pin';
   return what === 'add' || rank(room.role) >= rank(least[what]);
 }
 

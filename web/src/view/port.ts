@@ -7,6 +7,7 @@ import type { Files } from './filesport';
 import type { Firmware } from './firmwareport';
 import type { Fleet } from './fleetport';
 import type { Pending } from './room/lines';
+import type { Pins } from './pinport';
 import type { FollowedThread, ThreadModel } from './threadport';
 import type {
   Ban,
@@ -218,6 +219,8 @@ export interface RoomModel {
   versions(seq: number): Promise<{ text: string; at: string }[]>;
   /** the thread of a message; it has still to be shown */
   thread(root: number): Promise<ThreadModel>;
+  /** the pinned messages; they may have still to be loaded */
+  pins(): Promise<Pins>;
   /** a message as it is now */
   message(seq: number): Promise<Message>;
   /** what the room has is read; all: and what its threads have */

@@ -27,9 +27,9 @@ export type Route =
   | { page: 'join'; code: string }
   | { page: 'nothing' };
 
-export type Panel = 'members' | 'search' | 'details' | 'files' | 'thread';
+export type Panel = 'members' | 'search' | 'details' | 'files' | 'thread' | 'pins';
 
-const panels: readonly string[] = ['members', 'search', 'details', 'files', 'thread'];
+const panels: readonly string[] = ['members', 'search', 'details', 'files', 'thread', 'pins'];
 export const settingsPages = [
   'profile',
   'status',

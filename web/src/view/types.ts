@@ -71,6 +71,14 @@ export interface Thread {
   /** absent: no longer kept */
   first?: Message;
 }
+/** a message that is pinned in its room */
+export interface Pin {
+  message: Message;
+  by: User;
+  at: string;
+  /** of the event by which it was pinned */
+  seq: number;
+}
 /** an emoji that users gave to a message */
 export interface Reaction {
   emoji: string;

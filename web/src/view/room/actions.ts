@@ -12,6 +12,10 @@ export interface MessageActions {
   react?: ((emoji: string) => void) | undefined;
   /** offers all emoji beside something on the screen */
   pick?: ((beside: Element) => void) | undefined;
+  /** pins the message, or takes it off the pinned ones; pinned: undefined as long as that is not known */
+  pin?: { pinned: boolean | undefined; toggle: () => void } | undefined;
+  /** the actions are offered on the screen now */
+  offered?: (() => void) | undefined;
   edit?: (() => void) | undefined;
   /** marks a task as done or not, and says whether that worked */
   tick?: ((task: Task, done: boolean) => Promise<boolean>) | undefined;

@@ -5,8 +5,9 @@ import { reasonOf } from '../failure';
 import { may } from '../permit';
 import type { App, PageOf, RoomModel } from '../port';
 import { href, placeOf } from '../route.svelte';
-import { t } from '../text';
+import { t, withTexts } from '../text';
 import type { Message, Reaction, RoomState, User } from '../types';
+import type { Pins } from '../pinport';
 import { overlay } from '../ui.svelte';
 import { ticker, type MessageActions } from './actions';
 import type { Wishes } from './wishes.svelte';
@@ -31,6 +32,7 @@ export class Doing {
   editing = $state(0);
   /** the message that gets an emoji, and beside what that is chosen */
   picking: { of: Message; beside: Element; row: HTMLElement | null } | undefined = $state.raw();
+  #pins: Pins | undefined = $state.raw(); // loaded when somebody who may pin looks at what can be done
   #wishes: Wishes | undefined = $state.raw(); // what the user wants of reactions; made with the first
 
   constructor(p: Place) {
@@ -54,12 +56,29 @@ export class Doing {
       reply: open ? () => reply(m) : undefined,
       thread: m.seq && thread ? () => thread(m.thread ?? m.seq) : undefined,
       unread: m.seq && unread ? () => unread(m.seq) : undefined,
+      ...(m.seq && may(room, 'send') && may(room, 'pin') && {
+        pin: { pinned: this.#pins?.has(m.seq), toggle: () => void this.#pin(m.seq) },
+        offered: () => void this.#lookUpPins().catch(() => {}), // the next look tries again
+      }),
       ...(mine && open && may(room, 'send') && { edit: () => (this.editing = m.seq), tick: ticker(model, m.seq) }),
       remove: open && (mine || may(room, 'deleteAny')) ? () => this.#askRemove(m) : undefined,
       copyText: m.text ? () => void copy(m.text, t('message.text-copied')) : undefined,
       copyLink: () => void copy(location.origin + href(placeOf(m)), t('message.link-copied')),
       versions: m.edits ? () => overlay.open({ name: 'versions', load: () => model.versions(m.seq) }) : undefined,
     };
+  }
+
+  async #lookUpPins(): Promise<Pins> {
+    return (this.#pins = await this.#p.model.pins());
+  }
+
+  async #pin(seq: number): Promise<void> {
+    try {
+      const [{ togglePin }, pins] = await Promise.all([withTexts(import('./pinning'), 'pin'), this.#lookUpPins()]);
+      await togglePin(pins, seq);
+    } catch (err) {
+      overlay.say(reasonOf(err), true);
+    }
   }
 
   #askRemove(m: Message): void {
