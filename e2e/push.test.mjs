@@ -75,7 +75,9 @@ story('who is away is told on the phone, even when no page is open', async ({ bo
   });
   await bob.goto(`${server.url}/settings/notifications`);
   await bob.getByRole('button', { name: 'Turn on notifications' }).click();
-  await bob.getByText('even when Unhidra is closed').waitFor();
+  await bob.getByText(/^This browser tells you .* even when Unhidra is closed/).waitFor();
+  const mine = bob.getByRole('list', { name: 'Browsers and apps that get pushes' }).getByRole('listitem');
+  await mine.filter({ hasText: /Chrome on .*This browser/ }).waitFor();
   await accessibleEverywhere(bob, 'push-settings');
   await shot(bob, 'phone-push-settings');
   const cdp = await bob.context().newCDPSession(bob);

@@ -29,6 +29,8 @@ var webTypes = map[string][]string{
 	"AccountDetail": {"DetailOutputBody"}, "ServerInvite": {"ServerInvite"}, "OwnedRoom": {"ListedRoom"},
 	"Health": {"Health"}, "AuditRecord": {"Entry"}, "AuditPage": {"ListOutputBody"}, "Verdict": {"VerifyOutputBody"},
 	"ServerInfo": {"ServerOutputBody"}, "Hello": {"ws:Hello"}, "Sent": {"Sent", "ws:Sent"},
+	"Chosen": {"Notifications", "ws:Notifications"}, "NotifyChoice": {"NotifyChoice"},
+	"Subscribed": {"PushSubscription"},
 }
 
 // TestWebTypes holds that the web client's types are those of the server's

@@ -64,6 +64,7 @@ type PushSubscription struct {
 	Current   bool       `json:"current,omitempty" doc:"it is of this session"`
 	Service   string     `json:"service" doc:"host of its push service"`
 	UserAgent string     `json:"user_agent,omitempty"`
+	Device    string     `json:"device" example:"Firefox on Linux"`
 	CreatedAt time.Time  `json:"created_at"`
 	SentAt    *time.Time `json:"sent_at,omitempty" doc:"when its push service took the last push"`
 	FailedAt  *time.Time `json:"failed_at,omitempty" doc:"since when its push service takes none"`
@@ -72,7 +73,7 @@ type PushSubscription struct {
 
 func shown(sub domain.Subscription, session string) PushSubscription {
 	v := PushSubscription{ID: sub.ID, Current: sub.Session == session, UserAgent: sub.Name, CreatedAt: sub.CreatedAt,
-		Service: hostOf(sub.Endpoint), Failure: sub.Failure}
+		Device: domain.DeviceLabel(sub.Name), Service: hostOf(sub.Endpoint), Failure: sub.Failure}
 	if !sub.SentAt.IsZero() {
 		v.SentAt = &sub.SentAt
 	}

@@ -6,7 +6,8 @@ import type { Notifications } from '../view/port';
 import { gist } from '../view/files/gist';
 import { badgeOf, Favicon, titleOf } from './favicon';
 import type { Message } from '../view/types';
-import type { Choices, Chosen } from './choices';
+import type { Chosen } from '../view/notifyport';
+import type { Choices } from './choices';
 import type { Push } from './push';
 
 const store = 'unhidra.notifications';
@@ -81,7 +82,7 @@ export class Alerts implements Notifications {
     if (!this.#wanted) return;
     await this.#subscribe();
     // A page may not show any in Chrome on Android, where a service worker does: better found out at once.
-    if (!this.#pushes) await this.#show(title, { tag: 'unhidra', data: {} });
+    if (!this.#pushes) await this.test(title);
     if (this.#granted !== 'granted') this.#want(false);
   }
 
@@ -110,10 +111,25 @@ export class Alerts implements Notifications {
     }
   }
 
-  disable(): void {
+  /** Tells no more here. Fails if the server does not know it yet: this browser has let go of its pushes by then. */
+  async disable(): Promise<void> {
     this.#want(false);
     this.#pushes = false;
-    void this.#push?.then((p) => p.unsubscribe()).catch(() => undefined);
+    await (await this.#push)?.unsubscribe();
+  }
+
+  /** Shows a notification, as messages would be. */
+  test(title: string): Promise<void> {
+    return this.#show(title, { tag: 'unhidra', data: {} });
+  }
+
+  /** Looks again whether the browser allows it: its own settings tell no page. */
+  look(): void {
+    const before = this.#granted;
+    if (before === 'unsupported' || before === Notification.permission) return;
+    this.#granted = Notification.permission;
+    if (this.permission === 'on') void this.#subscribe();
+    else this.#pushes = false;
   }
 
   /** Leaves nothing in this browser of who signs out: nothing shown, and no pushes to whoever signs in next. */

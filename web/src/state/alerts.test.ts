@@ -95,7 +95,7 @@ it('has pushes sent to the browser while notifications are on, and takes away wh
   await vi.waitFor(() => expect(calls.at(-1)).toBe('show Ann'));
   expect(calls).not.toContain('show on');
   a.read('r', 7);
-  a.disable();
+  await a.disable();
   await vi.waitFor(() => expect(calls.at(-1)).toBe('unsubscribe'));
   expect(calls).toContain('subscribe');
   expect(calls).toContain('read r 7');
@@ -208,4 +208,34 @@ it('leaves nothing in the browser of who signs out', async () => {
   a.clear();
   await vi.waitFor(() => expect(calls).toEqual(['close', 'clear']));
   expect([kept.size, a.permission]).toEqual([0, 'off']);
+});
+
+it('sees that the user has allowed notifications in the settings of the browser, or blocked them', async () => {
+  const a = await alerts(() => ({}));
+  await a.enable('on');
+  expect(a.permission).toBe('on');
+  const browser = Notification as unknown as { permission: string };
+  browser.permission = 'denied';
+  a.look();
+  expect(a.permission).toBe('denied');
+  browser.permission = 'granted';
+  a.look();
+  expect(a.permission).toBe('on');
+});
+
+it('says when the server does not know that pushes have ended', async () => {
+  const push = {
+    subscribe: () => Promise.resolve(),
+    unsubscribe: () => Promise.reject(new Error('offline')),
+  };
+  vi.stubGlobal('navigator', { serviceWorker: {} });
+  vi.stubGlobal('PushManager', class {});
+  const a = await alerts(
+    () => ({}),
+    () => Promise.resolve(push as never),
+  );
+  await a.enable('on');
+  await expect(a.disable()).rejects.toThrow('offline');
+  expect(a.permission).toBe('off');
+  expect(a.pushes).toBe(false);
 });

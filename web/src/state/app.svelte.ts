@@ -7,9 +7,10 @@ import { storage } from '../platform/storage.svelte';
 import type * as port from '../view/port';
 import type { Me, Message, Profile, RoomRequest, RoomState, Status } from '../view/types';
 import { Alerts } from './alerts.svelte';
-import type { Chosen } from './choices';
+import type { Chosen } from '../view/notifyport';
 import type { Files } from '../view/filesport';
 import type { Firmware } from '../view/firmwareport';
+import type { NotifyModel } from './notifymodel.svelte';
 import type { PostedFiles } from './files';
 import { Fleet, type Came, type Readings } from './fleet.svelte';
 import { Link } from './link.svelte';
@@ -46,6 +47,7 @@ export class SignedIn implements port.App {
   #textLimit = $state(16384);
   #files: Promise<PostedFiles> | undefined;
   #loaded: PostedFiles | undefined;
+  #choosing: NotifyModel | undefined;
 
   constructor(api: Api<Me>, me: Me, server: port.Server, words: (err: unknown) => string, leave: () => Promise<void>) {
     this.#account = api;
@@ -92,6 +94,11 @@ export class SignedIn implements port.App {
   async firmware(): Promise<Firmware> {
     const made = await import('./firmware');
     return new made.Firmware(this.#account);
+  }
+
+  async notifyModel(): Promise<NotifyModel> {
+    const made = await import('./notifymodel.svelte');
+    return (this.#choosing ??= new made.NotifyModel(this.#account));
   }
 
   files(): Promise<Files> {
@@ -163,6 +170,7 @@ export class SignedIn implements port.App {
         return this.notifications.read(mark.room, mark.seq);
       }
       case 'notifications':
+        this.#choosing?.take(f.data as Chosen);
         return this.notifications.chosen(f.data as Chosen);
       case 'room.requested':
         return this.requests.asked(f.data as RoomRequest);

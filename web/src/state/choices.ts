@@ -1,18 +1,8 @@
 // What the user wants to be told of, for what the page tells by itself. The server decides on pushes likewise.
 
 import type { Api } from '../net/api';
+import type { Chosen } from '../view/notifyport';
 import type { Me, Message } from '../view/types';
-
-type Level = 'all' | 'mentions' | 'nothing';
-
-/** as the server has it */
-export interface Chosen {
-  level: Level;
-  hide_text?: boolean;
-  /** nothing is told before: a pause, or quiet hours */
-  silent_until?: string;
-  choices: { room: string; thread?: number; level?: Level }[];
-}
 
 const freshFor = 60_000; // quiet hours begin and end by themselves
 

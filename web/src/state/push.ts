@@ -55,10 +55,10 @@ export class Push {
 
   /** Has the server send no more pushes here. */
   async unsubscribe(): Promise<void> {
+    await this.clear(); // in any case: without a network, too, and the push service tells the server
     const { items } = await this.#api.call<Listed>('GET', '/push');
     const mine = items.find((s) => s.current);
     if (mine) await this.#api.call('DELETE', `/push/subscriptions/${mine.id}`);
-    await this.clear();
   }
 
   /** Closes all that is shown, and has this browser take no more pushes. */

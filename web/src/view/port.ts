@@ -6,6 +6,7 @@ import type { Administration } from './adminport';
 import type { Files } from './filesport';
 import type { Firmware } from './firmwareport';
 import type { Fleet } from './fleetport';
+import type { NotifyModel } from './notifyport';
 import type { Pending } from './room/lines';
 import type { Pins } from './pinport';
 import type { FollowedThread, ThreadModel } from './threadport';
@@ -250,7 +251,12 @@ export interface Notifications {
   /** the server tells this browser also while no page is open */
   readonly pushes: boolean;
   enable(title: string): Promise<void>;
-  disable(): void;
+  /** fails if the server could not be told */
+  disable(): Promise<void>;
+  /** shows one */
+  test(title: string): Promise<void>;
+  /** whether the browser allows it may have changed */
+  look(): void;
   /** names the open room, or nothing, in the title of the page */
   at(place: string): void;
 }
@@ -394,6 +400,8 @@ export interface App {
   firmware(): Promise<Firmware>;
   /** the same */
   files(): Promise<Files>;
+  /** the same */
+  notifyModel(): Promise<NotifyModel>;
   /** whether there may be files that no message has yet */
   readonly uploads: boolean;
   /** how many drafts and messages on their way only this browser has */
