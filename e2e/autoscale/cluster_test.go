@@ -231,13 +231,13 @@ func (c *cluster) connectionsOf(p *pod) int {
 	return int(m["gateway_connections"])
 }
 
-// calm reports whether n pods are ready, none is ending, and they have so many
-// connections together.
+// calm reports whether n pods are ready and nginx was told of them, none is ending, and
+// they have so many connections together.
 func (c *cluster) calm(n, connections int) bool {
 	all := 0
 	has := c.connections()
 	for _, n := range has {
 		all += n
 	}
-	return len(c.pods) == n && len(has) == n && len(c.ending) == 0 && all == connections
+	return len(c.pods) == n && len(has) == n && len(c.nginx.Nodes) == n && len(c.ending) == 0 && all == connections
 }
