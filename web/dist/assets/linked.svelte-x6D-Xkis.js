@@ -1,1 +1,0 @@
-import{G as e,X as t,at as n,st as r}from"./storage.svelte-CQ9Lnx9T.js";var i=class{#e;#t;#n=r();constructor(e,r){this.#e=e,this.#t=r,t(()=>{let{id:t,gone:i}=r();return i?void 0:e().watch(t,e=>n(this.#n,{id:t,link:e}))})}get now(){let{id:t,gone:n}=this.#t();return n?null:e(this.#n)?.id===t?e(this.#n).link:this.#e().known(t)}};export{i as t};
