@@ -113,18 +113,18 @@ func (repo *Repository) State(ctx context.Context, p domain.Push, now time.Time)
 func (repo *Repository) untold(
 	ctx context.Context, p domain.Push, level domain.NotifyLevel, read int64, st *domain.PushState,
 ) error {
-	const those = ` FROM notifications n JOIN events e ON e.room_id = n.room_id AND e.seq = n.seq
+	var last int64
+	// In one statement, so that the number and the last one are of one moment.
+	err := repo.db.QueryRowContext(ctx, `SELECT count(*) OVER (), n.seq, n.reason
+		FROM notifications n JOIN events e ON e.room_id = n.room_id AND e.seq = n.seq
 		WHERE n.user_id = $1 AND n.room_id = $2 AND n.thread = $3 AND n.seq > $4 AND e.deleted_at = 0
 			AND (n.reason <> 'all' OR CAST($5 AS TEXT) = 'all')
-			AND NOT EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = n.user_id AND b.other_id = e.actor_id)`
-	about := []any{p.Subscription.User, p.Room, p.Thread, read, level}
-	err := repo.db.QueryRowContext(ctx, `SELECT count(*)`+those, about...).Scan(&st.Count)
-	if err != nil || st.Count == 0 {
-		return err
+			AND NOT EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = n.user_id AND b.other_id = e.actor_id)
+		ORDER BY n.at DESC, n.seq DESC LIMIT 1`, p.Subscription.User, p.Room, p.Thread, read, level).
+		Scan(&st.Count, &last, &st.Reason)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
 	}
-	var last int64
-	err = repo.db.QueryRowContext(ctx, `SELECT n.seq, n.reason`+those+` ORDER BY n.at DESC, n.seq DESC LIMIT 1`, about...).
-		Scan(&last, &st.Reason)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package rollouts
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"reflect"
 	"time"
 
@@ -276,8 +277,26 @@ func pick(
 		}
 		by[u.Rollout] = u
 	}
-	u, ok = y.Pick(of, d, by, now)
-	return u, had, ok, nil
+	if u, ok = y.Pick(of, d, by, now); ok && d.Shared() {
+		ok, err = stillJoined(ctx, t, d)
+	}
+	return u, had, ok, err
+}
+
+// stillJoined reports whether a device is joined as it was when it was read, and keeps it so until the end of the
+// transaction: who takes it back waits, and then ends the offer.
+func stillJoined(ctx context.Context, t *store.Tx, d domain.DeviceFirmware) (is bool, err error) {
+	lock := ""
+	if t.ForUpdate() != "" {
+		lock = ` FOR SHARE`
+	}
+	var id string
+	err = t.QueryRowContext(ctx, `SELECT device_id FROM firmware_joins WHERE device_id = $1 AND product_id = $2`+lock,
+		d.Device, d.Joined.Product).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // offer makes an offer. It takes the place of those that the device has not begun with.
