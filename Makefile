@@ -34,13 +34,13 @@ RACE = -race '-gcflags=modernc.org/...=-d=checkptr=0' '-gcflags=modernc.org/sqli
 
 # Tests wait for servers and databases more than they compute: so three packages, and six tests of each, at once.
 # internal/app takes longest, and is begun first. Those of e2e start many servers of their own, kill them and look at how
-# long something takes, so that fewer run at once, and the one that plays Kubernetes runs alone. go vet finds all that go
-# test would find again.
+# long something takes: they run after the others, and the one that plays Kubernetes alone. go vet finds all that go test
+# would find again.
 unit:
 	$(GO) vet ./...
 	$(GO) test -vet=off $(RACE) -p 3 -parallel 6 -timeout 40m ./internal/app $$($(GO) list ./... | grep -v /e2e/)
 	$(GO) test -vet=off $(RACE) -timeout 40m ./e2e/autoscale
-	$(GO) test -vet=off $(RACE) -p 2 -timeout 40m $$($(GO) list ./e2e/... | grep -v /e2e/autoscale)
+	$(GO) test -vet=off $(RACE) -p 3 -timeout 40m $$($(GO) list ./e2e/... | grep -v /e2e/autoscale)
 	cd internal/oidc/realtest && $(GO) vet ./... && $(GO) test -vet=off $(RACE) -timeout 20m ./...
 	cd internal/blob/realtest && $(GO) vet ./... && $(GO) test -vet=off -timeout 20m ./...
 
