@@ -27,14 +27,13 @@ test: tools unit firmware-test web-test e2e
 tools:
 	@.ci/tools
 
-# The race detector, without what it costs in SQLite, which is C translated to Go: reads and writes of SQLite's own memory,
-# which is outside of Go's heap and therefore not looked at, and -race's other check, of arithmetic with pointers. Both
-# together are a third of what the tests of whole servers compute.
+# The race detector, without what it costs in SQLite, which is C translated to Go: it is told of each access to SQLite's
+# own memory, which is outside of Go's heap, where it finds no race; and -race also checks arithmetic with pointers.
 RACE = -race '-gcflags=modernc.org/...=-d=checkptr=0' '-gcflags=modernc.org/sqlite/lib=-d=checkptr=0 -race=false'
 
 # Tests wait for servers and databases more than they compute: so three packages, and six tests of each, at once.
-# internal/app takes longest, and is begun first. Those of e2e start many servers of their own, kill them and look at how
-# long something takes: they run after the others, and the one that plays Kubernetes alone. go vet finds all that go test
+# internal/app takes longest, and is begun first. Those of e2e start servers of their own, kill them and look at how long
+# something takes: they run after the others, and the one that plays Kubernetes runs alone. go vet finds all that go test
 # would find again.
 unit:
 	$(GO) vet ./...

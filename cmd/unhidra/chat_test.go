@@ -55,36 +55,50 @@ func TestChatSearchNamesRooms(t *testing.T) {
 	}
 }
 
+// kitchen starts a server on which Ann has asked in a room, the Kitchen, whether there is soup.
+func kitchen(t *testing.T) (s *live.Server, ann *client.Client, soup client.Sent) {
+	t.Helper()
+	s = live.Start(t, store.Options{Path: t.TempDir() + "/unhidra.db"})
+	ann = s.User("ann")
+	room, err := ann.CreateRoom(t.Context(), client.NewRoom{Kind: "private", Name: "Kitchen"})
+	if err == nil {
+		soup, err = ann.Send(t.Context(), client.Draft{Room: room.ID, Text: "soup?"})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, ann, soup
+}
+
+// chats runs `unhidra chat` for ann in the Kitchen, with lines as they would be typed.
+func chats(t *testing.T, s *live.Server, ann *client.Client, lines string) (out, errs string, code int) {
+	t.Helper()
+	var stdout, stderr strings.Builder
+	e := &env{stdout: &stdout, stderr: &stderr, environ: []string{"UNHIDRA_TOKEN=" + ann.Tokens().Access},
+		stdin: strings.NewReader(lines)}
+	code = run(t.Context(), e, []string{"chat", "--server", s.URL, "--room", "Kitchen"})
+	return stdout.String(), stderr.String(), code
+}
+
 // Reactions are shown under a message, with the number by which it can be named. Without a number, one goes to the
 // last message.
 func TestChatReacts(t *testing.T) {
 	t.Parallel()
-	s, ctx := live.Start(t, store.Options{Path: t.TempDir() + "/unhidra.db"}), t.Context()
-	ann := s.User("ann")
-	room, err := ann.CreateRoom(ctx, client.NewRoom{Kind: "private", Name: "Kitchen"})
-	if err != nil {
+	s, ann, soup := kitchen(t)
+	if _, err := ann.Send(t.Context(), client.Draft{Room: soup.Message.Room, Text: "tea?"}); err != nil {
 		t.Fatal(err)
 	}
-	soup, err := ann.Send(ctx, client.Draft{Room: room.ID, Text: "soup?"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := ann.Send(ctx, client.Draft{Room: room.ID, Text: "tea?"}); err != nil {
-		t.Fatal(err)
-	}
-	var out, errs strings.Builder
-	e := &env{stdout: &out, stderr: &errs, environ: []string{"UNHIDRA_TOKEN=" + ann.Tokens().Access},
-		stdin: strings.NewReader(fmt.Sprintf("/react 👍\n/react 🎉 %d\n/react 👀 %[1]d\n/unreact 👀 %[1]d\n"+
-			"/unreact 👀\n/open Kitchen\n", soup.Seq))}
-	if code := run(ctx, e, []string{"chat", "--server", s.URL, "--room", "Kitchen"}); code != exitOK {
-		t.Fatalf("exit code %d: %s", code, &errs)
+	out, errs, code := chats(t, s, ann, fmt.Sprintf("/react 👍\n/react 🎉 %d\n/react 👀 %[1]d\n/unreact 👀 %[1]d\n"+
+		"/unreact 👀\n/open Kitchen\n", soup.Seq))
+	if code != exitOK {
+		t.Fatalf("exit code %d: %s", code, errs)
 	}
 	for _, want := range []string{
 		fmt.Sprintf("@ann: soup?\n    🎉 1  (message %d)\n", soup.Seq),
 		fmt.Sprintf("@ann: tea?\n    👍 1  (message %d)\n", soup.Seq+1), "* nothing to change\n",
 	} {
-		if !strings.Contains(out.String(), want) {
-			t.Errorf("no %q in:\n%s", want, &out)
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in:\n%s", want, out)
 		}
 	}
 }
@@ -92,28 +106,17 @@ func TestChatReacts(t *testing.T) {
 // A reply goes into the thread of the message that is named, and the thread is shown.
 func TestChatRepliesInThreads(t *testing.T) {
 	t.Parallel()
-	s, ctx := live.Start(t, store.Options{Path: t.TempDir() + "/unhidra.db"}), t.Context()
-	ann := s.User("ann")
-	room, err := ann.CreateRoom(ctx, client.NewRoom{Kind: "private", Name: "Kitchen"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	soup, err := ann.Send(ctx, client.Draft{Room: room.ID, Text: "soup?"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out, errs strings.Builder
-	e := &env{stdout: &out, stderr: &errs, environ: []string{"UNHIDRA_TOKEN=" + ann.Tokens().Access},
-		stdin: strings.NewReader(fmt.Sprintf("/thread %d with bread\n/thread soup\n/open Kitchen\n/thread %[1]d\n", soup.Seq))}
-	if code := run(ctx, e, []string{"chat", "--server", s.URL, "--room", "Kitchen"}); code == exitOK {
+	s, ann, soup := kitchen(t)
+	out, errs, code := chats(t, s, ann, fmt.Sprintf("/thread %d with bread\n/thread soup\n/open Kitchen\n/thread %[1]d\n", soup.Seq))
+	if code == exitOK {
 		t.Error("a line was refused, and the exit code does not say so")
 	}
 	for _, want := range []string{
 		fmt.Sprintf("@ann: (thread %d) with bread\n", soup.Seq), "/thread 412 TEXT",
 		fmt.Sprintf("@ann: soup?\n    1 in the thread (/thread %d)\n", soup.Seq),
 	} {
-		if !strings.Contains(out.String()+errs.String(), want) {
-			t.Errorf("no %q in:\n%s%s", want, &out, &errs)
+		if !strings.Contains(out+errs, want) {
+			t.Errorf("no %q in:\n%s%s", want, out, errs)
 		}
 	}
 }
@@ -121,27 +124,16 @@ func TestChatRepliesInThreads(t *testing.T) {
 // A message is pinned by its number, listed with who pinned it, and unpinned.
 func TestChatPins(t *testing.T) {
 	t.Parallel()
-	s, ctx := live.Start(t, store.Options{Path: t.TempDir() + "/unhidra.db"}), t.Context()
-	ann := s.User("ann")
-	room, err := ann.CreateRoom(ctx, client.NewRoom{Kind: "private", Name: "Kitchen"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	soup, err := ann.Send(ctx, client.Draft{Room: room.ID, Text: "soup?"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out, errs strings.Builder
-	e := &env{stdout: &out, stderr: &errs, environ: []string{"UNHIDRA_TOKEN=" + ann.Tokens().Access},
-		stdin: strings.NewReader(fmt.Sprintf("/pin %d\n/pin %[1]d\n/pin\n/unpin %[1]d\n/pin\n", soup.Seq))}
-	if code := run(ctx, e, []string{"chat", "--server", s.URL, "--room", "Kitchen"}); code != exitOK {
-		t.Fatalf("exit code %d: %s", code, &errs)
+	s, ann, soup := kitchen(t)
+	out, errs, code := chats(t, s, ann, fmt.Sprintf("/pin %d\n/pin %[1]d\n/pin\n/unpin %[1]d\n/pin\n", soup.Seq))
+	if code != exitOK {
+		t.Fatalf("exit code %d: %s", code, errs)
 	}
 	for _, want := range []string{
 		"* nothing to change\n", fmt.Sprintf("message %d, pinned by ann\n", soup.Seq), "* nothing is pinned here\n",
 	} {
-		if !strings.Contains(out.String(), want) {
-			t.Errorf("no %q in:\n%s", want, &out)
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in:\n%s", want, out)
 		}
 	}
 }

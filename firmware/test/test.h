@@ -32,8 +32,8 @@ extern int test_checks, test_failures;
 /* test_random is the same sequence in each run, from a seed. */
 uint32_t test_random(uint32_t *state);
 
-#define TESTS(X) X(bytes) X(json) X(ws) X(backoff) X(ring) X(sensors) X(outbox) X(commands) X(delta) X(session) X(claim) \
-    X(drivers)
+#define TESTS(X) X(bytes) X(json) X(ws) X(backoff) X(ring) X(sensors) X(outbox) X(commands) X(delta) X(session) \
+    X(claim) X(drivers)
 
 #define TEST_DECLARE(name) void test_##name(void);
 TESTS(TEST_DECLARE)

@@ -44,10 +44,7 @@ func TestAFileIsPostedAndLoaded(t *testing.T) {
 		if u.State != "ready" || u.Type != "application/octet-stream" || u.ExpiresAt == nil {
 			t.Fatalf("uploaded: %+v", u)
 		}
-		events := make(chan client.Event, 10)
-		bobs := bob.Live(ctx, client.LiveOptions{OnEvent: func(e client.Event) { events <- e }})
-		t.Cleanup(bobs.Close)
-		must(t, bobs.Ready(ctx))
+		_, events := hears(t, bob)
 		said, err := ann.Send(ctx, client.Draft{Room: room.ID, Text: "picked today", Files: []string{u.ID}})
 		must(t, err)
 

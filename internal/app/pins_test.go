@@ -24,10 +24,7 @@ func TestPeoplePin(t *testing.T) {
 		must(t, err)
 		reply, err := bob.Send(ctx, client.Draft{Room: room.ID, Text: "and cake", Thread: agenda.Seq})
 		must(t, err)
-		events := make(chan client.Event, 100)
-		bobs := bob.Live(ctx, client.LiveOptions{OnEvent: func(e client.Event) { events <- e }})
-		t.Cleanup(bobs.Close)
-		must(t, bobs.Ready(ctx))
+		_, events := hears(t, bob)
 
 		for _, do := range []struct {
 			change func() (client.PinChanged, error)

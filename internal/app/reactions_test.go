@@ -20,10 +20,7 @@ func TestPeopleReact(t *testing.T) {
 		must(t, ann.Add(ctx, room.ID, id(t, bob)))
 		said, err := ann.Send(ctx, client.Draft{Room: room.ID, Text: "tea?"})
 		must(t, err)
-		events := make(chan client.Event, 100)
-		bobs := bob.Live(ctx, client.LiveOptions{OnEvent: func(e client.Event) { events <- e }})
-		t.Cleanup(bobs.Close)
-		must(t, bobs.Ready(ctx))
+		bobs, events := hears(t, bob)
 
 		seen := *said.Message
 		for _, do := range []func() (client.Reacted, error){

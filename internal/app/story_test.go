@@ -168,6 +168,16 @@ func next[T any](t *testing.T, c <-chan T) (v T) {
 	return v
 }
 
+// hears connects c, and returns the connection and the events that come by it.
+func hears(t *testing.T, c *client.Client) (*client.Live, <-chan client.Event) {
+	t.Helper()
+	events := make(chan client.Event, 100)
+	l := c.Live(t.Context(), client.LiveOptions{OnEvent: func(e client.Event) { events <- e }})
+	t.Cleanup(l.Close)
+	must(t, l.Ready(t.Context()))
+	return l, events
+}
+
 func created(t *testing.T, events <-chan client.Event) client.Event {
 	t.Helper()
 	for {

@@ -210,7 +210,8 @@ func (c *Config) options() []option {
 			networks(&c.TrustedProxies)},
 		{browser, "UNHIDRA_PRIVATE_NETWORKS", "", "",
 			"private networks, separated by commas, that the server may reach at addresses which users name: those of push " +
-				"services, such as one for UnifiedPush at home, and of outgoing webhooks (`10.0.0.0/8`); empty: public addresses alone", false,
+				"services, such as one for UnifiedPush at home, and of outgoing webhooks (`10.0.0.0/8`); " +
+				"empty: public addresses alone", false,
 			networks(&c.PrivateNetworks)},
 		{browser, "UNHIDRA_PROXY_PROTOCOL", "", "off",
 			"`on`: connections from UNHIDRA_TRUSTED_PROXIES begin with a PROXY protocol header (version 1 or 2) that " +

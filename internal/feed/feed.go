@@ -136,6 +136,7 @@ const (
 	pollEvery     = time.Second     // for entries that other nodes committed
 	advanceEvery  = time.Second     // entries since then are handled again after a crash
 	claimRetry    = 5 * time.Second // while another node has the lease
+	awaitEvery    = 2 * time.Second // whether a consumer has something to do by now
 	minBackoff    = time.Second
 	maxBackoff    = time.Minute
 	batchTries    = 3 // of a batch, before its entries are handled one by one

@@ -423,3 +423,41 @@ func TestAnUnavailableConsumerMakesNoDeadLetters(t *testing.T) {
 		}
 	})
 }
+
+// Who waits for something to do looks again when told, and every two seconds without being told, and ends with its
+// context.
+func TestAwait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		told, begin, yes := make(chan struct{}), time.Now(), false
+		var ended error
+		done := make(chan struct{})
+		wait := func(ctx context.Context) {
+			ended = feed.Await(ctx, told, func(context.Context) bool { return yes })
+			done <- struct{}{}
+		}
+		go wait(t.Context())
+		told <- struct{}{} // for nothing
+		synctest.Wait()
+		yes = true
+		told <- struct{}{}
+		if <-done; ended != nil || time.Since(begin) != 0 {
+			t.Errorf("told, it ends after %v: %v", time.Since(begin), ended)
+		}
+		yes = false
+		go wait(t.Context())
+		synctest.Wait()
+		yes = true
+		if <-done; ended != nil || time.Since(begin) != 2*time.Second {
+			t.Errorf("untold, it ends after %v: %v", time.Since(begin), ended)
+		}
+		yes = false
+		ctx, cancel := context.WithCancel(t.Context())
+		go wait(ctx)
+		synctest.Wait()
+		cancel()
+		if <-done; !errors.Is(ended, context.Canceled) {
+			t.Errorf("canceled, it ends: %v", ended)
+		}
+	})
+}

@@ -40,6 +40,22 @@ func Run[T any](ctx context.Context, d Deps[T], c Consumer[T], bell *Signal) {
 	}
 }
 
+// Await returns nil once wanted says that a consumer has something to do, or an error when ctx is done. Before, nobody
+// need read the feed for it. It asks at once, when told, and every two seconds: another node may know first.
+func Await(ctx context.Context, told <-chan struct{}, wanted func(context.Context) bool) error {
+	tick := time.NewTicker(awaitEvery)
+	defer tick.Stop()
+	for !wanted(ctx) {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-told:
+		case <-tick.C:
+		}
+	}
+	return nil
+}
+
 // Drain runs consumer c until it has handled all entries, it fails, or ctx is done.
 func Drain[T any](ctx context.Context, d Deps[T], c Consumer[T]) {
 	r := newRunner(d, c)

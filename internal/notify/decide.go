@@ -10,10 +10,7 @@ import (
 	"github.com/unhidra/unhidra/internal/fulltext"
 )
 
-const (
-	editedWithin = 24 * time.Hour // of a message: later edits tell nobody
-	checkEvery   = 2 * time.Second
-)
+const editedWithin = 24 * time.Hour // of a message: later edits tell nobody
 
 // A told is what may be told of an event.
 type told struct {
@@ -64,21 +61,13 @@ func (s *Service) Consumer() feed.Consumer[domain.Event] {
 
 // Wanted returns when somebody gets pushes, or when ctx is done. Before, nobody need read the feed.
 func (s *Service) Wanted(ctx context.Context) error {
-	tick := time.NewTicker(checkEvery)
-	defer tick.Stop()
-	for {
-		if yes, err := s.Store.Anybody(ctx); err != nil && ctx.Err() == nil {
+	return feed.Await(ctx, s.wanted, func(ctx context.Context) bool {
+		yes, err := s.Store.Anybody(ctx)
+		if err != nil && ctx.Err() == nil {
 			s.Log.WarnContext(ctx, "look for subscriptions; will try again", "err", err)
-		} else if yes {
-			return nil
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-s.wanted:
-		case <-tick.C: // somebody may have subscribed by another node
-		}
-	}
+		return yes
+	})
 }
 
 // handle decides on the events of a page of the feed. It may get them again: each notification is stored once.

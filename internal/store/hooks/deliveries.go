@@ -69,7 +69,9 @@ func listeners(ctx context.Context, q store.Queryer, rooms []string) ([]listener
 	})
 }
 
-func enqueue(ctx context.Context, t *store.Tx, l listener, events []domain.Event, now time.Time) (added int, err error) {
+func enqueue(
+	ctx context.Context, t *store.Tx, l listener, events []domain.Event, now time.Time,
+) (added int, err error) {
 	for _, e := range events {
 		if !l.wants(e) {
 			continue
@@ -111,9 +113,9 @@ func (repo *Outgoing) ClaimHooks(
 		which += ` AND created_by NOT IN (` + store.Placeholders(2, len(except)) + `)`
 		args = append(args, store.Args(except)...)
 	}
-	var one int
+	var due int
 	// Usually none is due. Then this avoids a write.
-	err = repo.db.QueryRowContext(ctx, `SELECT 1`+which+` LIMIT 1`, args...).Scan(&one)
+	err = repo.db.QueryRowContext(ctx, `SELECT 1`+which+` LIMIT 1`, args...).Scan(&due)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	} else if err != nil {
@@ -136,7 +138,7 @@ func (repo *Outgoing) ClaimHooks(
 			if err != nil {
 				return err
 			}
-			h, err := oneOut(outHooks(ctx, t, `h.id = $1`, id))
+			h, err := one(outHooks(ctx, t, `h.id = $1`, id))
 			if err != nil {
 				return err
 			}
@@ -198,7 +200,8 @@ func (repo *Outgoing) Settle(ctx context.Context, d domain.Delivery, o domain.Ou
 			return err
 		}
 		if o.Failure == "" {
-			_, err = t.ExecContext(ctx, `UPDATE outgoing_hooks SET sent_at = $2, failed_at = 0, failure = '' WHERE id = $1`, d.Hook, store.Millis(now))
+			_, err = t.ExecContext(ctx, `UPDATE outgoing_hooks SET sent_at = $2, failed_at = 0, failure = '' WHERE id = $1`,
+				d.Hook, store.Millis(now))
 			return err
 		}
 		if d.Manual && o.Off == "" {
@@ -303,14 +306,15 @@ func (repo *Outgoing) prune(ctx context.Context, hook string, now time.Time) (dr
 	return dropped, err
 }
 
-// HookUsage returns how many deliveries wait, of webhooks that are on, and how long the webhook that is due for longest
-// has been so.
+// HookUsage returns how many deliveries wait, also of webhooks that are off, how long the webhook that is due for longest
+// has been so, and how many receivers fail.
 func (repo *Outgoing) HookUsage(ctx context.Context, now time.Time) (u domain.HookUsage, err error) {
 	var due int64
 	err = repo.db.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM hook_deliveries WHERE state = 'waiting'),
 		COALESCE((SELECT min(due_at) FROM outgoing_hooks WHERE due_at > 0 AND lease <= $1), 0),
 		(SELECT count(*) FROM outgoing_hooks WHERE failed_at > 0 AND off = ''),
-		(SELECT count(*) FROM outgoing_hooks WHERE off = 'failed')`, store.Millis(now)).Scan(&u.Waiting, &due, &u.Failing, &u.Off)
+		(SELECT count(*) FROM outgoing_hooks WHERE off = 'failed')`, store.Millis(now)).
+		Scan(&u.Waiting, &due, &u.Failing, &u.Off)
 	if due > 0 {
 		u.Late = max(0, now.Sub(store.Time(due)))
 	}

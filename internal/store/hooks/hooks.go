@@ -40,12 +40,13 @@ func where(ctx context.Context, q store.Queryer, rest string, args ...any) ([]do
 	})
 }
 
-func one(found []domain.Hook, err error) (domain.Hook, error) {
+// one returns the first of what was found, or that there is no such webhook.
+func one[H domain.Hook | domain.OutHook](found []H, err error) (h H, _ error) {
 	if err != nil {
-		return domain.Hook{}, err
+		return h, err
 	}
 	if len(found) == 0 {
-		return domain.Hook{}, errNoHook()
+		return h, errNoHook()
 	}
 	return found[0], nil
 }
@@ -161,10 +162,15 @@ func (repo *Repository) RemoveHook(
 		if h, by, err = authorized(ctx, t, actor, room, id, now); err != nil {
 			return err
 		}
-		return rooms.RemoveMember(ctx, t, &domain.Event{Room: room, Type: domain.MemberKicked, Actor: by,
-			Subject: &h.User, At: now, Payload: domain.MemberKickedPayload{}})
+		return remove(ctx, t, room, by, h.User, now)
 	})
 	return h, err
+}
+
+// remove ends the membership of a webhook, and so the webhook.
+func remove(ctx context.Context, t *store.Tx, room string, by, hook domain.UserRef, now time.Time) error {
+	return rooms.RemoveMember(ctx, t, &domain.Event{Room: room, Type: domain.MemberKicked, Actor: by, Subject: &hook,
+		At: now, Payload: domain.MemberKickedPayload{}})
 }
 
 // NoteHook stores that a webhook has posted, or, with a failure, that a request of it was refused.
@@ -182,28 +188,23 @@ func (repo *Repository) NoteHook(ctx context.Context, id, failure string, now ti
 
 // InRoom returns who the webhooks of a room are in it, the incoming and the outgoing ones.
 func InRoom(ctx context.Context, t *store.Tx, room string) ([]domain.UserRef, error) {
-	in, err := users(where(ctx, t, `h.room_id = $1 ORDER BY h.id`, room))
-	if err != nil {
-		return nil, err
-	}
-	out, err := outHooks(ctx, t, `h.room_id = $1 ORDER BY h.id`, room)
-	for _, h := range out {
-		in = append(in, h.User)
-	}
-	return in, err
+	return refs(ctx, t, `h.room_id = $1`, room)
 }
 
 // MadeBy returns who those webhooks of a room are in it that a user has made.
 func MadeBy(ctx context.Context, t *store.Tx, room, user string) ([]domain.UserRef, error) {
-	in, err := users(where(ctx, t, `h.room_id = $1 AND h.created_by = $2 ORDER BY h.id`, room, user))
+	return refs(ctx, t, `h.room_id = $1 AND h.created_by = $2`, room, user)
+}
+
+// refs returns who webhooks of both kinds are, in the order in which they were made.
+func refs(ctx context.Context, t *store.Tx, which string, args ...any) ([]domain.UserRef, error) {
+	rows, err := t.QueryContext(ctx, `SELECT u.id, u.kind, u.username, u.display_name, u.avatar FROM (
+		SELECT id, room_id, created_by FROM incoming_hooks UNION ALL SELECT id, room_id, created_by FROM outgoing_hooks) h
+		JOIN users u ON u.id = h.id WHERE `+which+` ORDER BY u.id`, args...)
 	if err != nil {
 		return nil, err
 	}
-	out, err := outHooks(ctx, t, `h.room_id = $1 AND h.created_by = $2 ORDER BY h.id`, room, user)
-	for _, h := range out {
-		in = append(in, h.User)
-	}
-	return in, err
+	return store.Collect(rows, accounts.ScanRef)
 }
 
 // SwitchOffOf switches off the outgoing webhooks of a room that a user has made: who is in the room no more is not to
@@ -212,14 +213,6 @@ func SwitchOffOf(ctx context.Context, t *store.Tx, room, user string) error {
 	_, err := t.ExecContext(ctx, `UPDATE outgoing_hooks SET off = $3 WHERE room_id = $1 AND created_by = $2 AND off = ''`,
 		room, user, domain.HookOffLeft)
 	return err
-}
-
-func users(found []domain.Hook, err error) ([]domain.UserRef, error) {
-	refs := make([]domain.UserRef, len(found))
-	for i, h := range found {
-		refs[i] = h.User
-	}
-	return refs, err
 }
 
 // LeaveEmpty removes the webhooks of a room that its last person has left with event e.

@@ -62,16 +62,6 @@ func joinTypes(types []domain.EventType) string {
 	return strings.Join(words, ",")
 }
 
-func oneOut(found []domain.OutHook, err error) (domain.OutHook, error) {
-	if err != nil {
-		return domain.OutHook{}, err
-	}
-	if len(found) == 0 {
-		return domain.OutHook{}, errNoHook()
-	}
-	return found[0], nil
-}
-
 // Any reports whether there is an outgoing webhook.
 func (repo *Outgoing) Any(ctx context.Context) (yes bool, err error) {
 	err = repo.db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM outgoing_hooks)`).Scan(&yes)
@@ -85,7 +75,7 @@ func (repo *Outgoing) OutHooks(ctx context.Context, room string) ([]domain.OutHo
 
 // OutHook returns an outgoing webhook of a room.
 func (repo *Outgoing) OutHook(ctx context.Context, room, id string) (domain.OutHook, error) {
-	return oneOut(outHooks(ctx, repo.db, `h.id = $1 AND h.room_id = $2`, id, room))
+	return one(outHooks(ctx, repo.db, `h.id = $1 AND h.room_id = $2`, id, room))
 }
 
 // CreateOutHook makes an outgoing webhook a member of its room, and sends what happens from then on. It fails with
@@ -117,7 +107,7 @@ func (repo *Outgoing) CreateOutHook(
 		if err != nil {
 			return err
 		}
-		out, err = oneOut(outHooks(ctx, t, `h.id = $1`, h.ID))
+		out, err = one(outHooks(ctx, t, `h.id = $1`, h.ID))
 		return err
 	})
 	return out, err
@@ -165,14 +155,14 @@ func (repo *Outgoing) change(ctx context.Context, actor, room, id string, now ti
 		if _, _, err := rooms.LockAndAuthorize(ctx, t, room, actor, domain.ManageHooks, now); err != nil {
 			return err
 		}
-		was, err := oneOut(outHooks(ctx, t, `h.id = $1 AND h.room_id = $2`, id, room))
+		was, err := one(outHooks(ctx, t, `h.id = $1 AND h.room_id = $2`, id, room))
 		if err != nil {
 			return err
 		}
 		if err := fn(ctx, t, was); err != nil {
 			return err
 		}
-		out, err = oneOut(outHooks(ctx, t, `h.id = $1`, id))
+		out, err = one(outHooks(ctx, t, `h.id = $1`, id))
 		return err
 	})
 	return out, err
@@ -188,11 +178,10 @@ func (repo *Outgoing) RemoveOutHook(
 		if err != nil {
 			return err
 		}
-		if h, err = oneOut(outHooks(ctx, t, `h.id = $1 AND h.room_id = $2`, id, room)); err != nil {
+		if h, err = one(outHooks(ctx, t, `h.id = $1 AND h.room_id = $2`, id, room)); err != nil {
 			return err
 		}
-		return rooms.RemoveMember(ctx, t, &domain.Event{Room: room, Type: domain.MemberKicked, Actor: m.User,
-			Subject: &h.User, At: now, Payload: domain.MemberKickedPayload{}})
+		return remove(ctx, t, room, m.User, h.User, now)
 	})
 	return h, err
 }

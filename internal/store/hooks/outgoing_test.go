@@ -13,8 +13,8 @@ import (
 
 func createOut(t *testing.T, db *all.Store, room, actor string, programs bool) domain.OutHook {
 	t.Helper()
-	h, err := db.OutHooks.CreateOutHook(t.Context(), actor, domain.OutHook{ID: domain.NewID(domain.OutHookPrefix), Room: room,
-		User: domain.UserRef{DisplayName: "Tickets"}, URL: "https://example.org/", Programs: programs,
+	h, err := db.OutHooks.CreateOutHook(t.Context(), actor, domain.OutHook{ID: domain.NewID(domain.OutHookPrefix),
+		Room: room, User: domain.UserRef{DisplayName: "Tickets"}, URL: "https://example.org/", Programs: programs,
 		Types: []domain.EventType{domain.MessageCreated}}, time.Now())
 	if err != nil {
 		t.Fatal(err)
@@ -161,7 +161,8 @@ func TestAWebhookThatIsOffSendsOnlyWhatSomebodyAsksFor(t *testing.T) {
 		if err := db.OutHooks.Ask(ctx, test, again); err != nil {
 			t.Fatal(err)
 		}
-		if err := db.OutHooks.Ask(ctx, domain.Delivery{Hook: h.ID, ID: d.ID}, again); domain.CodeOf(err) != domain.CodeNoHook {
+		err = db.OutHooks.Ask(ctx, domain.Delivery{Hook: h.ID, ID: d.ID}, again)
+		if domain.CodeOf(err) != domain.CodeNoHook {
 			t.Errorf("one that waits is asked for: %v", err)
 		}
 		if claimed = claim(t, db, again); len(claimed) != 1 {

@@ -199,8 +199,8 @@ func save(ctx context.Context, t *store.Tx, r domain.Rollout) error {
 	_, err = t.ExecContext(ctx, `UPDATE rollouts SET line = $2, plan = $3, note = $4, state = $5, stage = $6, devices = $7,
 		stage_at = $8, soak_at = $9, forgiven_at = $10, pause = $11, scanned = $12, idle = $13, room = $14, approved_by = $15,
 		started_at = $16, judged_at = $17, revision = $18, salt = $19 WHERE id = $1`, r.ID, r.Line, plan, r.Note, r.State,
-		r.Stage, r.Devices, store.Millis(r.StageAt), store.Millis(r.SoakAt), store.Millis(r.Forgiven), pause, r.Scanned, r.Idle,
-		r.Room, r.Approved.ID, store.Millis(r.StartedAt), store.Millis(r.Judged), r.Revision, r.Salt)
+		r.Stage, r.Devices, store.Millis(r.StageAt), store.Millis(r.SoakAt), store.Millis(r.Forgiven), pause, r.Scanned,
+		r.Idle, r.Room, r.Approved.ID, store.Millis(r.StartedAt), store.Millis(r.Judged), r.Revision, r.Salt)
 	return err
 }
 

@@ -55,7 +55,8 @@ func newRoom(t *testing.T, db *all.Store, url string, client *http.Client) *room
 		Begin: func(context.Context) error { return nil }, Networks: []netip.Prefix{loopback}, Key: []byte("key"),
 		Log: testkit.Logger(t), Now: func() time.Time { return r.now }})
 	var err error
-	r.hook, err = r.Create(t.Context(), r.ann, domain.OutHook{Room: r.id, URL: url, User: domain.UserRef{DisplayName: "Tickets"},
+	r.hook, err = r.Create(t.Context(), r.ann, domain.OutHook{Room: r.id, URL: url,
+		User:  domain.UserRef{DisplayName: "Tickets"},
 		Types: []domain.EventType{domain.MessageCreated}})
 	if err != nil {
 		t.Fatal(err)
@@ -124,7 +125,8 @@ func TestWhatIsWrongWithAReceiverIsShown(t *testing.T) {
 	}{
 		{"it fails", answer(500), "", 500, "the receiver answers 500", 0},
 		{"it is busy", answer(503, "Retry-After", "7200"), "", 503, "the receiver answers 503", 2 * time.Hour},
-		{"it is busy for a year", answer(429, "Retry-After", "31536000"), "", 429, "the receiver answers 429", 24 * time.Hour},
+		{"it is busy for a year", answer(429, "Retry-After", "31536000"), "", 429, "the receiver answers 429",
+			24 * time.Hour},
 		{"it refuses", answer(422), "", 422, "the receiver answers 422", 0},
 		{"it redirects", answer(302, "Location", elsewhere.URL), "", 302,
 			"the receiver sends elsewhere (302), which is not followed", 0},

@@ -33,7 +33,6 @@ const (
 	turn          = 20 * time.Second // for which a webhook may go on before others get a chance
 	pollEvery     = time.Second      // for retries, and what other nodes have enqueued
 	pruneEvery    = time.Minute
-	checkEvery    = 2 * time.Second
 	offAfter      = 3 * 24 * time.Hour // of failures
 	maxRetryAfter = 24 * time.Hour
 	refusedTries  = 5 // of a delivery that the receiver refuses for what it is, before the next one is tried
@@ -60,21 +59,13 @@ func (s *Service) Consumer() feed.Consumer[domain.Event] {
 
 // Wanted returns when there is a webhook, or when ctx is done. Before, nobody need read the feed.
 func (s *Service) Wanted(ctx context.Context) error {
-	tick := time.NewTicker(checkEvery)
-	defer tick.Stop()
-	for {
-		if yes, err := s.Store.Any(ctx); err != nil && ctx.Err() == nil {
+	return feed.Await(ctx, s.wanted, func(ctx context.Context) bool {
+		yes, err := s.Store.Any(ctx)
+		if err != nil && ctx.Err() == nil {
 			s.Log.WarnContext(ctx, "look for outgoing webhooks; will try again", "err", err)
-		} else if yes {
-			return nil
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-s.wanted:
-		case <-tick.C: // somebody may have made one by another node
-		}
-	}
+		return yes
+	})
 }
 
 // handle enqueues the events of a page of the feed. It may get them again: each is stored once.

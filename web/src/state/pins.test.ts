@@ -8,7 +8,14 @@ const bob: User = { id: 'usr_2', kind: 'user', username: 'bob', display_name: 'B
 const at = '2026-03-14T09:26:53Z';
 const message = (seq: number): Message => ({ room: 'room_1', seq, sender: ann, text: `text ${seq}`, at });
 const pin = (seq: number): Pin => ({ message: message(seq), by: bob, at, seq: seq + 100 });
-const event = (type: string, about: Partial<Event>): Event => ({ room: 'room_1', seq: 200, type, actor: bob, at, ...about });
+const event = (type: string, about: Partial<Event>): Event => ({
+  room: 'room_1',
+  seq: 200,
+  type,
+  actor: bob,
+  at,
+  ...about,
+});
 
 /** What was asked, and what answers it. */
 let asked: { line: string; answer: (seqs: number[]) => void; fail: () => void }[] = [];
