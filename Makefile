@@ -29,7 +29,9 @@ tools:
 
 # The race detector, without what it costs in SQLite, which is C translated to Go: it is told of each access to SQLite's
 # own memory, which is outside of Go's heap, where it finds no race; and -race also checks arithmetic with pointers.
-RACE = -race '-gcflags=modernc.org/...=-d=checkptr=0' '-gcflags=modernc.org/sqlite/lib=-d=checkptr=0 -race=false'
+# And without the packages that compute pictures: no two goroutines share one.
+RACE = -race '-gcflags=modernc.org/...=-d=checkptr=0' '-gcflags=modernc.org/sqlite/lib=-d=checkptr=0 -race=false' \
+	'-gcflags=image/...=-d=checkptr=0 -race=false' '-gcflags=golang.org/x/image/...=-d=checkptr=0 -race=false'
 
 # Tests wait for servers and databases more than they compute: so three packages, and six tests of each, at once.
 # internal/app takes longest, and is begun first. Those of e2e start servers of their own, kill them and look at how long
