@@ -5,6 +5,10 @@ GO      ?= go
 RELEASE ?= $(patsubst v%,%,$(shell git describe --tags --exact-match 2>/dev/null))
 LDFLAGS  = -s -w -X main.release=$(RELEASE)
 
+# As it is released: without C, and without the names of folders. All that is compiled is compiled alike, and so once.
+export CGO_ENABLED ?= 0
+export GOFLAGS     := $(GOFLAGS) -trimpath
+
 .PHONY: run demo build test unit integration crash crash-long chaos soak e2e bench bench-cluster fuzz fuzz-api \
 	verify-deploy check fmt web web-check tools clean load drills autoscale verify-admission release-notes firmware-test
 
@@ -16,9 +20,8 @@ run: build
 demo: build
 	./bin/unhidra demo
 
-# As it is released: without C.
 build:
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/unhidra ./cmd/unhidra
+	$(GO) build -ldflags '$(LDFLAGS)' -o bin/unhidra ./cmd/unhidra
 
 ## test: set up, then run every test: both stores with the race detector, the crash harness (five kills), web client, browsers, the API
 test: tools unit firmware-test web-test e2e
@@ -29,8 +32,8 @@ tools:
 
 # The race detector, without what it costs in SQLite, which is C translated to Go: it is told of each access to SQLite's
 # own memory, which is outside of Go's heap, where it finds no race; and -race also checks arithmetic with pointers.
-# And without the packages that compute pictures: no two goroutines share one.
-RACE = -race '-gcflags=modernc.org/...=-d=checkptr=0' '-gcflags=modernc.org/sqlite/lib=-d=checkptr=0 -race=false' \
+# And without the packages that compute pictures: no two goroutines share one. The race detector itself needs C.
+RACETEST = CGO_ENABLED=1 $(GO) test -vet=off -race '-gcflags=modernc.org/...=-d=checkptr=0' '-gcflags=modernc.org/sqlite/lib=-d=checkptr=0 -race=false' \
 	'-gcflags=image/...=-d=checkptr=0 -race=false' '-gcflags=golang.org/x/image/...=-d=checkptr=0 -race=false'
 
 # Tests wait for servers and databases more than they compute: so three packages, and six tests of each, at once.
@@ -39,10 +42,10 @@ RACE = -race '-gcflags=modernc.org/...=-d=checkptr=0' '-gcflags=modernc.org/sqli
 # would find again.
 unit:
 	$(GO) vet ./...
-	$(GO) test -vet=off $(RACE) -p 3 -parallel 6 -timeout 40m ./internal/app $$($(GO) list ./... | grep -v /e2e/)
-	$(GO) test -vet=off $(RACE) -timeout 40m ./e2e/autoscale
-	$(GO) test -vet=off $(RACE) -p 3 -timeout 40m $$($(GO) list ./e2e/... | grep -v /e2e/autoscale)
-	cd internal/oidc/realtest && $(GO) vet ./... && $(GO) test -vet=off $(RACE) -timeout 20m ./...
+	$(RACETEST) -p 3 -parallel 6 -timeout 40m ./internal/app $$($(GO) list ./... | grep -v /e2e/)
+	$(RACETEST) -timeout 40m ./e2e/autoscale
+	$(RACETEST) -p 3 -timeout 40m $$($(GO) list ./e2e/... | grep -v /e2e/autoscale)
+	cd internal/oidc/realtest && $(GO) vet ./... && $(RACETEST) -timeout 20m ./...
 	cd internal/blob/realtest && $(GO) vet ./... && $(GO) test -vet=off -timeout 20m ./...
 
 ## firmware-test: what runs on devices, with sanitizers and fuzzing in short (part of make test)

@@ -271,6 +271,7 @@ func buildBefore(t *testing.T, commit string) (source, bin string) {
 	// not to compile anew what is in another folder each time
 	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", bin, "./cmd/unhidra")
 	build.Dir = source
+	build.Env = append(build.Environ(), "CGO_ENABLED=0") // as it is released
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build %s: %v\n%s", commit, err, out)
 	}
