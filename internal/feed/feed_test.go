@@ -429,29 +429,30 @@ func TestAnUnavailableConsumerMakesNoDeadLetters(t *testing.T) {
 func TestAwait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		told, begin, yes := make(chan struct{}), time.Now(), false
+		told, begin := make(chan struct{}), time.Now()
+		var yes atomic.Bool
 		var ended error
 		done := make(chan struct{})
 		wait := func(ctx context.Context) {
-			ended = feed.Await(ctx, told, func(context.Context) bool { return yes })
+			ended = feed.Await(ctx, told, func(context.Context) bool { return yes.Load() })
 			done <- struct{}{}
 		}
 		go wait(t.Context())
 		told <- struct{}{} // for nothing
 		synctest.Wait()
-		yes = true
+		yes.Store(true)
 		told <- struct{}{}
 		if <-done; ended != nil || time.Since(begin) != 0 {
 			t.Errorf("told, it ends after %v: %v", time.Since(begin), ended)
 		}
-		yes = false
+		yes.Store(false)
 		go wait(t.Context())
 		synctest.Wait()
-		yes = true
+		yes.Store(true)
 		if <-done; ended != nil || time.Since(begin) != 2*time.Second {
 			t.Errorf("untold, it ends after %v: %v", time.Since(begin), ended)
 		}
-		yes = false
+		yes.Store(false)
 		ctx, cancel := context.WithCancel(t.Context())
 		go wait(ctx)
 		synctest.Wait()
