@@ -74,3 +74,13 @@ story('it is removed', async ({ ann }) => {
   await ann.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
   await details(ann).getByText('Nothing is sent elsewhere').waitFor();
 });
+
+story('its owner leaves a room that has only a webhook besides', async ({ ann }) => {
+  const attic = await call('ann', 'POST', '/rooms', { kind: 'private', name: 'Attic' });
+  await call('ann', 'POST', `/rooms/${attic.id}/hooks`, { name: 'Grafana' });
+  await ann.getByRole('link', { name: 'Attic' }).click();
+  await ann.getByRole('button', { name: 'Room details' }).click();
+  await details(ann).getByRole('button', { name: 'Leave room' }).click();
+  await ann.getByRole('dialog').getByRole('button', { name: 'Leave room' }).click();
+  await ann.getByRole('link', { name: 'Attic' }).waitFor({ state: 'detached' });
+});
