@@ -271,3 +271,16 @@ func TestAdministratorsSeeHowTheServerStands(t *testing.T) {
 		}
 	})
 }
+
+// The list of accounts has people alone: a device or a bot is its owner's, and is not managed there.
+func TestAccountsArePeople(t *testing.T) {
+	t.Parallel()
+	s := live.Start(t, testkit.SQLite(t))
+	admin := root(t, s)
+	must(t, admin.Do(t.Context(), "POST", "/devices", map[string]any{"name": "Greenhouse"}, nil))
+	var list struct{ Items []client.User }
+	must(t, admin.Do(t.Context(), "GET", "/admin/users", nil, &list))
+	if len(list.Items) != 1 || list.Items[0].Username != "root" {
+		t.Errorf("accounts: %+v", list.Items)
+	}
+}

@@ -238,15 +238,16 @@ func (repo *Repository) ReplacePassword(
 	return u, err
 }
 
-// Accounts returns users for administrators, by username, after the username after. If q is not
-// empty, a name has a word that begins with q, or the e-mail address begins with q.
+// Accounts returns people for administrators, by username, after the username after; devices and bots
+// are their owners'. If q is not empty, a name has a word that begins with q, or the e-mail address begins with q.
 func (repo *Repository) Accounts(ctx context.Context, q, after string, limit int) ([]domain.User, error) {
 	like, some := naming.PrefixPattern(q)
 	if !some {
 		return nil, nil
 	}
-	return usersWhere(ctx, repo.db, `u.username > $1 AND (u.folded LIKE $2 ESCAPE '\' OR u.email LIKE $3 ESCAPE '\')
-		ORDER BY u.username LIMIT $4`, after, like, store.EscapeLike(strings.ToLower(q))+"%", limit)
+	return usersWhere(ctx, repo.db, `u.kind = $1 AND u.username > $2
+		AND (u.folded LIKE $3 ESCAPE '\' OR u.email LIKE $4 ESCAPE '\') ORDER BY u.username LIMIT $5`,
+		domain.KindUser, after, like, store.EscapeLike(strings.ToLower(q))+"%", limit)
 }
 
 // SetPassword replaces the password record and ends every session.
