@@ -95,7 +95,7 @@ func floors() map[string][]string {
 		"internal/store/feedlog":    append(part("roomlog"), "internal/feed"),
 		"internal/store/search":     append(part("naming", "roomlog"), "internal/fulltext"),
 		"internal/store/rooms":      part("accounts", "bots", "devices", "naming", "roomlog"),
-		"internal/store/messages":   part("accounts", "files", "notifications", "rooms", "roomlog", "search"),
+		"internal/store/messages":   part("accounts", "files", "notifications", "previews", "rooms", "roomlog", "search"),
 		"internal/store/alarms":     part("accounts", "devices", "rooms", "roomlog"),
 		"internal/store/commands":   part("accounts", "rooms", "roomlog"),
 		"internal/store/dashboards": part("accounts", "rooms", "roomlog"),

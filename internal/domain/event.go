@@ -35,9 +35,10 @@ type Message struct {
 	Edits        int
 	DeletedAt    time.Time // zero: not deleted
 	Reactions    Reactions
-	Files        []File // in the order of the sender
-	Thread       int64  // of a reply: number of the message that its thread began with; 0: it is in none
-	Broadcast    bool   // a reply that is a line of the room as well
+	Previews     []LinkPreview // of pages that it links to; not in search, nor in last of a room
+	Files        []File        // in the order of the sender
+	Thread       int64         // of a reply: number of the message that its thread began with; 0: it is in none
+	Broadcast    bool          // a reply that is a line of the room as well
 	Replies      Replies
 }
 

@@ -21,6 +21,7 @@ const (
 	MessageCreated    EventType = "message.created"
 	MessageEdited     EventType = "message.edited"
 	MessageDeleted    EventType = "message.deleted"
+	MessagePreviewed  EventType = "message.previewed"
 	CommandGiven      EventType = "command.sent"
 	CommandChanged    EventType = "command.changed"
 	AlarmRaised       EventType = "alarm.raised"
@@ -115,6 +116,8 @@ var catalogue = []EventSpec{
 	{Type: MessageEdited, About: "the actor changed a message's text",
 		Audience: ForMembers, Message: ChangedMessage},
 	{Type: MessageDeleted, About: "the actor deleted a message",
+		Audience: ForMembers, Message: ChangedMessage},
+	{Type: MessagePreviewed, About: "the server looked at the links of the actor's message, or the actor took a preview away",
 		Audience: ForMembers, Message: ChangedMessage},
 	{Type: CommandGiven, About: "the actor told the subject, a device, to do something",
 		Audience: ForMembers, Timeline: true, Subject: true, Payload: CommandSentPayload{}, Version: 1},

@@ -22,6 +22,7 @@ type RoomUpdatedPayload struct {
 	Archived *bool          `json:"archived,omitempty"`
 	Keep     *RoomRetention `json:"keep,omitempty"` // retention
 	Held     *bool          `json:"held,omitempty"` // legal hold
+	Previews *bool          `json:"previews,omitempty"`
 }
 
 // MemberJoinedPayload is how somebody came in.

@@ -36,6 +36,7 @@ const (
 	SetVisibility     Permission = "room.visibility"
 	ArchiveRoom       Permission = "room.archive"
 	SetRetention      Permission = "room.retention"
+	SetPreviews       Permission = "room.previews"
 	DeleteRoom        Permission = "room.delete"
 	TransferOwnership Permission = "room.hand_over"
 	SendMessage       Permission = "message.send"
@@ -90,6 +91,7 @@ func Matrix() []Rule {
 		{MuteMember, "mute members", mods, false, true},
 		{BanMember, "ban people and lift bans", mods, false, true},
 		{UpdateRoom, "change name and topic", admins, false, false},
+		{SetPreviews, "switch previews of links on and off", admins, true, false},
 		{ManageHooks, "make, renew and remove webhooks", admins, false, false},
 		{SetVisibility, "switch between public and private", admins, false, false},
 		{ArchiveRoom, "archive and reopen", admins, false, true},

@@ -118,9 +118,10 @@ func indented(first, rest string, lines []string) []string {
 
 // mdToken is a stretch of a paragraph, or a run of marks.
 type mdToken struct {
-	text string
-	run  *mdRun
-	link int // 1 where the text of a link begins, -1 where it ends
+	text    string
+	run     *mdRun
+	link    int    // 1 where the text of a link begins, -1 where it ends
+	address string // of a link that ends here, or of a bare address
 }
 
 // plainReader reads a paragraph into tokens, as web/src/view/room/inline.ts does.
@@ -135,14 +136,16 @@ type plainReader struct {
 
 type mdBracket struct{ token, run, text int }
 
-func plainInline(s string) string {
+func plainInline(s string) string { return spoken(inlineTokens(s)) }
+
+func inlineTokens(s string) []mdToken {
 	r := plainReader{inlines: inlines{s: s}}
 	for i := 0; i < len(s); {
 		i = r.at(i)
 	}
 	r.flush(len(s))
 	pairRuns(r.runs)
-	return spoken(r.tokens)
+	return r.tokens
 }
 
 func (r *plainReader) flush(to int) {
@@ -236,7 +239,11 @@ func (r *plainReader) named(i int) int {
 	if end == i {
 		return i + 1
 	}
-	return r.take(i, r.s[i+edge:end-edge], end)
+	r.take(i, r.s[i+edge:end-edge], end)
+	if c := r.s[i]; c == 'h' || c == 'H' {
+		r.tokens[len(r.tokens)-1].address = r.s[i:end]
+	}
+	return end
 }
 
 // bracket reads the ] at i: the end of a link's text, or a bracket.
@@ -252,7 +259,11 @@ func (r *plainReader) bracket(i int) int {
 		return i + 1
 	}
 	end := destinationEnd(r.s, i)
-	if end < 0 || trimBlank(r.s[opener.text+1:i]) == "" || !linksTo(strings.Trim(r.s[i+2:end-1], " <>")) {
+	if end < 0 || trimBlank(r.s[opener.text+1:i]) == "" {
+		return i + 1
+	}
+	address := strings.Trim(r.s[i+2:end-1], " <>")
+	if !linksTo(address) {
 		return i + 1
 	}
 	r.flush(i)
@@ -260,22 +271,28 @@ func (r *plainReader) bracket(i int) int {
 	r.runs = r.runs[:opener.run]
 	r.tokens[opener.token] = mdToken{link: 1}
 	r.inactive = len(r.open)
-	r.tokens = append(r.tokens, mdToken{link: -1})
+	r.tokens = append(r.tokens, mdToken{link: -1, address: address})
 	r.told++
 	r.pending = end
 	return end
 }
 
-// spoken returns the texts of tokens, without those of spoilers. Emphasis below
-// the deepest level has no effect.
+// spoken returns the texts of tokens, without those of spoilers.
 func spoken(tokens []mdToken) string {
 	var b strings.Builder
+	eachShown(tokens, func(t mdToken) { b.WriteString(t.text) }, func() { b.WriteString(hidden) })
+	return b.String()
+}
+
+// eachShown calls show for each token that is in no spoiler, and hide where a spoiler begins. Emphasis below the deepest
+// level has no effect.
+func eachShown(tokens []mdToken, show func(mdToken), hide func()) {
 	stack := []bool{false} // whether what is open there hides its text
 	enter := func(spoiler bool) {
 		top := stack[len(stack)-1]
 		spoiler = spoiler && len(stack) <= deepest
 		if spoiler && !top {
-			b.WriteString(hidden)
+			hide()
 		}
 		stack = append(stack, top || spoiler)
 	}
@@ -291,7 +308,7 @@ func spoken(tokens []mdToken) string {
 			stack = stack[:len(stack)-1]
 		}
 		if !stack[len(stack)-1] {
-			b.WriteString(t.text)
+			show(t)
 		}
 		if t.run != nil {
 			for n := len(t.run.opens) - 1; n >= 0; n-- {
@@ -299,7 +316,6 @@ func spoken(tokens []mdToken) string {
 			}
 		}
 	}
-	return b.String()
 }
 
 // codeSpan is the text between backticks. One space on each side makes room

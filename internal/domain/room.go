@@ -27,6 +27,7 @@ type Room struct {
 	Members   int       // how many
 	CreatedAt time.Time
 	LastAt    time.Time // when the last message of the main timeline was written, or else the room made
+	Previews  bool      // pages that messages link to are shown with a preview
 	Replied   int64     // number of the last reply in a thread; 0: there never was one
 }
 
@@ -85,6 +86,7 @@ type RoomChange struct {
 	Topic    *string
 	Kind     *RoomKind // between public and private
 	Archived *bool
+	Previews *bool
 	Keep     *RoomRetention
 }
 

@@ -52,6 +52,7 @@ func FromRoom(r domain.Room) Room {
 	v := Room{
 		ID: r.ID, Kind: string(r.Kind), Name: r.Name, Topic: r.Topic, Archived: r.Archived,
 		Head: r.Head, Members: r.Members, CreatedAt: r.CreatedAt, LastAt: r.LastAt, Floor: r.Floor, Held: !r.HeldAt.IsZero(),
+		Previews: r.Previews,
 	}
 	if r.Keep.Own {
 		k := Keep(r.Keep.Retention)
@@ -102,6 +103,14 @@ func FromBan(b domain.Ban) Ban {
 	return Ban{User: FromUser(b.User), By: b.By, Reason: b.Reason, At: b.At}
 }
 
+func fromPreview(p domain.LinkPreview) Preview {
+	v := Preview{URL: p.URL, Title: p.Title, Description: p.Description, Site: p.Site}
+	if i := p.Image; i.ID != "" {
+		v.Image = &PreviewImage{ID: i.ID, Width: i.Width, Height: i.Height}
+	}
+	return v
+}
+
 // FromMessage is the wire's view of m.
 func FromMessage(m domain.Message) Message {
 	v := Message{
@@ -118,6 +127,9 @@ func FromMessage(m domain.Message) Message {
 	v.ReactionsSeq = m.Reactions.Seq
 	for _, r := range m.Reactions.All {
 		v.Reactions = append(v.Reactions, Reaction(r))
+	}
+	for _, p := range m.Previews {
+		v.Previews = append(v.Previews, fromPreview(p))
 	}
 	for _, f := range m.Files {
 		v.Files = append(v.Files, FromFile(f))
@@ -190,7 +202,8 @@ func fromPayload(p domain.Payload) *Detail {
 	case domain.RoomCreatedPayload:
 		return &Detail{Name: p.Name, Topic: p.Topic, Kind: string(p.Kind)}
 	case domain.RoomUpdatedPayload:
-		d := &Detail{Name: p.Name, Topic: p.Topic, Kind: string(p.Kind), Archived: p.Archived, Held: p.Held}
+		d := &Detail{Name: p.Name, Topic: p.Topic, Kind: string(p.Kind), Archived: p.Archived, Held: p.Held,
+			Previews: p.Previews}
 		if p.Keep != nil {
 			k := FromKeepOf(*p.Keep)
 			d.Keep = &k

@@ -63,6 +63,7 @@ type Room struct {
 	Head      int64     `json:"head" doc:"last sequence number of the room's log"`
 	Floor     int64     `json:"floor,omitempty" doc:"last sequence number that is no longer kept; absent: all are"`
 	Keep      *Keep     `json:"retention,omitempty" doc:"how long this room keeps its messages; absent: as long as the server's rules say"`
+	Previews  bool      `json:"previews,omitempty" doc:"pages that messages link to are shown with a preview"`
 	Held      bool      `json:"held,omitempty" doc:"a legal hold is on the room: nothing of it goes, and what is deleted is kept for the record"`
 	Members   int       `json:"members" doc:"how many"`
 	CreatedAt time.Time `json:"created_at"`
@@ -150,10 +151,27 @@ type Message struct {
 	DeletedAt    *time.Time `json:"deleted_at,omitempty"`
 	Reactions    []Reaction `json:"reactions,omitempty" doc:"by who was first; not in search, nor in last of a room"`
 	ReactionsSeq int64      `json:"reactions_seq,omitempty" doc:"last event in reactions: apply only later ones"`
+	Previews     []Preview  `json:"previews,omitempty" maxItems:"4" doc:"of links, in their order; not in search, nor in last of a room"`
 	Files        []File     `json:"files,omitempty" maxItems:"10" doc:"in the order of the sender"`
 	Thread       int64      `json:"thread,omitempty" doc:"of a reply in a thread: seq of the message that it began with"`
 	Broadcast    bool       `json:"broadcast,omitempty" doc:"the reply is a line of the room as well"`
 	Replies      *Replies   `json:"replies,omitempty" doc:"what is said in its thread; absent: nothing; not in search, nor in last of a room"`
+}
+
+// Preview is what a page says of itself that a message links to.
+type Preview struct {
+	URL         string        `json:"url" doc:"as it is written in the message"`
+	Title       string        `json:"title,omitempty" doc:"at most 200 characters"`
+	Description string        `json:"description,omitempty" doc:"at most 300 characters"`
+	Site        string        `json:"site,omitempty" doc:"its name, at most 60 characters"`
+	Image       *PreviewImage `json:"image,omitempty"`
+}
+
+// PreviewImage is the picture of a link preview. It is at /api/v1/previews/{id}, for whoever knows the id.
+type PreviewImage struct {
+	ID     string `json:"id"`
+	Width  int    `json:"width" doc:"pixels"`
+	Height int    `json:"height"`
 }
 
 // File is a file of a message. Its content is at /api/v1/files/{id}/content.
@@ -250,6 +268,7 @@ type Detail struct {
 	Kind     string              `json:"kind,omitempty"`
 	Archived *bool               `json:"archived,omitempty"`
 	Keep     *KeepOf             `json:"retention,omitempty" doc:"how long messages are kept from now on"`
+	Previews *bool               `json:"previews,omitempty" doc:"whether links are shown with a preview from now on"`
 	Held     *bool               `json:"held,omitempty" doc:"a legal hold began, or ended"`
 	Role     string              `json:"role,omitempty"`
 	Until    *time.Time          `json:"until,omitempty"`

@@ -24,6 +24,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store/messages"
 	"github.com/unhidra/unhidra/internal/store/mqtt"
 	"github.com/unhidra/unhidra/internal/store/notifications"
+	"github.com/unhidra/unhidra/internal/store/previews"
 	"github.com/unhidra/unhidra/internal/store/rollouts"
 	"github.com/unhidra/unhidra/internal/store/roomlog"
 	"github.com/unhidra/unhidra/internal/store/rooms"
@@ -69,6 +70,7 @@ type Store struct {
 	MQTT       *mqtt.Repository
 
 	Notifications *notifications.Repository
+	Previews      *previews.Repository
 }
 
 // Open opens a database as store.Open does, and starts the search indexer, except for a command
@@ -92,6 +94,7 @@ func Open(ctx context.Context, o store.Options) (*Store, error) {
 		Departure: departure.New(db), Audit: audit.New(db), Mails: mails.New(db), Server: server.New(db),
 		Feed: feedlog.New(db), Blobs: blobs.New(db), MQTT: mqtt.New(db),
 		Notifications: notifications.New(db),
+		Previews:      previews.New(db),
 	}
 	if !o.Tool {
 		if err := s.Search.Start(ctx, o.Log); err != nil {

@@ -2,12 +2,14 @@ package messages
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store"
 	"github.com/unhidra/unhidra/internal/store/files"
+	"github.com/unhidra/unhidra/internal/store/previews"
 	"github.com/unhidra/unhidra/internal/store/roomlog"
 	"github.com/unhidra/unhidra/internal/store/rooms"
 	"github.com/unhidra/unhidra/internal/store/search"
@@ -108,10 +110,23 @@ func replaceText(ctx context.Context, t *store.Tx, e *domain.Event, next revisio
 	}
 	msg.Text, msg.EditedAt, msg.Edits = next.text, e.At, msg.Edits+1
 	msg.MentionsRoom = next.mentionRoom && mayNameAll
+	if err := keepPreviews(ctx, t, msg); err != nil {
+		return err
+	}
 	if msg.Mentions, err = mentionedIDs(ctx, t, msg.Room, next.mentions); err != nil {
 		return err
 	}
 	return updateMessage(ctx, t, e)
+}
+
+// keepPreviews deletes the previews of links that an edited message no longer has.
+func keepPreviews(ctx context.Context, t *store.Tx, m *domain.Message) error {
+	links := domain.Links(m.Text, domain.MaxPreviews)
+	if err := previews.KeepOnly(ctx, t, m.Room, m.Seq, links, m.EditedAt); err != nil {
+		return err
+	}
+	m.Previews = slices.DeleteFunc(m.Previews, func(p domain.LinkPreview) bool { return !slices.Contains(links, p.URL) })
+	return nil
 }
 
 // DeleteMessage turns a message into a tombstone. The same commit deletes its text, its earlier
@@ -155,6 +170,9 @@ func (repo *Repository) DeleteMessage(
 			return err
 		}
 		if _, err := deletePin(ctx, t, room, seq); err != nil {
+			return err
+		}
+		if err := previews.KeepOnly(ctx, t, room, seq, nil, now); err != nil {
 			return err
 		}
 		*msg = domain.Message{

@@ -10,6 +10,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store"
 	"github.com/unhidra/unhidra/internal/store/files"
 	"github.com/unhidra/unhidra/internal/store/notifications"
+	"github.com/unhidra/unhidra/internal/store/previews"
 	"github.com/unhidra/unhidra/internal/store/roomlog"
 	"github.com/unhidra/unhidra/internal/store/rooms"
 	"github.com/unhidra/unhidra/internal/store/search"
@@ -127,6 +128,9 @@ func deleteUpTo(ctx context.Context, t *store.Tx, room string, to int64) error {
 		return err
 	}
 	if err := files.DropUpTo(ctx, t, room, to, time.Now()); err != nil {
+		return err
+	}
+	if err := previews.DropUpTo(ctx, t, room, to, time.Now()); err != nil {
 		return err
 	}
 	if err := notifications.DropUpTo(ctx, t, room, to); err != nil {

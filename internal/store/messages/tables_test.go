@@ -27,9 +27,9 @@ func TestEveryTableOfMessagesIsPurged(t *testing.T) {
 		t.Fatal(err)
 	}
 	// held_texts end with the hold, and commands are purged once they have ended, with those of groups. Package files
-	// purges attachments and held_files, and package notifications what is in its tables.
+	// purges attachments and held_files, and packages notifications and previews what is in their tables.
 	want := append([]string{"attachments", "held_files", "command_batches", "commands", "events", "held_texts",
-		"notifications", "pushes"}, messageTables...)
+		"link_previews", "notifications", "pushes"}, messageTables...)
 	slices.Sort(want)
 	if !slices.Equal(found, want) {
 		t.Errorf("tables with room_id and seq: %v; purged are %v", found, want)

@@ -127,13 +127,14 @@ func Scan(rows *sql.Rows) (Row, error) {
 	return e, nil
 }
 
-// Where reads events with their messages, and those with their quotes, reactions and replies.
+// Where reads events with their messages, and those with their quotes, reactions, replies and
+// previews of links.
 // rest is what follows WHERE.
 func Where(ctx context.Context, q store.Queryer, rest string, args ...any) ([]domain.Event, error) {
 	return readEvents(ctx, q, `SELECT `+Columns+Tables+` WHERE `+rest, args)
 }
 
-// Brief is Where without reactions and replies.
+// Brief is Where without reactions, replies and previews.
 func Brief(ctx context.Context, q store.Queryer, rest string, args ...any) ([]domain.Event, error) {
 	rows, err := readRows(ctx, q, `SELECT `+Columns+Tables+` WHERE `+rest, args)
 	return eventsOf(rows), err
@@ -190,6 +191,9 @@ func readEvents(ctx context.Context, q store.Queryer, query string, args []any) 
 		return nil, err
 	}
 	if err := fillReactions(ctx, q, rows); err != nil {
+		return nil, err
+	}
+	if err := fillPreviews(ctx, q, rows); err != nil {
 		return nil, err
 	}
 	return eventsOf(rows), fillReplies(ctx, q, rows)

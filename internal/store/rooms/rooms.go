@@ -27,7 +27,7 @@ func setRetention(ctx context.Context, t *store.Tx, room string, k domain.RoomRe
 
 // Columns are read by Scan; the table is r.
 const Columns = `r.id, r.kind, r.name, r.topic, r.archived, r.head, r.members, r.created_at, r.last_at,
-	r.floor, r.keep_days, r.keep_lines, r.held_at, r.replied`
+	r.floor, r.keep_days, r.keep_lines, r.held_at, r.replied, r.previews`
 
 // Row is a row of the table rooms.
 type Row struct {
@@ -40,7 +40,7 @@ type Row struct {
 func (r *Row) Dest() []any {
 	return []any{
 		&r.ID, &r.Kind, &r.Name, &r.Topic, &r.Archived, &r.Head, &r.Members, &r.created, &r.last,
-		&r.Floor, &r.days, &r.lines, &r.held, &r.Replied,
+		&r.Floor, &r.days, &r.lines, &r.held, &r.Replied, &r.Previews,
 	}
 }
 
@@ -272,7 +272,8 @@ func (repo *Repository) UpdateRoom(
 		if err := authorizeChange(r, m, c, now); err != nil {
 			return err
 		}
-		updated := domain.RoomUpdatedPayload{Name: c.Name, Topic: c.Topic, Archived: c.Archived, Keep: c.Keep}
+		updated := domain.RoomUpdatedPayload{Name: c.Name, Topic: c.Topic, Archived: c.Archived, Keep: c.Keep,
+			Previews: c.Previews}
 		if c.Name != nil {
 			r.Name = *c.Name
 		}
@@ -285,9 +286,12 @@ func (repo *Repository) UpdateRoom(
 		if c.Archived != nil {
 			r.Archived = *c.Archived
 		}
+		if c.Previews != nil {
+			r.Previews = *c.Previews
+		}
 		t.Invalidate()
-		_, err = t.ExecContext(ctx, `UPDATE rooms SET name = $2, topic = $3, kind = $4, archived = $5 WHERE id = $1`, room,
-			r.Name, r.Topic, r.Kind, r.Archived)
+		_, err = t.ExecContext(ctx, `UPDATE rooms SET name = $2, topic = $3, kind = $4, archived = $5, previews = $6 WHERE
+			id = $1`, room, r.Name, r.Topic, r.Kind, r.Archived, r.Previews)
 		if err != nil {
 			return err
 		}
@@ -319,6 +323,11 @@ func authorizeChange(r domain.Room, m domain.Member, c domain.RoomChange, now ti
 	}
 	if c.Keep != nil {
 		if err := domain.Allow(r, m, domain.SetRetention, now); err != nil {
+			return err
+		}
+	}
+	if c.Previews != nil {
+		if err := domain.Allow(r, m, domain.SetPreviews, now); err != nil {
 			return err
 		}
 	}

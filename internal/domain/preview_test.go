@@ -1,0 +1,32 @@
+package domain
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestLinks(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string][]string{
+		"no link, and 1://2":                                 nil,
+		"see https://a.example/x. And http://b.example":      {"https://a.example/x", "http://b.example"},
+		"[this](https://a.example/p?q=1) **https://b.test**": {"https://a.example/p?q=1", "https://b.test"},
+		"[https://a.example](https://b.example)":             {"https://b.example"},
+		"twice https://a.example https://a.example":          {"https://a.example"},
+		"- in a list: https://a.example\n> https://b.test":   {"https://a.example", "https://b.test"},
+		"|a|\n|-|\n|https://a.example|":                      {"https://a.example"},
+		"<https://a.example> `https://b.example`":            nil,
+		"```\nhttps://a.example\n```":                        nil,
+		"||https://a.example|| [x](mailto:a@b.example)":      nil,
+		"HTTPS://A.EXAMPLE":                                  {"HTTPS://A.EXAMPLE"},
+		"https://a.example/" + strings.Repeat("a", 2000):     nil,
+		"ftp://a.example javascript://a.example":             nil,
+		"https://1.test https://2.test https://3.test https://4.test https://5.test": {
+			"https://1.test", "https://2.test", "https://3.test", "https://4.test"},
+	} {
+		if got := Links(text, MaxPreviews); !slices.Equal(got, want) {
+			t.Errorf("%.60q has %q, and not %q", text, got, want)
+		}
+	}
+}

@@ -1,0 +1,104 @@
+package preview
+
+import (
+	"cmp"
+	"io"
+	"strings"
+	"unicode"
+
+	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
+
+	"github.com/unhidra/unhidra/internal/domain"
+)
+
+// A head is what the head of a page says: by the Open Graph protocol (https://ogp.me), as cards of Twitter, or by its
+// title alone.
+type head struct {
+	named map[string]string // the first content of each property or name
+	plain string            // its title
+}
+
+// readHead reads the head of a page. What is broken or cut off is read as far as it goes.
+func readHead(r io.Reader) head {
+	h := head{named: make(map[string]string)}
+	z := html.NewTokenizer(r)
+	z.SetMaxBuf(maxPage)
+	for {
+		switch z.Next() {
+		case html.ErrorToken:
+			return h
+		case html.EndTagToken:
+			if name, _ := z.TagName(); atom.Lookup(name) == atom.Head {
+				return h
+			}
+		case html.StartTagToken, html.SelfClosingTagToken:
+			switch t := z.Token(); t.DataAtom {
+			case atom.Body:
+				return h
+			case atom.Title:
+				if z.Next() == html.TextToken && h.plain == "" {
+					h.plain = z.Token().Data
+				}
+			case atom.Meta:
+				h.note(t.Attr)
+			}
+		}
+	}
+}
+
+func (h head) note(attrs []html.Attribute) {
+	var name, content string
+	for _, a := range attrs {
+		switch a.Key {
+		case "property":
+			name = a.Val
+		case "name":
+			name = cmp.Or(name, a.Val)
+		case "content":
+			content = a.Val
+		}
+	}
+	name = strings.ToLower(strings.TrimSpace(name))
+	if _, known := h.named[name]; !known && name != "" && content != "" {
+		h.named[name] = content
+	}
+}
+
+func (h head) title() string {
+	return cut(cmp.Or(h.named["og:title"], h.named["twitter:title"], h.plain), domain.MaxPreviewTitle)
+}
+
+func (h head) description() string {
+	return cut(cmp.Or(h.named["og:description"], h.named["twitter:description"], h.named["description"]),
+		domain.MaxPreviewDescription)
+}
+
+func (h head) site() string {
+	return cut(cmp.Or(h.named["og:site_name"], h.named["application-name"]), domain.MaxPreviewSite)
+}
+
+func (h head) image() string {
+	return strings.TrimSpace(cmp.Or(h.named["og:image:secure_url"], h.named["og:image"], h.named["og:image:url"],
+		h.named["twitter:image"], h.named["twitter:image:src"]))
+}
+
+// cut returns the words of a text in one line of at most n characters. It leaves out what is not shown, and what turns
+// the direction of text that stands beside it.
+func cut(text string, n int) string {
+	text = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case unicode.IsControl(r), r == unicode.ReplacementChar, '\u202a' <= r && r <= '\u202e', '\u2066' <= r && r <= '\u2069':
+			return -1
+		}
+		return r
+	}, text)
+	text = strings.Join(strings.Fields(text), " ")
+	runes := []rune(text)
+	if len(runes) <= n {
+		return text
+	}
+	return strings.TrimSpace(string(runes[:n-1])) + "…"
+}

@@ -1,0 +1,209 @@
+// Package preview shows what pages say of themselves that messages link to: title, description and a picture. The server
+// loads them once for all readers, so that the pages learn nothing of these. Only rooms that ask for it have previews,
+// and only if the operator allows them.
+//
+// Previews are made after a message is acknowledged, as well as can be: links of messages that wait when the server stops
+// go without.
+package preview
+
+import (
+	"context"
+	"crypto/rand"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/feed"
+	"github.com/unhidra/unhidra/internal/outbound"
+	"github.com/unhidra/unhidra/internal/picture"
+	"github.com/unhidra/unhidra/internal/ratelimit"
+)
+
+// Store stores link previews.
+type Store interface {
+	Wanted(ctx context.Context, room string, seq int64, links []string) ([]string, error)
+	Add(ctx context.Context, room string, seq int64, found []domain.LinkPreview, now time.Time) (added bool, err error)
+	Remove(ctx context.Context, actor, room string, seq int64, url string, now time.Time) error
+	Image(ctx context.Context, id string) (domain.PreviewImage, error)
+}
+
+// Blobs stores pictures.
+type Blobs interface {
+	Put(ctx context.Context, r io.Reader, limit int64) (domain.Blob, error)
+	Open(ctx context.Context, hash string) (io.ReadSeekCloser, domain.Blob, error)
+}
+
+// Deps are the dependencies of the service.
+type Deps struct {
+	Store    Store
+	Blobs    Blobs
+	DiskFull func() bool
+	Networks []netip.Prefix // private networks whose pages may be looked at
+	Version  string
+	Log      *slog.Logger
+	Metrics  prometheus.Registerer
+	Now      func() time.Time // nil: time.Now
+}
+
+const (
+	workers    = 4
+	maxWaiting = 256       // messages; the links of more go without a preview
+	maxAge     = time.Hour // of a message: links of older ones are not looked at
+	pageTime   = 6 * time.Second
+	imageTime  = 6 * time.Second
+)
+
+
+// Service is the module of link previews.
+type Service struct {
+	Deps
+	client   *http.Client
+	pictures *picture.Maker
+	senders  *ratelimit.Limiter
+	jobs     chan job
+	known    *cache
+	looks    *prometheus.CounterVec
+}
+
+// A job is a message whose links are to be looked at.
+type job struct {
+	room  string
+	seq   int64
+	links []string
+}
+
+// New returns the service.
+func New(d Deps) *Service {
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	s := &Service{Deps: d, client: outbound.Client(d.Networks, pageTime), pictures: picture.NewMaker(),
+		senders: ratelimit.New(15, time.Minute, 15), jobs: make(chan job, maxWaiting), known: newCache(),
+		looks: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "link_previews_total",
+			Help: "Links that were looked at, by result: ok, none (the page says nothing of itself), failed, dropped (too many waited)."},
+			[]string{"result"})}
+	for _, result := range []string{resultOK, resultNone, resultFailed, resultDropped} {
+		s.looks.WithLabelValues(result)
+	}
+	d.Metrics.MustRegister(s.looks)
+	return s
+}
+
+const (
+	resultOK      = "ok"
+	resultNone    = "none"
+	resultFailed  = "failed"
+	resultDropped = "dropped"
+)
+
+// Consumer returns the consumer of the feed that notices links in messages. It waits for no page.
+func (s *Service) Consumer() feed.Consumer[domain.Event] {
+	return feed.Consumer[domain.Event]{Name: "link previews", From: feed.Now, Handle: s.handle}
+}
+
+func (s *Service) handle(ctx context.Context, entries []feed.Entry[domain.Event]) error {
+	for _, e := range entries {
+		if err := s.notice(ctx, e.Value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// notice queues the links of a message that have no preview yet.
+func (s *Service) notice(ctx context.Context, e domain.Event) error {
+	m := e.Message
+	if e.Type != domain.MessageCreated && e.Type != domain.MessageEdited || m == nil || !m.DeletedAt.IsZero() ||
+		m.ContentType != domain.ContentMarkdown || s.Now().Sub(e.At) > maxAge {
+		return nil
+	}
+	links := domain.Links(m.Text, domain.MaxPreviews)
+	if len(links) == 0 || s.DiskFull() {
+		return nil
+	}
+	links, err := s.Store.Wanted(ctx, m.Room, m.Seq, links)
+	if err != nil || len(links) == 0 {
+		return err
+	}
+	if ok, _ := s.senders.Allow(m.Sender.ID, s.Now()); ok {
+		select {
+		case s.jobs <- job{m.Room, m.Seq, links}:
+			return nil
+		default:
+		}
+	}
+	s.looks.WithLabelValues(resultDropped).Add(float64(len(links)))
+	return nil
+}
+
+// Run looks at links until ctx is done.
+func (s *Service) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			for {
+				select {
+				case <-ctx.Done():
+					return
+				case j := <-s.jobs:
+					s.look(ctx, j)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return ctx.Err()
+}
+
+// look looks at the links of a message, all at once, and stores what their pages say.
+func (s *Service) look(ctx context.Context, j job) {
+	found := make([]domain.LinkPreview, len(j.links))
+	var wg sync.WaitGroup
+	for i, link := range j.links {
+		wg.Go(func() { found[i] = s.preview(ctx, link) })
+	}
+	wg.Wait()
+	told := found[:0]
+	for _, p := range found {
+		if p.URL != "" {
+			told = append(told, p)
+		}
+	}
+	if len(told) == 0 || ctx.Err() != nil {
+		return
+	}
+	if _, err := s.Store.Add(ctx, j.room, j.seq, told, s.Now()); err != nil && ctx.Err() == nil {
+		s.Log.WarnContext(ctx, "store the previews of links", "room", j.room, "seq", j.seq, "err", err)
+	}
+}
+
+// preview returns the preview of a link; the zero value if it has none.
+func (s *Service) preview(ctx context.Context, link string) (p domain.LinkPreview) {
+	p, known := s.known.get(link, s.Now())
+	if !known {
+		var err error
+		p, err = s.load(ctx, link)
+		result := resultOK
+		switch {
+		case err != nil:
+			result = resultFailed
+			s.Log.DebugContext(ctx, "look at a link", "err", err)
+		case p.URL == "":
+			result = resultNone
+		}
+		s.looks.WithLabelValues(result).Inc()
+		if ctx.Err() == nil {
+			s.known.put(link, p, s.Now())
+		}
+	}
+	if p.Image.Hash != "" {
+		p.Image.ID = rand.Text()
+	}
+	return p
+}
