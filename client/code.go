@@ -110,6 +110,7 @@ const (
 	CodeNotInDirect      = domain.CodeNotInDirect
 	CodeRoomArchived     = domain.CodeRoomArchived
 	CodeRoomFull         = domain.CodeRoomFull
+	CodePreviewsOff      = domain.CodePreviewsOff
 	CodeRoomHeld         = domain.CodeRoomHeld
 	CodeHoldUnchanged    = domain.CodeHoldUnchanged
 	CodeNoInvite         = domain.CodeNoInvite

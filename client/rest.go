@@ -214,6 +214,16 @@ func (c *Client) Message(ctx context.Context, room string, seq int64) (m Message
 	return m, err
 }
 
+// RemovePreview takes the preview of a link of a message away for everybody; of all its links if link is empty. Whoever
+// may delete the message may do so. To take it away again changes nothing.
+func (c *Client) RemovePreview(ctx context.Context, room string, seq int64, link string) error {
+	path := fmt.Sprintf("%s/messages/%d/previews", roomPath(room), seq)
+	if link != "" {
+		path += "?url=" + url.QueryEscape(link)
+	}
+	return c.Do(ctx, http.MethodDelete, path, nil, nil)
+}
+
 func roomPath(room string) string { return "/rooms/" + url.PathEscape(room) }
 
 func number(n int) string {

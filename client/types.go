@@ -13,6 +13,7 @@ type (
 	Message     = wire.Message
 	Quote       = wire.Quote
 	Reaction    = wire.Reaction
+	LinkPreview = wire.LinkPreview
 	Reacted     = wire.Reacted
 	Pin         = wire.Pin
 	PinChanged  = wire.PinChanged

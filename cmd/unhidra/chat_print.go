@@ -41,11 +41,12 @@ var described = map[domain.EventType]func(ev client.Event, who, about string) st
 	domain.MessageDeleted: func(ev client.Event, who, _ string) string {
 		return who + " deleted a message of @" + ev.Message.Sender.Username
 	},
-	domain.MemberJoined:   func(_ client.Event, _, about string) string { return "* " + about + " joined" },
-	domain.MemberLeft:     func(_ client.Event, _, about string) string { return "* " + about + " left" },
-	domain.MemberKicked:   done,
-	domain.MemberBanned:   done,
-	domain.MemberUnbanned: done,
+	domain.MessagePreviewed: func(ev client.Event, _, _ string) string { return "* " + previewLine(ev.Message) },
+	domain.MemberJoined:     func(_ client.Event, _, about string) string { return "* " + about + " joined" },
+	domain.MemberLeft:       func(_ client.Event, _, about string) string { return "* " + about + " left" },
+	domain.MemberKicked:     done,
+	domain.MemberBanned:     done,
+	domain.MemberUnbanned:   done,
 	domain.MemberMuted: func(ev client.Event, who, about string) string {
 		if ev.Detail == nil || ev.Detail.Until == nil {
 			return "* " + about + ": unmuted by " + who
@@ -120,6 +121,18 @@ func emojiOf(d *client.Detail) string {
 		return "an emoji"
 	}
 	return plain(fmt.Sprintf("%s (message %d)", d.Emoji, d.Of))
+}
+
+// previewLine returns what the links of a message lead to: message 412 links to "How to make tea" (https://example.org/tea).
+func previewLine(m *client.Message) string {
+	var pages []string
+	for _, p := range m.Previews {
+		pages = append(pages, fmt.Sprintf("%q (%s)", p.Title, p.URL))
+	}
+	if pages == nil {
+		return fmt.Sprintf("message %d shows no previews of links", m.Seq)
+	}
+	return plain(fmt.Sprintf("message %d links to %s", m.Seq, strings.Join(pages, " and ")))
 }
 
 // alarmLine returns what an alarm says: Too warm (temperature 31.5, limit 30).

@@ -31,7 +31,7 @@ func (s *server) buildAuth(ctx context.Context) (err error) {
 		PasswordMin: c.PasswordMin, RegisterPerHour: c.RegisterPerHour,
 		LoginPerMinute: c.LoginPerMinute, LoginBurst: c.LoginBurst,
 		SessionIdle: c.SessionIdle, SessionMax: c.SessionMax, Secure: strings.HasPrefix(s.addrs.URL, "https:"),
-		MQTT: s.mqttPlace(),
+		MQTT: s.mqttPlace(), Previews: c.LinkPreviews,
 	}
 	if m.mail != nil {
 		tell.Mail = m.mail

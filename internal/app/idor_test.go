@@ -163,6 +163,7 @@ func newHouse(t *testing.T) *house {
 		"{window}", domain.NewID(domain.MaintenancePrefix),
 		"{rule}", domain.NewID(domain.AlarmRulePrefix),
 		"{group}", "anns", "{template}", "anns", "{browser}", "rem_anns", "{passkey}", "anns-key", "{hash}", "nothing",
+		"{preview}", "nothing",
 		"{provider}", "oidc", "{product}", product.ID, "{release}", release.ID, "{upload}", upload.ID, "{sha256}", hash,
 		"{subscription}", subscription.ID,
 		"{bot}", program.User.ID, "{token}", program.Tokens[0].ID,

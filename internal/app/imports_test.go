@@ -106,12 +106,13 @@ func floors() map[string][]string {
 		"internal/store/rollouts":   part("accounts", "rooms", "roomlog"),
 		// of notifications
 		"internal/store/notifications": part("rooms", "roomlog"),
+		"internal/store/previews":      part("blobs", "rooms", "roomlog"),
 		// where they cross
 		"internal/store/departure": part("accounts", "alarms", "bots", "commands", "devices", "files", "firmware", "hooks", "messages",
 			"mqtt", "notifications", "rollouts", "rooms", "roomlog"),
 		"internal/store/all": part("accounts", "alarms", "audit", "blobs", "bots", "commands", "dashboards", "departure", "devices",
 			"feedlog", "files", "firmware", "hooks", "mails",
-			"messages", "mqtt", "notifications", "rollouts", "rooms", "roomlog", "search", "server"),
+			"messages", "mqtt", "notifications", "previews", "rollouts", "rooms", "roomlog", "search", "server"),
 		"internal/store/readings/rollup": {"internal/chunk", "internal/domain"}, // without SQL
 
 		"internal/backup": ground,
@@ -145,6 +146,7 @@ func floors() map[string][]string {
 		"internal/history":          kits,
 		"internal/presence":         kits,
 		"internal/notify":           append([]string{"internal/outbound", "internal/webpush"}, kits...),
+		"internal/preview":          append([]string{"internal/outbound"}, kits...),
 		"internal/webtrace":         kits,
 		"internal/webhook":          append([]string{"internal/webhook/incoming"}, kits...),
 		"internal/webhook/incoming": {"internal/domain"},

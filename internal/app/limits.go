@@ -61,7 +61,7 @@ func writeLimits(c config.Config) httpx.Limits {
 	shared(httpx.Limit{Name: "profiles", User: perMinute(n), Addr: perMinute(10 * n)},
 		"update-me", "set-status", "set-avatar", "delete-avatar", "set-hook-avatar", "delete-hook-avatar")
 	shared(httpx.Limit{Name: "messages_by_http", User: ratelimit.New(c.MessagesPerSec, time.Second, 2*c.MessagesPerSec)},
-		"send-message", "edit-message", "tick-task", "delete-message", "add-reaction", "remove-reaction",
+		"send-message", "edit-message", "tick-task", "delete-message", "remove-previews", "add-reaction", "remove-reaction",
 		"pin-message", "unpin-message",
 		"mark-thread", "follow-thread", "follow-threads",
 		"set-room-notifications",

@@ -38,6 +38,7 @@ import (
 	"github.com/unhidra/unhidra/internal/obs"
 	"github.com/unhidra/unhidra/internal/ota"
 	"github.com/unhidra/unhidra/internal/presence"
+	"github.com/unhidra/unhidra/internal/preview"
 	"github.com/unhidra/unhidra/internal/rollout"
 	"github.com/unhidra/unhidra/internal/shadow"
 	"github.com/unhidra/unhidra/internal/store/readings"
@@ -91,6 +92,7 @@ type modules struct {
 	history      *history.Service
 	presence     *presence.Service
 	notify       *notify.Service
+	preview      *preview.Service
 	webtrace     *webtrace.Service
 	device       *device.Service
 	command      *command.Service
@@ -153,6 +155,7 @@ func (s *server) build(ctx context.Context) error {
 	if err := s.buildNotify(); err != nil {
 		return err
 	}
+	s.buildPreviews()
 	s.buildDevices()
 	s.buildCommands()
 	s.buildShadow()
@@ -199,7 +202,7 @@ func (s *server) buildChat() {
 		Store: chatStore(s.db), Bus: s.bus, Log: s.logs.Part("chat"), Metrics: s.reg, Audit: m.audit,
 		Retention: m.history.Rules,
 		DiskFull:  s.reserve.Full, Quota: int64(s.Config.UserStorage) << 20, OnRoomDeleted: m.history.Wake,
-		Trace: s.tracer,
+		Previews: s.Config.LinkPreviews, Trace: s.tracer,
 	})
 	s.db.OnCommit(m.chat.Announce)
 	s.run("chat", m.chat.Run)
@@ -338,7 +341,7 @@ func (s *server) watchQueues() {
 	m := s.modules
 	obs.WatchQueues(s.reg, slices.Concat(s.db.Queues(), s.readings.Queues(), m.chat.Queues(), m.hub.Queues(),
 		m.gateway.Queues(), m.auth.Queues(), m.history.Queues(), m.command.Queues(), m.alarm.Queues(), m.firmware.Queues(),
-		m.rollout.Queues(), m.shadow.Queues(), m.files.Queues(), m.bot.Queues())...)
+		m.rollout.Queues(), m.shadow.Queues(), m.files.Queues(), m.bot.Queues(), m.preview.Queues())...)
 }
 
 // origins are those whose pages may connect beside the host that they are asked
@@ -376,6 +379,7 @@ func (m *modules) routes(api huma.API, c config.Config) {
 	m.history.Routes(api)
 	m.presence.Routes(api)
 	m.notify.Routes(api)
+	m.preview.Routes(api)
 	m.device.Routes(api)
 	m.command.Routes(api)
 	m.shadow.Routes(api)

@@ -23,6 +23,7 @@ import (
 	"github.com/unhidra/unhidra/internal/notify"
 	"github.com/unhidra/unhidra/internal/ota"
 	"github.com/unhidra/unhidra/internal/presence"
+	"github.com/unhidra/unhidra/internal/preview"
 	"github.com/unhidra/unhidra/internal/store/accounts"
 	"github.com/unhidra/unhidra/internal/store/alarms"
 	"github.com/unhidra/unhidra/internal/store/all"
@@ -37,6 +38,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store/mails"
 	storemqtt "github.com/unhidra/unhidra/internal/store/mqtt"
 	"github.com/unhidra/unhidra/internal/store/notifications"
+	"github.com/unhidra/unhidra/internal/store/previews"
 	"github.com/unhidra/unhidra/internal/store/readings"
 	"github.com/unhidra/unhidra/internal/store/roomlog"
 	"github.com/unhidra/unhidra/internal/store/rooms"
@@ -49,6 +51,7 @@ import (
 // What one repository is to a module, whole.
 var (
 	_ notify.Store      = (*notifications.Repository)(nil)
+	_ preview.Store     = (*previews.Repository)(nil)
 	_ presence.Users    = (*accounts.Repository)(nil)
 	_ presence.Peers    = (*rooms.Repository)(nil)
 	_ device.Store      = (*devices.Repository)(nil)

@@ -73,6 +73,7 @@ type Deps struct {
 	RegisterPerHour int   // per address, without an invitation; 0: no limit
 	Secure          bool  // reached by https: cookies are Secure and __Host-
 	MQTT            *MQTT // where devices connect; nil: nowhere
+	Previews        bool  // rooms may have previews of links
 }
 
 // MQTT is where devices connect by MQTT.

@@ -43,6 +43,7 @@ type serverOutput struct {
 		Mail         bool   `json:"mail" doc:"a new account's address is proven by mail, and a forgotten password is replaced by one"`
 		Captcha      string `json:"captcha,omitempty" doc:"kind of CAPTCHA that is asked for; absent: none"`
 		Passkeys     bool   `json:"passkeys" doc:"one can sign in with a passkey"`
+		Previews     bool   `json:"link_previews" doc:"rooms may show previews of links"`
 
 		MQTT *MQTT `json:"mqtt,omitempty" doc:"where devices connect by MQTT; absent: nowhere"`
 
@@ -63,7 +64,7 @@ func (s *Service) getServer(ctx context.Context, _ *struct{}) (*serverOutput, er
 	out := &serverOutput{}
 	b := &out.Body
 	b.Name, b.Version, b.URL, b.Setup, b.PasswordMin = s.Name, s.Version, s.URL, !has, s.PasswordMin
-	b.MQTT = s.MQTT
+	b.MQTT, b.Previews = s.MQTT, s.Previews
 	b.Registration, b.Mail, b.Passkeys = s.rules.Load().Registration, s.Mail != nil, s.Factors.Passkeys != nil
 	for _, p := range s.Factors.Providers {
 		b.Providers = append(b.Providers, providerView{p.ID, p.Label})

@@ -116,6 +116,7 @@ type Deps struct {
 	Retention     func(context.Context) (domain.RetentionRules, error)
 	DiskFull      func() error  // returns an error if the disk is nearly full; nil: no check
 	Quota         int64         // bytes of messages per user with their devices; 0: no limit
+	Previews      bool          // rooms may have previews of links
 	OnRoomDeleted func()        // called after a room was deleted; may be nil
 	Trace         *trace.Tracer // nil: off
 }

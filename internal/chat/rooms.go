@@ -196,6 +196,7 @@ type roomChangeInput struct {
 		Topic    *string `json:"topic,omitempty"`
 		Kind     *string `json:"kind,omitempty" enum:"public,private"`
 		Archived *bool   `json:"archived,omitempty"`
+		Previews *bool   `json:"previews,omitempty" doc:"whether pages that messages link to are shown with a preview"`
 
 		Retention *wire.KeepOf `json:"retention,omitempty" doc:"how long messages are kept; for the owner, within the server's rules"`
 	}
@@ -206,7 +207,8 @@ func (s *Service) patchRoom(ctx context.Context, in *roomChangeInput) (*body[wir
 	if err := roomID(in.Room); err != nil {
 		return nil, err
 	}
-	c := domain.RoomChange{Name: in.Body.Name, Topic: in.Body.Topic, Archived: in.Body.Archived}
+	c := domain.RoomChange{Name: in.Body.Name, Topic: in.Body.Topic, Archived: in.Body.Archived,
+		Previews: in.Body.Previews}
 	if k := in.Body.Retention; k != nil {
 		c.Keep = &domain.RoomRetention{Own: !k.Server, Retention: domain.Retention(k.Keep)}
 		if k.Server {
@@ -215,7 +217,7 @@ func (s *Service) patchRoom(ctx context.Context, in *roomChangeInput) (*body[wir
 	}
 	if c == (domain.RoomChange{}) && in.Body.Kind == nil {
 		return nil, domain.Invalid.Errorf(domain.CodeNothingToChange,
-			"say what to change: name, topic, kind, archived or retention")
+			"say what to change: name, topic, kind, archived, previews or retention")
 	}
 	var err error
 	if c.Name != nil {
@@ -227,6 +229,10 @@ func (s *Service) patchRoom(ctx context.Context, in *roomChangeInput) (*body[wir
 		if *c.Topic, err = domain.CheckProse("/topic", *c.Topic, domain.MaxTopic); err != nil {
 			return nil, err
 		}
+	}
+	if c.Previews != nil && *c.Previews && !s.Previews {
+		return nil, domain.Conflict.Errorf(domain.CodePreviewsOff,
+			"this server shows no previews of links; its operator can switch them on with UNHIDRA_LINK_PREVIEWS")
 	}
 	if in.Body.Kind != nil {
 		kind := domain.RoomKind(*in.Body.Kind)

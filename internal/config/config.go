@@ -58,6 +58,7 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 	// PrivateNetworks may be reached at addresses that users name.
 	PrivateNetworks []netip.Prefix
+	LinkPreviews    bool // rooms may have previews of links
 
 	LoginPerMinute  int
 	LoginBurst      int

@@ -21,7 +21,7 @@ func LogParts() []string {
 		"command",
 		"device", "disk", "feed", "files", "firmware", "gateway", "history", "http", "hub", "mail", "ml", "mqtt",
 		"notify", "ota",
-		"presence", "proxy",
+		"presence", "preview", "proxy",
 		"rollout", "server",
 		"shadow",
 		"store", "telemetry", "trace", "webhook"}

@@ -210,9 +210,13 @@ func (c *Config) options() []option {
 			networks(&c.TrustedProxies)},
 		{browser, "UNHIDRA_PRIVATE_NETWORKS", "", "",
 			"private networks, separated by commas, that the server may reach at addresses which users name: those of push " +
-				"services, such as one for UnifiedPush at home, and of outgoing webhooks (`10.0.0.0/8`); " +
-				"empty: public addresses alone", false,
+				"services, such as one for UnifiedPush at home, of outgoing webhooks (`10.0.0.0/8`), and of pages that get a " +
+				"preview; empty: public addresses alone", false,
 			networks(&c.PrivateNetworks)},
+		{browser, "UNHIDRA_LINK_PREVIEWS", "", "off",
+			"`on`: rooms may show [previews](previews.md) of the pages that messages link to, which the server loads; their " +
+				"owners and admins switch them on", false,
+			onOff(&c.LinkPreviews)},
 		{browser, "UNHIDRA_PROXY_PROTOCOL", "", "off",
 			"`on`: connections from UNHIDRA_TRUSTED_PROXIES begin with a PROXY protocol header (version 1 or 2) that " +
 				"names the client; connections from elsewhere have none. `mqtt`: those for MQTT alone, because the proxy tells " +

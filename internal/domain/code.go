@@ -108,6 +108,7 @@ const (
 	CodeNotInDirect      Code = "not_in_direct"
 	CodeRoomArchived     Code = "room_archived"
 	CodeRoomFull         Code = "room_full"
+	CodePreviewsOff      Code = "previews_off"
 	CodeRoomHeld         Code = "room_held"
 	CodeHoldUnchanged    Code = "hold_unchanged"
 	CodeNoInvite         Code = "no_invite"

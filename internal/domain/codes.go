@@ -170,6 +170,8 @@ func roomCodes() []CodeInfo {
 		{CodeNotInDirect, []Kind{Forbidden}, "This is not possible in a direct conversation."},
 		{CodeRoomArchived, []Kind{Conflict}, "The room is archived. Reopen it first."},
 		{CodeRoomFull, []Kind{Conflict}, "The room has as many members as it can have."},
+		{CodePreviewsOff, []Kind{Conflict},
+			"The server shows no previews of links. An operator can set UNHIDRA_LINK_PREVIEWS."},
 		{CodeRoomHeld, []Kind{Conflict},
 			"The room is under a legal hold and cannot be deleted. Ask an administrator."},
 		{CodeHoldUnchanged, []Kind{Conflict}, "The legal hold of the room is already as asked for."},

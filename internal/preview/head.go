@@ -83,6 +83,12 @@ func (h head) image() string {
 		h.named["twitter:image"], h.named["twitter:image:src"]))
 }
 
+// Characters of scripts and of emoji that are not shown themselves.
+const (
+	nonJoiner = '\u200c'
+	joiner    = '\u200d'
+)
+
 // cut returns the words of a text in one line of at most n characters. It leaves out what is not shown, and what turns
 // the direction of text that stands beside it.
 func cut(text string, n int) string {
@@ -90,12 +96,15 @@ func cut(text string, n int) string {
 		switch {
 		case unicode.IsSpace(r):
 			return ' '
-		case unicode.IsControl(r), r == unicode.ReplacementChar, '\u202a' <= r && r <= '\u202e', '\u2066' <= r && r <= '\u2069':
+		case unicode.IsControl(r), r == unicode.ReplacementChar, unicode.Is(unicode.Cf, r) && r != joiner && r != nonJoiner:
 			return -1
 		}
 		return r
 	}, text)
 	text = strings.Join(strings.Fields(text), " ")
+	if !strings.ContainsFunc(text, unicode.IsGraphic) {
+		return ""
+	}
 	runes := []rune(text)
 	if len(runes) <= n {
 		return text

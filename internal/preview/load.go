@@ -143,6 +143,13 @@ func (s *Service) check(u *url.URL) error {
 	if u.Scheme != "http" && u.Scheme != "https" || u.User != nil {
 		return errors.New("only addresses with http: or https:, and without a password, are looked at")
 	}
+	host := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
+	if strings.EqualFold(u.Host, s.Host) {
+		return errors.New("this server does not look at its own pages")
+	}
+	if ok, _ := s.hosts.Allow(host, s.Now()); !ok {
+		return fmt.Errorf("%s is asked too often", host)
+	}
 	if p := u.Port(); p == "" || p == "80" || p == "443" {
 		return nil
 	}

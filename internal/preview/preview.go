@@ -1,9 +1,8 @@
-// Package preview shows what pages say of themselves that messages link to: title, description and a picture. The server
-// loads them once for all readers, so that the pages learn nothing of these. Only rooms that ask for it have previews,
-// and only if the operator allows them.
+// Package preview shows what pages say of themselves that messages link to: title, description and a picture. The
+// server loads them once for all readers, so that the pages learn nothing of these. Only rooms that ask for it have
+// previews, and only if the operator allows them.
 //
-// Previews are made after a message is acknowledged, as well as can be: links of messages that wait when the server stops
-// go without.
+// A preview is made after its message is acknowledged. Links that wait when the server stops go without one.
 package preview
 
 import (
@@ -14,12 +13,14 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/feed"
+	"github.com/unhidra/unhidra/internal/obs"
 	"github.com/unhidra/unhidra/internal/outbound"
 	"github.com/unhidra/unhidra/internal/picture"
 	"github.com/unhidra/unhidra/internal/ratelimit"
@@ -43,8 +44,9 @@ type Blobs interface {
 type Deps struct {
 	Store    Store
 	Blobs    Blobs
-	DiskFull func() bool
+	DiskFull func() error   // returns an error if the disk is nearly full
 	Networks []netip.Prefix // private networks whose pages may be looked at
+	Host     string         // of this server, with its port if it names one: its own pages are not looked at
 	Version  string
 	Log      *slog.Logger
 	Metrics  prometheus.Registerer
@@ -59,13 +61,14 @@ const (
 	imageTime  = 6 * time.Second
 )
 
-
 // Service is the module of link previews.
 type Service struct {
 	Deps
 	client   *http.Client
 	pictures *picture.Maker
-	senders  *ratelimit.Limiter
+	senders  *ratelimit.Limiter // messages of one sender
+	hosts    *ratelimit.Limiter // requests to one host
+	full     atomic.Int64       // how often too many messages waited
 	jobs     chan job
 	known    *cache
 	looks    *prometheus.CounterVec
@@ -84,9 +87,10 @@ func New(d Deps) *Service {
 		d.Now = time.Now
 	}
 	s := &Service{Deps: d, client: outbound.Client(d.Networks, pageTime), pictures: picture.NewMaker(),
-		senders: ratelimit.New(15, time.Minute, 15), jobs: make(chan job, maxWaiting), known: newCache(),
+		senders: ratelimit.New(15, time.Minute, 15), hosts: ratelimit.New(60, time.Minute, 20),
+		jobs: make(chan job, maxWaiting), known: newCache(),
 		looks: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "link_previews_total",
-			Help: "Links that were looked at, by result: ok, none (the page says nothing of itself), failed, dropped (too many waited)."},
+			Help: "Links of messages, by result: ok, none (the page says nothing of itself), failed, dropped (too many)."},
 			[]string{"result"})}
 	for _, result := range []string{resultOK, resultNone, resultFailed, resultDropped} {
 		s.looks.WithLabelValues(result)
@@ -101,6 +105,12 @@ const (
 	resultFailed  = "failed"
 	resultDropped = "dropped"
 )
+
+// Queues are the messages whose links wait to be looked at.
+func (s *Service) Queues() []obs.Queue {
+	return []obs.Queue{{Name: "link_previews", Limit: maxWaiting, Full: s.full.Load,
+		Depth: func() int { return len(s.jobs) }}}
+}
 
 // Consumer returns the consumer of the feed that notices links in messages. It waits for no page.
 func (s *Service) Consumer() feed.Consumer[domain.Event] {
@@ -124,7 +134,7 @@ func (s *Service) notice(ctx context.Context, e domain.Event) error {
 		return nil
 	}
 	links := domain.Links(m.Text, domain.MaxPreviews)
-	if len(links) == 0 || s.DiskFull() {
+	if len(links) == 0 || s.DiskFull() != nil {
 		return nil
 	}
 	links, err := s.Store.Wanted(ctx, m.Room, m.Seq, links)
@@ -136,6 +146,7 @@ func (s *Service) notice(ctx context.Context, e domain.Event) error {
 		case s.jobs <- job{m.Room, m.Seq, links}:
 			return nil
 		default:
+			s.full.Add(1)
 		}
 	}
 	s.looks.WithLabelValues(resultDropped).Add(float64(len(links)))

@@ -16,7 +16,7 @@ func (s *Service) Routes(api huma.API) {
 		Path: "/rooms/{room}/messages/{seq}/previews", Tags: []string{"messages"}, Security: httpx.Bearer,
 		Summary: "Take previews of links of a message away, for everybody; whoever may delete the message may do so"},
 		s.removePreviews)
-	httpx.Register(api, huma.Operation{OperationID: "get-preview-image", Method: "GET", Path: "/previews/{id}",
+	httpx.Register(api, huma.Operation{OperationID: "get-preview-image", Method: "GET", Path: "/previews/{preview}",
 		Tags: []string{"messages"}, Summary: "The picture of a link preview, for whoever knows its id"}, s.getImage)
 }
 
@@ -38,7 +38,7 @@ type imageOutput struct {
 }
 
 func (s *Service) getImage(ctx context.Context, in *struct {
-	ID string `path:"id" maxLength:"64"`
+	ID string `path:"preview" maxLength:"64"`
 }) (*imageOutput, error) {
 	i, err := s.Store.Image(ctx, in.ID)
 	if err != nil {

@@ -103,8 +103,8 @@ func FromBan(b domain.Ban) Ban {
 	return Ban{User: FromUser(b.User), By: b.By, Reason: b.Reason, At: b.At}
 }
 
-func fromPreview(p domain.LinkPreview) Preview {
-	v := Preview{URL: p.URL, Title: p.Title, Description: p.Description, Site: p.Site}
+func fromPreview(p domain.LinkPreview) LinkPreview {
+	v := LinkPreview{URL: p.URL, Title: p.Title, Description: p.Description, Site: p.Site}
 	if i := p.Image; i.ID != "" {
 		v.Image = &PreviewImage{ID: i.ID, Width: i.Width, Height: i.Height}
 	}

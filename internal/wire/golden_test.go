@@ -44,6 +44,9 @@ var (
 	reacted = Message{Room: room1, Seq: 412, Sender: ada, Key: "c-19", Text: "hello everyone", At: t0, EditedAt: &t1,
 		Edits: 1, Reactions: []Reaction{{Emoji: "👍", Count: 2, Users: []string{lin.ID, ada.ID}},
 			{Emoji: "❤", Count: 1, Users: []string{lin.ID}}}, ReactionsSeq: 418}
+	previewed = Message{Room: room1, Seq: 417, Sender: ada, Key: "c-24", Text: "read https://example.org/tea", At: t0,
+		Previews: []LinkPreview{{URL: "https://example.org/tea", Title: "How to make tea", Description: "In four steps",
+			Site: "The Tea Book", Image: &PreviewImage{ID: "WJ6Z3M4V2QXN7T5BKA2EYHOCRL", Width: 480, Height: 270}}}}
 	gone = Message{Room: room1, Seq: 412, Sender: ada, Key: "c-19", At: t0, EditedAt: &t1, Edits: 1, DeletedAt: &later}
 	team = Room{ID: room1, Kind: "public", Name: "Team", Topic: "what we do", Head: 413, Members: 2, CreatedAt: t0,
 		LastAt: t1}
@@ -301,7 +304,7 @@ func goldenReplies() []frame {
 			Detail: &Detail{Topic: ptr(""), Kind: "private", Archived: ptr(true)}}),
 		news("event.room.updated.retention", TypeEvent,
 			&Event{Room: room1, Seq: 421, Type: "room.updated", Actor: ada, At: t0,
-				Detail: &Detail{Keep: &KeepOf{Keep: Keep{Days: 30}}, Held: ptr(true)}}),
+				Detail: &Detail{Keep: &KeepOf{Keep: Keep{Days: 30}}, Held: ptr(true), Previews: ptr(true)}}),
 		event(Event{Room: room1, Seq: 2, Type: "member.joined", Actor: lin, At: t0, Subject: &lin,
 			Detail: &Detail{Role: "member", Invite: "inv_01jd8m5q8re0t9v3x7k2p4s6za"}}),
 		event(Event{Room: room1, Seq: 3, Type: "member.left", Actor: lin, At: t0, Subject: &lin}),
@@ -316,6 +319,7 @@ func goldenReplies() []frame {
 			Detail: &Detail{Role: "moderator"}}),
 		event(Event{Room: room1, Seq: 413, Type: "message.created", Actor: lin, At: t1, Message: &reply1}),
 		event(Event{Room: room1, Seq: 414, Type: "message.edited", Actor: ada, At: t1, Message: &edited}),
+		event(Event{Room: room1, Seq: 418, Type: "message.previewed", Actor: ada, At: t1, Message: &previewed}),
 		event(Event{Room: room1, Seq: 416, Type: "reaction.added", Actor: lin, At: t1,
 			Detail: &Detail{Of: 412, Emoji: "👍"}}),
 		event(Event{Room: room1, Seq: 417, Type: "reaction.removed", Actor: lin, At: t1,

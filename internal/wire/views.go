@@ -136,30 +136,30 @@ type Ban struct {
 
 // Message is what someone said. Room and seq together are its name.
 type Message struct {
-	Room         string     `json:"room"`
-	Seq          int64      `json:"seq" doc:"place in the room's log; with room, the message's name"`
-	Sender       User       `json:"sender"`
-	Key          string     `json:"key,omitempty" doc:"the sender's idempotency key"`
-	ContentType  string     `json:"content_type,omitempty" doc:"absent: text/markdown"`
-	Text         string     `json:"text" doc:"empty once deleted"`
-	ReplyTo      *Quote     `json:"reply_to,omitempty"`
-	Mentions     []string   `json:"mentions,omitempty" doc:"ids of the members it names"`
-	MentionsRoom bool       `json:"mentions_room,omitempty"`
-	At           time.Time  `json:"at"`
-	EditedAt     *time.Time `json:"edited_at,omitempty"`
-	Edits        int        `json:"edits,omitempty"`
-	DeletedAt    *time.Time `json:"deleted_at,omitempty"`
-	Reactions    []Reaction `json:"reactions,omitempty" doc:"by who was first; not in search, nor in last of a room"`
-	ReactionsSeq int64      `json:"reactions_seq,omitempty" doc:"last event in reactions: apply only later ones"`
-	Previews     []Preview  `json:"previews,omitempty" maxItems:"4" doc:"of links, in their order; not in search, nor in last of a room"`
-	Files        []File     `json:"files,omitempty" maxItems:"10" doc:"in the order of the sender"`
-	Thread       int64      `json:"thread,omitempty" doc:"of a reply in a thread: seq of the message that it began with"`
-	Broadcast    bool       `json:"broadcast,omitempty" doc:"the reply is a line of the room as well"`
-	Replies      *Replies   `json:"replies,omitempty" doc:"what is said in its thread; absent: nothing; not in search, nor in last of a room"`
+	Room         string        `json:"room"`
+	Seq          int64         `json:"seq" doc:"place in the room's log; with room, the message's name"`
+	Sender       User          `json:"sender"`
+	Key          string        `json:"key,omitempty" doc:"the sender's idempotency key"`
+	ContentType  string        `json:"content_type,omitempty" doc:"absent: text/markdown"`
+	Text         string        `json:"text" doc:"empty once deleted"`
+	ReplyTo      *Quote        `json:"reply_to,omitempty"`
+	Mentions     []string      `json:"mentions,omitempty" doc:"ids of the members it names"`
+	MentionsRoom bool          `json:"mentions_room,omitempty"`
+	At           time.Time     `json:"at"`
+	EditedAt     *time.Time    `json:"edited_at,omitempty"`
+	Edits        int           `json:"edits,omitempty"`
+	DeletedAt    *time.Time    `json:"deleted_at,omitempty"`
+	Reactions    []Reaction    `json:"reactions,omitempty" doc:"by who was first; not in search, nor in last of a room"`
+	ReactionsSeq int64         `json:"reactions_seq,omitempty" doc:"last event in reactions: apply only later ones"`
+	Previews     []LinkPreview `json:"previews,omitempty" maxItems:"4" doc:"of links, in their order; not in search, nor in last of a room"`
+	Files        []File        `json:"files,omitempty" maxItems:"10" doc:"in the order of the sender"`
+	Thread       int64         `json:"thread,omitempty" doc:"of a reply in a thread: seq of the message that it began with"`
+	Broadcast    bool          `json:"broadcast,omitempty" doc:"the reply is a line of the room as well"`
+	Replies      *Replies      `json:"replies,omitempty" doc:"what is said in its thread; absent: nothing; not in search, nor in last of a room"`
 }
 
-// Preview is what a page says of itself that a message links to.
-type Preview struct {
+// LinkPreview is what a page says of itself that a message links to.
+type LinkPreview struct {
 	URL         string        `json:"url" doc:"as it is written in the message"`
 	Title       string        `json:"title,omitempty" doc:"at most 200 characters"`
 	Description string        `json:"description,omitempty" doc:"at most 300 characters"`

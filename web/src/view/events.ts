@@ -13,6 +13,7 @@ export interface Details {
     archived?: boolean;
     retention?: KeepOf;
     held?: boolean;
+    previews?: boolean;
   };
   'member.joined': { role?: string; invite?: string };
   'member.left': object;
@@ -24,6 +25,7 @@ export interface Details {
   'message.created': object;
   'message.edited': object;
   'message.deleted': object;
+  'message.previewed': object;
   'alarm.raised': { alarm?: AlarmLine };
   'alarm.cleared': { of?: number; alarm?: AlarmLine };
   'alarm.acknowledged': { of?: number; alarm?: AlarmLine };
@@ -62,6 +64,7 @@ const catalogue = {
   'message.created': { line: true },
   'message.edited': { line: false },
   'message.deleted': { line: false },
+  'message.previewed': { line: false },
   'alarm.raised': { line: true },
   'alarm.cleared': { line: true },
   'alarm.acknowledged': { line: false },

@@ -29,6 +29,8 @@ export interface Message {
   reactions?: Reaction[];
   /** number of the last event that changed them */
   reactions_seq?: number;
+  /** of links, in their order */
+  previews?: LinkPreview[];
   files?: FileView[];
   /** of a reply in a thread: number of the message that it began with */
   thread?: number;
@@ -36,6 +38,15 @@ export interface Message {
   broadcast?: boolean;
   /** what is said in its thread */
   replies?: Replies;
+}
+/** What a page says of itself that a message links to. */
+export interface LinkPreview {
+  /** as it is written in the message */
+  url: string;
+  title?: string;
+  description?: string;
+  site?: string;
+  image?: { id: string; width: number; height: number };
 }
 /** A file of a message. */
 export interface FileView {
@@ -100,6 +111,7 @@ export interface Detail {
   invite?: string;
   retention?: KeepOf;
   held?: boolean;
+  previews?: boolean;
   /** number of the line that this event changes: its detail is as the other fields say now */
   of?: number;
   /** id of who is mentioned */
@@ -260,6 +272,7 @@ export interface Room {
   floor?: number;
   retention?: Keep;
   held?: boolean;
+  previews?: boolean;
   members: number;
   created_at: string;
   last_at: string;
