@@ -123,7 +123,7 @@ func emojiOf(d *client.Detail) string {
 	return plain(fmt.Sprintf("%s (message %d)", d.Emoji, d.Of))
 }
 
-// previewLine returns what the links of a message lead to: message 412 links to "How to make tea" (https://example.org/tea).
+// previewLine returns what the links of a message lead to: message 412 links to "Tea" (https://example.org/tea).
 func previewLine(m *client.Message) string {
 	var pages []string
 	for _, p := range m.Previews {

@@ -24,8 +24,8 @@ func rows() map[string]row {
 	registry := func(root int) row { return row{eve: 404, root: root} }  // of Ann's devices
 	room := func(bob int, body string) row { return row{eve: 404, bob: bob, body: body} }
 	return map[string]row{
-		"get-server": open, "get-captcha": open, "get-avatar": open, "get-preview-image": open, "register": open, "sign-in": open,
-		"sign-in-factor": open, "refresh": open, "sign-out": open,
+		"get-server": open, "get-captcha": open, "get-avatar": open, "get-preview-image": open,
+		"register": open, "sign-in": open, "sign-in-factor": open, "refresh": open, "sign-out": open,
 		"confirm-email": open, "undo-email": open, "verify-email": open, "resend-verification": open, "forgot-password": open,
 		"reset-password": open, "unlock": open,
 		"begin-passkey-sign-in": open, "passkey-sign-in": open, "begin-passkey-factor": open, "begin-provider": open,
@@ -146,7 +146,8 @@ func rows() map[string]row {
 		"replay-events": room(200, ""), "get-timeline": room(200, ""), "get-message": room(200, ""),
 		"list-versions": room(200, ""),
 		"send-message":  room(201, `{"key":"1","text":"hello"}`), "edit-message": room(403, `{"text":"mine"}`),
-		"delete-message": room(403, ""), "remove-previews": room(403, ""), "tick-task": room(403, `{"task":"tea","done":true}`),
+		"delete-message": room(403, ""), "remove-previews": room(403, ""),
+		"tick-task":  room(403, `{"task":"tea","done":true}`),
 		"get-thread": room(200, ""), "list-threads": own,
 		"mark-thread": room(200, `{"seq":1}`), "mark-unread": room(200, ""), "follow-thread": room(200, `{"following":true}`),
 		"follow-threads": room(204, `{"following":true}`),

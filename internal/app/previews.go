@@ -1,21 +1,13 @@
 package app
 
-import (
-	"net/url"
-
-	"github.com/unhidra/unhidra/internal/preview"
-)
+import "github.com/unhidra/unhidra/internal/preview"
 
 // buildPreviews makes the module of link previews. Without UNHIDRA_LINK_PREVIEWS it looks at no links, and shows the
 // pictures that there are.
 func (s *server) buildPreviews() {
 	c, m := s.Config, &s.modules
-	var own string
-	if u, err := url.Parse(s.addrs.URL); err == nil {
-		own = u.Host
-	}
 	m.preview = preview.New(preview.Deps{
-		Store: s.db.Previews, Blobs: s.files, DiskFull: s.reserve.Full, Networks: c.PrivateNetworks, Host: own,
+		Store: s.db.Previews, Blobs: s.files, DiskFull: s.reserve.Full, Networks: c.PrivateNetworks, URL: s.addrs.URL,
 		Version: s.Version, Log: s.logs.Part("preview"), Metrics: s.reg,
 	})
 	if c.LinkPreviews && c.Works() {

@@ -112,7 +112,7 @@ type Deps struct {
 	Log           *slog.Logger
 	Metrics       prometheus.Registerer // nil: none
 	Now           func() time.Time      // nil: time.Now
-	Audit         Recorder              // nil: a room's choice of retention is not recorded
+	Audit         Recorder              // nil: what a room chooses is not recorded
 	Retention     func(context.Context) (domain.RetentionRules, error)
 	DiskFull      func() error  // returns an error if the disk is nearly full; nil: no check
 	Quota         int64         // bytes of messages per user with their devices; 0: no limit

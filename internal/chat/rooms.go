@@ -248,8 +248,8 @@ func (s *Service) patchRoom(ctx context.Context, in *roomChangeInput) (*body[wir
 		}
 	}
 	e, err := s.Store.UpdateRoom(ctx, p.ID, in.Room, c, s.Now())
-	if err == nil && c.Keep != nil {
-		s.recordRetention(ctx, p, in.Room, *c.Keep)
+	if err == nil {
+		s.recordChange(ctx, p, in.Room, c)
 	}
 	return answer(e, err, wire.FromEvent)
 }
@@ -266,20 +266,27 @@ func (s *Service) checkName(ctx context.Context, user, room, name string) (*stri
 	return &kept, err
 }
 
-// recordRetention records a room's choice of retention in the audit log, because it affects what
-// others wrote.
-func (s *Service) recordRetention(ctx context.Context, p domain.Principal, room string, k domain.RoomRetention) {
+// recordChange records in the audit log what a room chose that affects more than itself: how long it keeps what others
+// wrote, and whether the server loads pages for it.
+func (s *Service) recordChange(ctx context.Context, p domain.Principal, room string, c domain.RoomChange) {
 	if s.Audit == nil {
 		return
 	}
-	details := map[string]string{"own": strconv.FormatBool(k.Own), "days": strconv.Itoa(k.Days),
-		"lines": strconv.Itoa(k.Lines)}
-	s.Audit.Record(ctx, domain.AuditEvent{
-		Type: domain.AuditRoomRetention, Actor: domain.AuditActor{Kind: string(p.Kind), ID: p.ID},
-		Target:  domain.AuditTarget{Kind: "room", ID: room},
-		Session: p.SessionID, Addr: httpx.ClientAddr(ctx), UserAgent: httpx.UserAgent(ctx), RequestID: httpx.RequestID(ctx),
-		Details: details,
-	})
+	record := func(kind domain.AuditType, details map[string]string) {
+		s.Audit.Record(ctx, domain.AuditEvent{
+			Type: kind, Actor: domain.AuditActor{Kind: string(p.Kind), ID: p.ID},
+			Target:  domain.AuditTarget{Kind: "room", ID: room},
+			Session: p.SessionID, Addr: httpx.ClientAddr(ctx), UserAgent: httpx.UserAgent(ctx), RequestID: httpx.RequestID(ctx),
+			Details: details,
+		})
+	}
+	if k := c.Keep; k != nil {
+		record(domain.AuditRoomRetention, map[string]string{"own": strconv.FormatBool(k.Own), "days": strconv.Itoa(k.Days),
+			"lines": strconv.Itoa(k.Lines)})
+	}
+	if c.Previews != nil {
+		record(domain.AuditRoomPreviews, map[string]string{"on": strconv.FormatBool(*c.Previews)})
+	}
 }
 
 func (s *Service) deleteRoom(ctx context.Context, in *InRoom) (*struct{}, error) {

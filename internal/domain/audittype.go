@@ -89,6 +89,7 @@ const (
 	AuditConfigChange AuditType = "config.change"
 
 	AuditRoomRetention AuditType = "room.retention" // a room chose how long it keeps its messages
+	AuditRoomPreviews  AuditType = "room.previews"  // previews of links were switched on or off in a room
 	AuditHook          AuditType = "room.hook"      // a webhook of a room was made, changed, renewed or removed
 	AuditPurge         AuditType = "room.purge"     // what is kept no longer was forgotten
 

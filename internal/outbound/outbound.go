@@ -61,9 +61,16 @@ func MayCall(u *url.URL, allowed []netip.Prefix) bool {
 // Client returns a client that reaches public addresses, except those of this machine, and the addresses in allowed.
 // It follows no redirects, uses no proxy and keeps no cookies. timeout is for a whole request.
 func Client(allowed []netip.Prefix, timeout time.Duration) *http.Client {
-	d := &net.Dialer{Timeout: dialTimeout, Control: func(_, address string, _ syscall.RawConn) error {
+	return client(dialer(allowed), timeout)
+}
+
+func dialer(allowed []netip.Prefix) *net.Dialer {
+	return &net.Dialer{Timeout: dialTimeout, Control: func(_, address string, _ syscall.RawConn) error {
 		return check(address, allowed)
 	}}
+}
+
+func client(d *net.Dialer, timeout time.Duration) *http.Client {
 	return &http.Client{
 		Timeout: timeout,
 		Transport: &http.Transport{

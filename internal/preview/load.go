@@ -2,11 +2,13 @@ package preview
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"mime"
+	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -143,10 +145,10 @@ func (s *Service) check(u *url.URL) error {
 	if u.Scheme != "http" && u.Scheme != "https" || u.User != nil {
 		return errors.New("only addresses with http: or https:, and without a password, are looked at")
 	}
-	host := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
-	if strings.EqualFold(u.Host, s.Host) {
+	if site(u) == s.own {
 		return errors.New("this server does not look at its own pages")
 	}
+	host := hostOf(u)
 	if ok, _ := s.hosts.Allow(host, s.Now()); !ok {
 		return fmt.Errorf("%s is asked too often", host)
 	}
@@ -158,4 +160,12 @@ func (s *Service) check(u *url.URL) error {
 		return errors.New("only the ports 80 and 443 are looked at, except in private networks that the operator allows")
 	}
 	return nil
+}
+
+func hostOf(u *url.URL) string { return strings.ToLower(strings.TrimSuffix(u.Hostname(), ".")) }
+
+// site returns the host and the port of an address.
+func site(u *url.URL) string {
+	port := map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	return net.JoinHostPort(hostOf(u), cmp.Or(u.Port(), port))
 }

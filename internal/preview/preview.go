@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -46,7 +47,7 @@ type Deps struct {
 	Blobs    Blobs
 	DiskFull func() error   // returns an error if the disk is nearly full
 	Networks []netip.Prefix // private networks whose pages may be looked at
-	Host     string         // of this server, with its port if it names one: its own pages are not looked at
+	URL      string         // of this server: its own pages are not looked at
 	Version  string
 	Log      *slog.Logger
 	Metrics  prometheus.Registerer
@@ -65,6 +66,7 @@ const (
 type Service struct {
 	Deps
 	client   *http.Client
+	own      string // host and port of this server
 	pictures *picture.Maker
 	senders  *ratelimit.Limiter // messages of one sender
 	hosts    *ratelimit.Limiter // requests to one host
@@ -87,7 +89,7 @@ func New(d Deps) *Service {
 		d.Now = time.Now
 	}
 	s := &Service{Deps: d, client: outbound.Client(d.Networks, pageTime), pictures: picture.NewMaker(),
-		senders: ratelimit.New(15, time.Minute, 15), hosts: ratelimit.New(60, time.Minute, 20),
+		senders: ratelimit.New(15, time.Minute, 15), hosts: ratelimit.New(30, time.Minute, 30),
 		jobs: make(chan job, maxWaiting), known: newCache(),
 		looks: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "link_previews_total",
 			Help: "Links of messages, by result: ok, none (the page says nothing of itself), failed, dropped (too many)."},
@@ -96,6 +98,9 @@ func New(d Deps) *Service {
 		s.looks.WithLabelValues(result)
 	}
 	d.Metrics.MustRegister(s.looks)
+	if u, err := url.Parse(d.URL); err == nil {
+		s.own = site(u)
+	}
 	return s
 }
 
