@@ -47,6 +47,7 @@ function update(room: RoomState, d: Details['room.updated']): void {
   if (d.topic !== undefined) room.topic = d.topic;
   if (d.kind) room.kind = d.kind as RoomState['kind'];
   if (d.archived !== undefined) room.archived = d.archived;
+  if (d.previews !== undefined) room.previews = d.previews;
   if (d.held !== undefined) room.held = d.held;
   if (d.retention?.server) delete room.retention;
   else if (d.retention) room.retention = d.retention;

@@ -66,9 +66,12 @@ export class RoomApi implements port.RoomApi {
   }
   async updateRoom(
     room: string,
-    change: { name?: string; topic?: string; kind?: 'public' | 'private'; archived?: boolean; retention?: KeepOf },
+    change: Parameters<port.RoomApi['updateRoom']>[1],
   ): Promise<void> {
     await this.#api.call('PATCH', `/rooms/${room}`, change);
+  }
+  removePreview(room: string, seq: number, url: string): Promise<void> {
+    return this.#api.call('DELETE', `/rooms/${room}/messages/${seq}/previews?${new URLSearchParams({ url })}`);
   }
   retention(): Promise<RetentionRules> {
     return this.#get('/retention');

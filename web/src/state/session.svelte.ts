@@ -24,6 +24,7 @@ interface ServerInfo {
   setup_required: boolean;
   mail: boolean;
   passkeys: boolean;
+  link_previews: boolean;
   providers?: Server['providers'];
   mqtt?: { host?: string; port: number; tls: boolean; local: boolean };
 }
@@ -114,6 +115,7 @@ export class Visit implements Session {
       setup: s.setup_required,
       mail: s.mail,
       passkeys: s.passkeys,
+      previews: s.link_previews,
       providers: s.providers ?? [],
       mqtt: s.mqtt,
     };

@@ -22,6 +22,13 @@ export class DeviceSettings implements Settings {
     this.#values.enterSends = v;
     this.#save();
   }
+  get previews() {
+    return this.#values.previews;
+  }
+  set previews(v) {
+    this.#values.previews = v;
+    this.#save();
+  }
   get railOpen() {
     return this.#values.railOpen;
   }
@@ -43,7 +50,7 @@ export class DeviceSettings implements Settings {
 }
 
 function read(): Settings {
-  const defaults: Settings = { theme: 'auto', enterSends: true, railOpen: true, closedSections: [] };
+  const defaults: Settings = { theme: 'auto', enterSends: true, previews: true, railOpen: true, closedSections: [] };
   try {
     return { ...defaults, ...(JSON.parse(storage.get(store) ?? '{}') as Partial<Settings>) };
   } catch {

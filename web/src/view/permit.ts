@@ -13,6 +13,7 @@ const least = {
   pin: 'moderator',
   update: 'admin',
   hooks: 'admin',
+  previews: 'admin',
   visibility: 'admin',
   archive: 'admin',
   setRole: 'admin',
@@ -29,7 +30,7 @@ export function may(room: RoomState, what: keyof typeof least | 'add' | 'send'):
   const afterArchive = ['kick', 'mute', 'ban', 'archive', 'setRole', 'handOver', 'retention', 'remove'];
   if (room.archived && !afterArchive.includes(what)) return false;
   if (what === 'send') return !room.muted_until || Date.parse(room.muted_until) <= Date.now();
-  if (room.kind === 'direct') return what === 'mentionRoom' || what === 'pin';
+  if (room.kind === 'direct') return ['mentionRoom', 'pin', 'previews'].includes(what);
   return what === 'add' || rank(room.role) >= rank(least[what]);
 }
 

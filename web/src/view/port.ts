@@ -58,6 +58,8 @@ export interface Server {
   /** a new account's address is proven by mail, and a forgotten password replaced by one */
   mail: boolean;
   passkeys: boolean;
+  /** rooms may show previews of links */
+  previews: boolean;
   providers: { id: string; label: string }[];
   /** where devices connect by MQTT */
   mqtt?: MqttPort | undefined;
@@ -242,6 +244,8 @@ export interface RoomModel {
 export interface Settings {
   theme: 'auto' | 'light' | 'dark';
   enterSends: boolean;
+  /** of links */
+  previews: boolean;
   railOpen: boolean;
   closedSections: string[];
 }
@@ -319,8 +323,17 @@ export interface RoomApi extends HookApi, BotApi {
   direct(users: string[]): Promise<string>;
   updateRoom(
     room: string,
-    change: { name?: string; topic?: string; kind?: 'public' | 'private'; archived?: boolean; retention?: KeepOf },
+    change: {
+      name?: string;
+      topic?: string;
+      kind?: 'public' | 'private';
+      archived?: boolean;
+      retention?: KeepOf;
+      previews?: boolean;
+    },
   ): Promise<void>;
+  /** takes the preview of a link of a message away, for everybody */
+  removePreview(room: string, seq: number, url: string): Promise<void>;
   /** how long the server keeps messages, and what a room may choose */
   retention(): Promise<RetentionRules>;
   deleteRoom(room: string): Promise<void>;

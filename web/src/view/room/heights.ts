@@ -1,3 +1,6 @@
+/** How high the preview of a link is, with the gap to what follows, before anything of it is loaded. */
+export const previewHeight = 92;
+
 /**
  * Knows where each line of a long list begins, from the heights that were
  * measured and a guess for those that were not. It touches no DOM.
