@@ -18,6 +18,7 @@ import (
 	"testing"
 
 	"github.com/unhidra/unhidra/client"
+	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store"
 	"github.com/unhidra/unhidra/internal/testkit"
 	"github.com/unhidra/unhidra/internal/testkit/live"
@@ -170,6 +171,17 @@ func TestLinksGetPreviews(t *testing.T) {
 			t.Errorf("a plain member switches previews on: %v", err)
 		}
 		must(t, ann.Do(ctx, "PATCH", "/rooms/"+room, on, nil))
+		root := administrator(t, s)
+		wait(t, func() bool {
+			var page struct {
+				Records []struct {
+					Target  string            `json:"target_id"`
+					Details map[string]string `json:"details"`
+				}
+			}
+			must(t, root.Do(ctx, "GET", "/admin/audit?type="+string(domain.AuditRoomPreviews), nil, &page))
+			return len(page.Records) == 1 && page.Records[0].Target == room && page.Records[0].Details["on"] == "true"
+		})
 		seq := send("read " + link + " and <" + web.URL + "/latin>, `" + web.URL + "/latin`")
 		got := previewsOf(t, ann, room, seq)
 		if len(got) != 1 || got[0].URL != link || got[0].Title != "Tea & scones backwards" ||

@@ -172,7 +172,7 @@ func (repo *Repository) DeleteMessage(
 		if _, err := deletePin(ctx, t, room, seq); err != nil {
 			return err
 		}
-		if err := previews.KeepOnly(ctx, t, room, seq, nil, now); err != nil {
+		if err := previews.Drop(ctx, t, room, seq, now); err != nil {
 			return err
 		}
 		*msg = domain.Message{

@@ -165,9 +165,14 @@ func (repo *Repository) Image(ctx context.Context, id string) (i domain.PreviewI
 	return i, err
 }
 
-// KeepOnly deletes the previews of a message, except those of links.
+// Drop deletes the previews of a message.
+func Drop(ctx context.Context, t *store.Tx, room string, seq int64, now time.Time) error {
+	return drop(ctx, t, now, `room_id = $1 AND seq = $2`, room, seq)
+}
+
+// KeepOnly deletes the previews of a message, except those of links. What was taken away stays known.
 func KeepOnly(ctx context.Context, t *store.Tx, room string, seq int64, links []string, now time.Time) error {
-	where, args := `room_id = $1 AND seq = $2`, []any{room, seq}
+	where, args := `room_id = $1 AND seq = $2 AND NOT removed`, []any{room, seq}
 	if len(links) > 0 {
 		where += ` AND url NOT IN (` + store.Placeholders(3, len(links)) + `)`
 		args = append(args, store.Args(links)...)

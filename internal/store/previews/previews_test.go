@@ -133,6 +133,13 @@ func TestPreviews(t *testing.T) {
 			t.Errorf("after both, wanted are %v", links)
 		}
 		add(t, db, room, seq, false, pages...)
+		for _, text := range []string{"none", text} {
+			_, err := db.Messages.EditMessage(ctx, bob, room, seq, text, nil, false, now)
+			must(t, err)
+		}
+		if links := wanted(); !slices.Equal(links, []string{tea}) {
+			t.Errorf("once both links are there again, wanted are %v", links)
+		}
 
 		// With the message, they go as well; what is found later is left out.
 		second := testkit.Say(t, db, bob, room, "2", text).Seq
