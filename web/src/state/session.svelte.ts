@@ -46,6 +46,7 @@ export class Visit implements Session {
     setup: false,
     mail: false,
     passkeys: false,
+    previews: false,
     providers: [],
   });
   #elsewhere: string | undefined = $state();
