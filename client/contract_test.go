@@ -198,6 +198,7 @@ func (k *contract) messages(ctx context.Context) {
 	k.called(err, "Unreact")
 	k.threads(ctx, first.Message.Seq)
 	k.pins(ctx, first.Message.Seq)
+	k.called(k.ann.RemovePreview(ctx, k.room.ID, first.Message.Seq, ""), "RemovePreview")
 	if m.Text != first.Message.Text {
 		k.Errorf("the message says %q", m.Text)
 	}
