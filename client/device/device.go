@@ -225,6 +225,9 @@ const (
 	Off     = "off"
 )
 
+// FactoryReset is why a device goes away that forgets its key, which the server ends; backIn does not count.
+const FactoryReset = "reset"
+
 var errNotRunning = errors.New("the device does not run")
 
 // Leave tells the server that the device will be away for some time, on purpose, and when it wants to be

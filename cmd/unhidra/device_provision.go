@@ -30,7 +30,9 @@ The password of the network comes from UNHIDRA_WIFI_PASSWORD, or is asked for. W
 --token, the device is given the network alone. With --scan, it lists what the device
 sees.
 
-With --serial, a device with Improv is given the network by its cable, and nothing else.
+With --serial, the device is set up by its cable: by Improv it is given the network, as
+one with ESPHome. With --server and --token too, it must have our firmware, and waits on
+its console to be set up. Nothing is encrypted on the cable.
 `
 
 // provisioning has the flags of device provision.
@@ -53,7 +55,7 @@ func provisionDevice(ctx context.Context, e *env, args []string) error {
 	fs.StringVar(&o.server, "server", "", "`address` of the server for the device: wss://HOST:PORT")
 	fs.StringVar(&o.token, "token", "", "by which it gets its key: of unhidra device claim")
 	fs.StringVar(&o.ca, "ca", "", "`file` in PEM with the authorities that the device trusts; empty: public ones")
-	fs.StringVar(&o.serial, "serial", "", "instead: `device` file of the serial line that it is connected to, for Improv")
+	fs.StringVar(&o.serial, "serial", "", "instead: `device` file of the serial line that it is connected to")
 	fs.BoolVar(&o.plain, "insecure", false, "take a device that encrypts nothing (Security 0)")
 	fs.BoolVar(&o.scan, "scan", false, "list the networks that the device sees")
 	fs.DurationVar(&o.patience, "timeout", 2*time.Minute, "give up after")
@@ -71,7 +73,7 @@ func provisionDevice(ctx context.Context, e *env, args []string) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, o.patience, fmt.Errorf("the device has not joined within %s", o.patience))
 	defer cancel()
 	if o.serial != "" {
-		return o.improv(ctx, e)
+		return o.cable(ctx, e, target)
 	}
 	d, err := provision.Connect(ctx, provision.SoftAP{Addr: o.addr, Proof: o.proof, Username: o.username, Plain: o.plain})
 	if err != nil {
@@ -94,8 +96,8 @@ func provisionDevice(ctx context.Context, e *env, args []string) error {
 // target reads what the device is given, and its label.
 func (o *provisioning) target() (t provision.Target, err error) {
 	t.SSID = o.ssid
-	if o.serial != "" && (o.scan || o.token != "" || o.label != "" || o.proof != "") {
-		return t, usagef("--serial gives the device the network alone: by --ssid")
+	if o.serial != "" && (o.scan || o.label != "" || o.proof != "") {
+		return t, usagef("--serial goes with --ssid, --server, --token and --ca alone: a cable needs no proof")
 	}
 	if o.label != "" {
 		if err := o.readLabel(); err != nil {
@@ -158,18 +160,22 @@ func networkPassword(e *env, ssid string) (string, error) {
 	return askPassword(e, bufio.NewReader(e.stdin))
 }
 
-// improv gives a device on a serial line the network.
-func (o *provisioning) improv(ctx context.Context, e *env) error {
+// cable sets up a device on a serial line: with a claim by its console, else by Improv.
+func (o *provisioning) cable(ctx context.Context, e *env, t provision.Target) error {
 	line, err := openSerial(o.serial)
 	if err != nil {
 		return fmt.Errorf("--serial: %w%s", err, serialHint(err))
 	}
 	defer func() { _ = line.Close() }()
-	password, err := networkPassword(e, o.ssid)
-	if err != nil {
+	if t.Password, err = networkPassword(e, o.ssid); err != nil {
 		return err
 	}
-	next, err := provision.Improv(ctx, line, o.ssid, password)
+	next := ""
+	if t.Claim != nil {
+		err = provision.Console(ctx, line, t)
+	} else {
+		next, err = provision.Improv(ctx, line, t.SSID, t.Password)
+	}
 	if err != nil {
 		return err
 	}

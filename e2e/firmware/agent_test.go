@@ -136,14 +136,17 @@ func start(t *testing.T, server, key, dir string, options ...string) *agent {
 }
 
 // watch starts an agent.
-func watch(t *testing.T, cmd *exec.Cmd) *agent {
+func watch(t *testing.T, cmd *exec.Cmd) *agent { return listen(t, cmd, io.Discard) }
+
+// listen starts an agent, and writes what it says to line, too.
+func listen(t *testing.T, cmd *exec.Cmd, line io.Writer) *agent {
 	t.Helper()
 	a := &agent{t: t, cmd: cmd, done: make(chan error, 1)}
 	out, err := a.cmd.StdoutPipe()
 	must(t, err)
 	a.cmd.Stderr = a.cmd.Stdout
 	must(t, a.cmd.Start())
-	go a.read(out)
+	go a.read(io.TeeReader(out, line))
 	t.Cleanup(func() {
 		a.stop()
 		if t.Failed() {

@@ -82,7 +82,80 @@ static uh_status store_save(void *ctx, const char *name, const void *b, size_t n
     return UH_OK;
 }
 
+static uh_status store_erase(void *ctx, const char *name) {
+    test_store *s = ctx;
+    (void)name;
+    s->has = false;
+    return UH_OK;
+}
+
 uh_store test_store_make(test_store *s) {
     memset(s, 0, sizeof *s);
-    return (uh_store){s, store_load, store_save};
+    return (uh_store){s, store_load, store_save, store_erase};
+}
+
+/* place_of returns where a value is, or can be; 16: there is no place. */
+static size_t place_of(const test_values *v, const char *name) {
+    size_t place = 16;
+    for (size_t i = 16; i-- > 0;) {
+        if (!v->list[i].has)
+            place = i;
+    }
+    for (size_t i = 0; i < 16; i++)
+        if (v->list[i].has && strcmp(v->list[i].name, name) == 0)
+            place = i;
+    return place;
+}
+
+static uh_status values_load(void *ctx, const char *name, void *b, size_t cap, size_t *n) {
+    const test_values *v = ctx;
+    size_t i = place_of(v, name);
+    if (i == 16 || !v->list[i].has)
+        return UH_MISSING;
+    if (v->list[i].n > cap)
+        return UH_SPACE;
+    memcpy(b, v->list[i].b, *n = v->list[i].n);
+    return UH_OK;
+}
+
+static bool has_power(test_values *v) { return v->power < 0 || v->power-- > 0; }
+
+static uh_status values_save(void *ctx, const char *name, const void *b, size_t n) {
+    test_values *v = ctx;
+    size_t i = place_of(v, name);
+    if (i == 16 || n > sizeof v->list[i].b || strlen(name) >= sizeof v->list[i].name || !has_power(v)) {
+        v->power = 0;
+        return UH_IO;
+    }
+    strcpy(v->list[i].name, name);
+    memcpy(v->list[i].b, b, v->list[i].n = n);
+    return v->list[i].has = true, UH_OK;
+}
+
+static uh_status values_erase(void *ctx, const char *name) {
+    test_values *v = ctx;
+    size_t i = place_of(v, name);
+    if (i == 16 || !v->list[i].has)
+        return UH_OK;
+    if (!has_power(v))
+        return v->power = 0, UH_IO;
+    return v->list[i].has = false, UH_OK;
+}
+
+uh_store test_values_make(test_values *v) {
+    memset(v, 0, sizeof *v);
+    v->power = -1;
+    return (uh_store){v, values_load, values_save, values_erase};
+}
+
+bool test_values_has(const test_values *v, const char *name, const char *text) {
+    size_t i = place_of(v, name);
+    return i < 16 && v->list[i].has && v->list[i].n == strlen(text) && memcmp(v->list[i].b, text, strlen(text)) == 0;
+}
+
+int test_values_count(const test_values *v) {
+    int n = 0;
+    for (size_t i = 0; i < 16; i++)
+        n += v->list[i].has;
+    return n;
 }

@@ -25,6 +25,21 @@ typedef struct {
     int saved;
 } test_store;
 
-uh_store test_store_make(test_store *s);
+uh_store test_store_make(test_store *s); /* of one value, whatever its name is */
+
+/* A store of several values, which may lose its power. */
+typedef struct {
+    struct {
+        char name[16];
+        uint8_t b[4096];
+        size_t n;
+        bool has;
+    } list[16];
+    long power; /* how often it is still written to; below 0: it lasts */
+} test_values;
+
+uh_store test_values_make(test_values *v);
+bool test_values_has(const test_values *v, const char *name, const char *text);
+int test_values_count(const test_values *v);
 
 #endif

@@ -103,6 +103,41 @@ func TestAClaimTokenIsUsedOnce(t *testing.T) {
 	})
 }
 
+// A device that was reset says so: its key ends, the owner finds out, and a claim token gives it another.
+func TestADeviceIsReset(t *testing.T) {
+	t.Parallel()
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
+		ctx := t.Context()
+		s, a, made, _ := claiming(t, db)
+		p := domain.Principal{Kind: domain.KindDevice, ID: made.Device.ID, Key: made.KeyID}
+		if err := s.Leaves(ctx, domain.Principal{Kind: domain.KindUser, ID: p.ID, Key: p.Key}, "reset", 0); err == nil {
+			t.Error("a person reset a device")
+		}
+		other := p
+		other.Key = "other"
+		if err := s.Leaves(ctx, other, "reset", 0); err == nil {
+			t.Error("a key of another device was ended")
+		}
+		if err := s.Leaves(ctx, p, "reset", 0); err != nil {
+			t.Fatal(err)
+		}
+		if said := a.said(); !slices.Equal(said, []string{"device.reset device"}) {
+			t.Errorf("the audit log has %q", said)
+		}
+		if _, err := s.AuthenticateDevice(ctx, made.Key, here); err == nil {
+			t.Error("the key that it has forgotten opens")
+		}
+		ann := idOf(t, db, "ann")
+		token, _, err := s.LetClaim(ctx, userActor(ann), ann, p.ID, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := s.Claim(ctx, token, nonce); err != nil || got.Device.ID != p.ID {
+			t.Errorf("%+v, %v", got, err)
+		}
+	})
+}
+
 // Of many who use a token at once, one gets a key.
 func TestOneOfManyClaimants(t *testing.T) {
 	t.Parallel()

@@ -117,6 +117,9 @@ func (s *Service) Leaves(ctx context.Context, p domain.Principal, reason string,
 	if p.Kind != domain.KindDevice {
 		return domain.Forbidden.Errorf(domain.CodeDeviceOnly, "only a device says that it is away")
 	}
+	if reason == domain.AwayReset {
+		return s.reset(ctx, p)
+	}
 	until, err := domain.CheckAway(reason, backIn, s.Now())
 	if err != nil {
 		return err

@@ -57,6 +57,18 @@ func (s *Service) RevokeKeys(
 	return n, nil
 }
 
+// reset ends the key of a device that forgets it, and tells the owner. The device stays theirs: nobody else gets it by a
+// reset, and they set it up anew by a claim token.
+func (s *Service) reset(ctx context.Context, p domain.Principal) error {
+	if err := s.Store.RevokeDeviceKey(ctx, p.ID, p.Key, domain.AwayReset, s.Now()); err != nil {
+		return err
+	}
+	s.record(ctx, domain.AuditDeviceReset, p.ID, p.Key, deviceActor(p.ID, httpx.ClientAddr(ctx)))
+	s.Note(p.ID, domain.DeviceNote{Kind: domain.NoteConnection, Reason: domain.AwayReset})
+	s.announce(ctx, domain.DeviceEnd{Device: p.ID, Key: p.Key, Reason: domain.AwayReset})
+	return nil
+}
+
 // RevokedKeys says what keys many devices have, or had.
 type RevokedKeys struct {
 	Revoked   bool `json:"revoked" doc:"false: nothing was changed"`

@@ -48,6 +48,7 @@ const (
 	AuditDeviceTransfer   AuditType = "device.transfer"
 	AuditDeviceLetClaim   AuditType = "device.claim_token" // was made
 	AuditDeviceClaim      AuditType = "device.claim"       // a device got its key by it, or was refused
+	AuditDeviceReset      AuditType = "device.reset"       // it was reset, by a button or a command, and its key has ended
 	AuditDeviceSettings   AuditType = "device.settings"
 	AuditDeviceReadings   AuditType = "device.readings_delete"
 	AuditDeviceCommand    AuditType = "device.command"

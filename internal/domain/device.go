@@ -252,12 +252,15 @@ type DeviceConnection struct {
 	Reason         string // why it ended
 }
 
+// AwayReset is why a device goes away that forgets its key: it was reset to how it was made.
+const AwayReset = "reset"
+
 // CheckAway returns when a device is back that says it is away for some time.
 func CheckAway(reason string, backIn time.Duration, now time.Time) (time.Time, error) {
 	switch reason {
 	case "sleep", "update", "restart", "off":
 	default:
-		return now, InvalidField("/reason", "a reason is sleep, update, restart or off")
+		return now, InvalidField("/reason", "a reason is sleep, update, restart, off or reset")
 	}
 	if backIn < 0 || backIn > MaxAway {
 		return now, InvalidField("/back_in", "a device is back within %d seconds", int(MaxAway/time.Second))

@@ -268,9 +268,9 @@ type Describe struct {
 	Capabilities domain.Capabilities `json:"capabilities"`
 }
 
-// Bye says that a device will be away for some time, on purpose.
+// Bye says that a device will be away for some time, on purpose; reset, that it forgets its key, which ends.
 type Bye struct {
-	Reason string `json:"reason" enum:"sleep,update,restart,off"`
+	Reason string `json:"reason" enum:"sleep,update,restart,off,reset"`
 	BackIn int    `json:"back_in" doc:"seconds until it wants to be back, at most 31 days"`
 }
 

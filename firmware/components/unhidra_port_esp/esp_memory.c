@@ -30,6 +30,7 @@ uh_status uh_esp_flash(uh_flash *flash, const char *label) {
 
 static uh_status store_load(void *ctx, const char *name, void *b, size_t cap, size_t *n) {
     nvs_handle_t h;
+    size_t len = cap;
     esp_err_t got = nvs_open(ctx, NVS_READONLY, &h);
     if (got == ESP_ERR_NVS_NOT_FOUND)
         return UH_MISSING; /* nothing was ever stored */
@@ -37,6 +38,11 @@ static uh_status store_load(void *ctx, const char *name, void *b, size_t cap, si
         return UH_IO;
     *n = cap;
     got = nvs_get_blob(h, name, b, n);
+    if ((got == ESP_ERR_NVS_NOT_FOUND || got == ESP_ERR_NVS_TYPE_MISMATCH) && nvs_get_str(h, name, NULL, &len) == ESP_OK) {
+        /* A text that nvs_partition_gen has written: its NUL does not count. */
+        got = len <= cap ? nvs_get_str(h, name, b, &len) : ESP_ERR_NVS_INVALID_LENGTH;
+        *n = len > 0 ? len - 1 : 0;
+    }
     nvs_close(h);
     return got == ESP_OK                       ? UH_OK
            : got == ESP_ERR_NVS_NOT_FOUND      ? UH_MISSING
@@ -55,7 +61,22 @@ static uh_status store_save(void *ctx, const char *name, const void *b, size_t n
     return got == ESP_OK ? UH_OK : UH_IO;
 }
 
-uh_store uh_esp_store(const char *space) { return (uh_store){(void *)(uintptr_t)space, store_load, store_save}; }
+static uh_status store_erase(void *ctx, const char *name) {
+    nvs_handle_t h;
+    if (nvs_open(ctx, NVS_READWRITE, &h) != ESP_OK)
+        return UH_IO;
+    esp_err_t got;
+    do /* a text and a blob may have the same name */
+        got = nvs_erase_key(h, name);
+    while (got == ESP_OK);
+    esp_err_t done = nvs_commit(h);
+    nvs_close(h);
+    return got == ESP_ERR_NVS_NOT_FOUND && done == ESP_OK ? UH_OK : UH_IO;
+}
+
+uh_store uh_esp_store(const char *space) {
+    return (uh_store){(void *)(uintptr_t)space, store_load, store_save, store_erase};
+}
 
 static uint64_t uptime_ms(void *ctx) {
     (void)ctx;

@@ -2,41 +2,49 @@
  *
  *     unhidra-agent --server wss://chat.example.org:443 --ca ca.pem --key-file key --dir /var/lib/unhidra-agent
  *     unhidra-agent --setup setup.json --dir /var/lib/unhidra-agent
+ *     unhidra-agent --console Home --dir /var/lib/unhidra-agent
  *
- * With the second, it gets its key by a claim token, as a device that is set up: see unhidra/claim.h.
+ * With the second, it gets its key by a claim token, as a device that is set up: see unhidra/claim.h. With the third, its
+ * standard input and output are its serial line, by which it is set up (unhidra/setup.h); Home is the only network that
+ * there is. The signal USR1 is a button that is held: a factory reset.
  *
  * It measures the load of the machine, and has a lamp that can be switched. It prints a line for each thing that
  * happens.
  */
 #define _DEFAULT_SOURCE
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "posix.h"
 #include "psa_crypto.h"
 #include "unhidra/claim.h"
-#include "unhidra/session.h"
+#include "unhidra/reset.h"
+#include "unhidra/setup.h"
 
 enum { LOG_SIZE = 256 * 1024, URGENT_SIZE = 16 * 1024, SLOT_SIZE = 64 * 1024 };
 enum { RESTART = 97, CRASH = 98, REFUSED = 96 };
 
 static struct {
-    const char *server, *ca, *key_file, *setup, *dir, *root, *image;
-    uint32_t base_ms, cap_ms, spread_ms, period_ms, batch_ms, log_size, confirm_ms;
+    const char *server, *ca, *key_file, *setup, *console, *dir, *root, *image;
+    uint32_t base_ms, cap_ms, spread_ms, period_ms, batch_ms, log_size, confirm_ms, failsafe_ms;
     long samples; /* how many are taken of the counter */
     long from;    /* what it begins after */
 } options = {.spread_ms = 10000, .period_ms = 10000, .batch_ms = 1000, .log_size = LOG_SIZE,
-             .confirm_ms = 60000};
+             .confirm_ms = 60000, .failsafe_ms = 300000};
 
-static volatile sig_atomic_t stop;
+static volatile sig_atomic_t stop, button;
 
 static void on_signal(int n) {
-    (void)n;
-    stop = 1;
+    if (n == SIGUSR1)
+        button = 1;
+    else
+        stop = 1;
 }
 
 static long taken;
@@ -89,6 +97,7 @@ static void hear(void *ctx, uh_event event, int code) {
 static int usage(void) {
     fprintf(stderr, "usage: unhidra-agent --server ws[s]://HOST:PORT [--ca FILE] --key-file FILE --dir FOLDER\n"
                     "       unhidra-agent --setup FILE --dir FOLDER\n"
+                    "       unhidra-agent --console NETWORK [--failsafe MS] --dir FOLDER\n"
                     "  [--period MS] [--batch MS] [--samples N] [--from N] [--base MS] [--cap MS] [--spread MS]\n"
                     "  [--log BYTES] [--power BYTES] [--root FILE --image FILE [--confirm MS]]\n");
     return 2;
@@ -107,7 +116,8 @@ static bool parse(int argc, char **argv) {
         uint32_t *v;
     } known[] = {
         {"--server", &options.server, NULL}, {"--ca", &options.ca, NULL}, {"--key-file", &options.key_file, NULL},
-        {"--setup", &options.setup, NULL},
+        {"--setup", &options.setup, NULL},   {"--console", &options.console, NULL},
+        {"--failsafe", NULL, &options.failsafe_ms},
         {"--dir", &options.dir, NULL},       {"--period", NULL, &options.period_ms},
         {"--base", NULL, &options.base_ms},  {"--batch", NULL, &options.batch_ms},
         {"--cap", NULL, &options.cap_ms},    {"--spread", NULL, &options.spread_ms},
@@ -137,7 +147,8 @@ static bool parse(int argc, char **argv) {
             return false;
     }
     bool known_server = options.server != NULL && options.key_file != NULL;
-    return argc % 2 == 1 && options.dir != NULL && known_server == (options.setup == NULL);
+    int ways = known_server + (options.setup != NULL) + (options.console != NULL);
+    return argc % 2 == 1 && options.dir != NULL && ways == 1;
 }
 
 /* read_line reads the first line of a file. */
@@ -154,6 +165,68 @@ static bool read_line(const char *path, char *b, int cap) {
     return true;
 }
 
+static void nap(uint32_t ms) {
+    struct timespec t = {ms / 1000, (long)(ms % 1000) * 1000000};
+    nanosleep(&t, NULL);
+}
+
+/* What the device was given when it was set up. */
+static uh_setup setup;
+
+/* trust writes down whom the device trusts, and where its server is. */
+static bool trust(void) {
+    static char ca[512];
+    options.server = setup.server;
+    options.ca = NULL;
+    if (setup.ca[0] == '\0')
+        return true;
+    snprintf(ca, sizeof ca, "%s/ca.pem", options.dir);
+    FILE *f = fopen(ca, "w");
+    bool written = f != NULL && fputs(setup.ca, f) >= 0;
+    options.ca = ca;
+    return f != NULL && fclose(f) == 0 && written;
+}
+
+/* read_setup reads it from a file. */
+static bool read_setup(void) {
+    static char json[4096];
+    FILE *f = fopen(options.setup, "r");
+    size_t n = f != NULL ? fread(json, 1, sizeof json, f) : 0;
+    if (f != NULL)
+        fclose(f);
+    uh_status got = uh_setup_read((uh_slice){json, n}, &setup);
+    if (got == UH_OK && setup.server[0] == '\0')
+        got = UH_MISSING;
+    if (got != UH_OK) {
+        fprintf(stderr, "%s: %s\n", options.setup, uh_status_text(got));
+        return false;
+    }
+    return trust();
+}
+
+/* claim gets the device its key. Who set it up waits: it asks again soon, and for as long as the token may be good, or
+ * within_ms. */
+static uh_status claim(const char *authority, const uh_stream *stream, const uh_random *random, uint32_t within_ms,
+                       char *key) {
+    static char b[2048];
+    uh_store store = posix_store(options.dir);
+    uh_clock clock = posix_clock();
+    uh_claim c = {authority, setup.token, stream, &store, random, b, sizeof b};
+    uint32_t wait_ms = options.base_ms != 0 ? options.base_ms : 500;
+    while (!stop) {
+        uh_status got = uh_claim_key(&c, 10000, key);
+        printf("claim: %s\n", uh_status_text(got));
+        fflush(stdout);
+        if (got == UH_OK || got == UH_REFUSED || got == UH_INVALID)
+            return got;
+        if (clock.uptime_ms(NULL) + wait_ms > within_ms)
+            return UH_REFUSED;
+        nap(wait_ms);
+        wait_ms = wait_ms < 15000 ? 2 * wait_ms : 30000;
+    }
+    return UH_CLOSED;
+}
+
 /* split takes a server's address apart: ws[s]://HOST:PORT. */
 static bool split(const char *url, bool *tls, char *host, char *port) {
     *tls = strncmp(url, "wss://", 6) == 0;
@@ -163,53 +236,70 @@ static bool split(const char *url, bool *tls, char *host, char *port) {
     return sscanf(url, "%127[^:/]:%7[0-9]", host, port) == 2;
 }
 
-static void nap(uint32_t ms) {
-    struct timespec t = {ms / 1000, (long)(ms % 1000) * 1000000};
-    nanosleep(&t, NULL);
+static void line_out(void *ctx, const void *b, size_t n) {
+    (void)ctx;
+    fwrite(b, 1, n, stdout);
+    fflush(stdout);
 }
 
-/* What the device was given when it was set up. */
-static uh_setup setup;
-
-/* read_setup reads it, and writes down whom the device trusts. */
-static bool read_setup(void) {
-    static char json[4096], ca[512];
-    FILE *f = fopen(options.setup, "r");
-    size_t n = f != NULL ? fread(json, 1, sizeof json, f) : 0;
-    if (f != NULL)
-        fclose(f);
-    uh_status got = uh_setup_read((uh_slice){json, n}, &setup);
-    if (got != UH_OK) {
-        fprintf(stderr, "%s: %s\n", options.setup, uh_status_text(got));
-        return false;
-    }
-    options.server = setup.server;
-    (void)mkdir(options.dir, 0700);
-    if (setup.ca[0] == '\0')
-        return true;
-    snprintf(ca, sizeof ca, "%s/ca.pem", options.dir);
-    f = fopen(ca, "w");
-    bool written = f != NULL && fputs(setup.ca, f) >= 0;
-    options.ca = ca;
-    return f != NULL && fclose(f) == 0 && written;
-}
-
-/* claim gets the device its key. Who set it up waits: it asks again soon, and for as long as the token may be good. */
-static uh_status claim(const char *authority, const uh_stream *stream, const uh_random *random, char *key) {
-    static char b[2048];
-    uh_store store = posix_store(options.dir);
-    uh_claim c = {authority, setup.token, stream, &store, random, b, sizeof b};
-    uint32_t wait_ms = options.base_ms != 0 ? options.base_ms : 500;
+/* hear_console waits until the setup has come by the console, with a network that there is. */
+static bool hear_console(const uh_store *store) {
+    static uh_console console;
+    static uh_setup given;
+    struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
+    uint8_t b;
+    console = (uh_console){.write = line_out, .firmware = "unhidra-agent", .version = "1.0.0", .chip = "Linux",
+                           .setup = &given, .joined = setup.ssid[0] != '\0'};
+    printf("waits to be set up\n");
+    fflush(stdout);
     while (!stop) {
-        uh_status got = uh_claim_key(&c, 10000, key);
-        printf("claim: %s\n", uh_status_text(got));
-        fflush(stdout);
-        if (got == UH_OK || got == UH_REFUSED || got == UH_INVALID)
-            return got;
-        nap(wait_ms);
-        wait_ms = wait_ms < 15000 ? 2 * wait_ms : 30000;
+        if (poll(&in, 1, 100) <= 0)
+            continue;
+        if (read(STDIN_FILENO, &b, 1) != 1)
+            return false; /* nobody can set it up any more */
+        if (!uh_console_feed(&console, b))
+            continue;
+        uh_status tried = given.ssid[0] == '\0' || strcmp(given.ssid, options.console) == 0 ? UH_OK : UH_MISSING;
+        if (tried == UH_OK)
+            tried = uh_setup_save(&given, store);
+        uh_wipe(&given, sizeof given);
+        if (tried == UH_OK)
+            tried = uh_setup_load(&setup, store);
+        uh_console_tried(&console, tried);
+        if (tried == UH_OK && setup.ssid[0] != '\0' && setup.server[0] != '\0')
+            return true;
     }
-    return UH_CLOSED;
+    return false;
+}
+
+/* set_up has the device set up, unless it is, and gets its key. What has not led to a key within the time of the
+ * fail-safe timer, or is refused, is forgotten, and the device waits again. */
+static bool set_up(const uh_random *random, char *key) {
+    uh_store store = posix_store(options.dir);
+    uh_status got = uh_setup_load(&setup, &store);
+    while (got == UH_OK && !stop) {
+        char host[128], port[8], authority[140];
+        bool tls;
+        if ((setup.ssid[0] == '\0' || setup.server[0] == '\0') && !hear_console(&store))
+            return false;
+        posix_stream *connection = NULL;
+        if (trust() && split(setup.server, &tls, host, port) && (!tls || options.ca != NULL))
+            connection = posix_stream_new(host, port, tls, options.ca);
+        got = UH_REFUSED;
+        if (connection != NULL) {
+            uh_stream stream = posix_stream_port(connection);
+            snprintf(authority, sizeof authority, "%s:%s", host, port);
+            got = claim(authority, &stream, random, options.failsafe_ms, key);
+            posix_stream_free(connection);
+        }
+        if (got == UH_OK)
+            return true;
+        if (got == UH_REFUSED || got == UH_INVALID) {
+            (void)uh_setup_forget(&store);
+            got = uh_setup_load(&setup, &store);
+        }
+    }
+    return false;
 }
 
 /* What outlasts a restart. */
@@ -221,25 +311,37 @@ static struct {
     uh_commands commands;
 } memory;
 
-/* open_log opens a log in a file, in a boot of its own. */
-static uh_status open_log(const char *file, uint32_t size, uh_ring_policy policy, const uh_sensors *sensors,
-                          const uh_random *random, uh_flash *flash, uh_ring *ring, uh_outbox *outbox) {
-    char path[512];
+/* open_log opens a log in a flash, in a boot of its own. */
+static uh_status open_log(const uh_flash *flash, uh_ring_policy policy, const uh_sensors *sensors,
+                          const uh_random *random, uh_ring *ring, uh_outbox *outbox) {
     uint64_t boot;
-    snprintf(path, sizeof path, "%s/%s", options.dir, file);
-    UH_TRY(posix_flash_open(flash, path, size));
     UH_TRY(uh_ring_open(ring, flash, policy));
     UH_TRY(uh_outbox_next_boot(&memory.store, random, &boot));
     return uh_outbox_open(outbox, ring, sensors, boot);
 }
 
-static uh_status open_memory(const uh_sensors *sensors, const uh_random *random) {
+/* The logs as flashes, for a factory reset. */
+static const uh_flash *const logs[] = {&memory.flash, &memory.urgent_flash};
+static uh_reset reset = {.store = &memory.store, .logs = logs, .count = 2};
+
+static uh_status open_flash(uh_flash *flash, const char *file, uint32_t size) {
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", options.dir, file);
+    return posix_flash_open(flash, path, size);
+}
+
+/* open_store opens what a factory reset forgets, and ends one during which the power went. */
+static uh_status open_store(void) {
     (void)mkdir(options.dir, 0700);
     memory.store = posix_store(options.dir);
-    UH_TRY(open_log("log", options.log_size, UH_KEEP_NEWEST, sensors, random, &memory.flash, &memory.ring,
-                    &memory.outbox));
-    UH_TRY(open_log("urgent", URGENT_SIZE, UH_KEEP_OLDEST, sensors, random, &memory.urgent_flash, &memory.urgent_ring,
-                    &memory.urgent));
+    UH_TRY(open_flash(&memory.flash, "log", options.log_size));
+    UH_TRY(open_flash(&memory.urgent_flash, "urgent", URGENT_SIZE));
+    return uh_reset_finish(&reset);
+}
+
+static uh_status open_memory(const uh_sensors *sensors, const uh_random *random) {
+    UH_TRY(open_log(&memory.flash, UH_KEEP_NEWEST, sensors, random, &memory.ring, &memory.outbox));
+    UH_TRY(open_log(&memory.urgent_flash, UH_KEEP_OLDEST, sensors, random, &memory.urgent_ring, &memory.urgent));
     return uh_commands_open(&memory.commands, &memory.store);
 }
 
@@ -265,17 +367,24 @@ static uh_status open_updater(const uh_clock *clock, const uh_random *random, ui
 }
 
 /* run runs the device until it is stopped, or must be restarted. */
-static int run(uh_session *session, const uh_clock *clock) {
-    while (!stop && !posix_board_restarts()) {
+static int run(uh_session *session) {
+    bool forget = false;
+    while (!stop && !forget && !posix_board_restarts()) {
         uint32_t idle = uh_session_step(session, 1000);
-        if (options.root != NULL && uh_updater_unconfirmed(&updater) &&
-            clock->uptime_ms(clock->ctx) > options.confirm_ms)
-            (void)uh_updater_give_up(&updater);
-        if (idle > 0 && !stop)
+        if (options.root != NULL)
+            uh_updater_watch(&updater, options.confirm_ms);
+        reset.wanted = reset.wanted || button;
+        forget = uh_reset_due(&reset, session);
+        if (idle > 0 && !stop && !forget && !button)
             nap(idle);
     }
-    uh_session_leave(session, posix_board_restarts() ? "update" : "off", posix_board_restarts() ? 60 : 0);
-    return posix_board_restarts() ? RESTART : 0;
+    uh_session_leave(session, forget ? "reset" : posix_board_restarts() ? "update" : "off",
+                     posix_board_restarts() && !forget ? 60 : 0);
+    if (forget) {
+        uh_status got = uh_reset_run(&reset);
+        printf("reset: %s\n", uh_status_text(got));
+    }
+    return forget || posix_board_restarts() ? RESTART : 0;
 }
 
 static int fail(const char *what, uh_status s) {
@@ -283,12 +392,18 @@ static int fail(const char *what, uh_status s) {
     return 1;
 }
 
-/* options_good reads the options, and what they name. */
-static int options_good(int argc, char **argv, bool *tls, char *host, char *port) {
+/* options_good reads the options, and what they name; from the console, what the device is told. 0: all is there. */
+static int options_good(int argc, char **argv, bool *tls, char *host, char *port, char *key) {
     if (!parse(argc, argv))
         return usage();
+    uh_status opened = open_store();
+    if (opened != UH_OK)
+        return fail(options.dir, opened);
     if (options.setup != NULL && !read_setup())
         return 1;
+    uh_random random = posix_random();
+    if (options.console != NULL && !set_up(&random, key))
+        return stop ? 0 : REFUSED;
     if (!split(options.server, tls, host, port) || (*tls && options.ca == NULL) ||
         (options.root == NULL) != (options.image == NULL))
         return usage();
@@ -301,22 +416,22 @@ int main(int argc, char **argv) {
     static uh_session session;
     static uh_sensor_state states[3];
     bool tls;
-    int wrong = options_good(argc, argv, &tls, host, port);
-    if (wrong != 0)
-        return wrong;
-    if (options.setup == NULL && !read_line(options.key_file, key, sizeof key))
-        return 1;
-    snprintf(authority, sizeof authority, "%s:%s", host, port);
     signal(SIGTERM, on_signal);
     signal(SIGINT, on_signal);
-
+    signal(SIGUSR1, on_signal);
+    int wrong = options_good(argc, argv, &tls, host, port, key);
+    if (wrong != 0 || options.server == NULL || stop)
+        return wrong;
+    if (options.key_file != NULL && !read_line(options.key_file, key, sizeof key))
+        return 1;
+    snprintf(authority, sizeof authority, "%s:%s", host, port);
     posix_stream *connection = posix_stream_new(host, port, tls, options.ca);
     if (connection == NULL)
         return 1;
     uh_stream stream = posix_stream_port(connection);
     uh_clock clock = posix_clock();
     uh_random random = posix_random();
-    if (options.setup != NULL && claim(authority, &stream, &random, key) != UH_OK)
+    if (options.setup != NULL && claim(authority, &stream, &random, UINT32_MAX, key) != UH_OK)
         return REFUSED; /* it must be set up again */
     const uh_sensor list[] = {
         {.id = 1, .kind = UH_NUMBER, .name = "samples", .period_ms = options.period_ms, .read = sample},
@@ -326,7 +441,8 @@ int main(int argc, char **argv) {
          .read = lamp_state},
     };
     const uh_action actions[] = {
-        {.name = "lamp", .args = "[{\"name\":\"on\",\"kind\":\"bool\",\"required\":true}]", .run = switch_lamp}};
+        {.name = "lamp", .args = "[{\"name\":\"on\",\"kind\":\"bool\",\"required\":true}]", .run = switch_lamp},
+        uh_reset_action(&reset)};
     uh_sensors sensors = {list, states, 3};
     if (options.samples == 0)
         sensors = (uh_sensors){list + 1, states, 2};
@@ -339,14 +455,14 @@ int main(int argc, char **argv) {
         .host = authority, .path = "/ws", .key = key, .model = "unhidra-agent", .version = "1.0.0",
         .batch_ms = options.batch_ms, .stream = &stream, .clock = &clock, .random = &random, .sensors = &sensors,
         .outbox = &memory.outbox, .urgent = &memory.urgent, .commands = &memory.commands,
-        .updater = options.root != NULL ? &updater : NULL, .actions = actions, .action_count = 1,
+        .updater = options.root != NULL ? &updater : NULL, .actions = actions, .action_count = options.console != NULL ? 2 : 1,
         .rx = rx, .rx_cap = sizeof rx, .tx = tx, .tx_cap = sizeof tx, .scratch = scratch, .scratch_cap = sizeof scratch,
         .spread_ms = options.spread_ms, .hear = hear});
     if (s != UH_OK)
         return fail("the options", s);
     session.backoff.base_ms = options.base_ms;
     session.backoff.cap_ms = options.cap_ms;
-    int code = run(&session, &clock);
+    int code = run(&session);
     posix_stream_free(connection);
     return code;
 }

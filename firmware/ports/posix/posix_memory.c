@@ -96,6 +96,18 @@ static uh_status store_load(void *ctx, const char *name, void *b, size_t cap, si
     return got;
 }
 
+/* sync has a folder on disk as it is now. */
+static uh_status sync_folder(const char *folder) {
+    uh_status got = UH_OK;
+    int dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir >= 0) {
+        if (fsync(dir) != 0)
+            got = UH_IO;
+        close(dir);
+    }
+    return got;
+}
+
 static uh_status store_save(void *ctx, const char *name, const void *b, size_t n) {
     char path[512], next[512];
     if (!path_of(path, ctx, name, "") || !path_of(next, ctx, name, ".next"))
@@ -107,16 +119,22 @@ static uh_status store_save(void *ctx, const char *name, const void *b, size_t n
     close(fd);
     if (got == UH_OK && rename(next, path) != 0)
         got = UH_IO;
-    int dir = open(ctx, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dir >= 0) {
-        if (fsync(dir) != 0)
-            got = UH_IO;
-        close(dir);
-    }
-    return got;
+    uh_status synced = sync_folder(ctx);
+    return got == UH_OK ? synced : got;
 }
 
-uh_store posix_store(const char *folder) { return (uh_store){(void *)(uintptr_t)folder, store_load, store_save}; }
+static uh_status store_erase(void *ctx, const char *name) {
+    char path[512];
+    if (!path_of(path, ctx, name, ""))
+        return UH_INVALID;
+    if (unlink(path) != 0)
+        return errno == ENOENT ? UH_OK : UH_IO;
+    return sync_folder(ctx);
+}
+
+uh_store posix_store(const char *folder) {
+    return (uh_store){(void *)(uintptr_t)folder, store_load, store_save, store_erase};
+}
 
 static uint64_t ms_of(clockid_t id) {
     struct timespec t;

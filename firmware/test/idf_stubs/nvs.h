@@ -10,3 +10,5 @@ esp_err_t nvs_get_str(nvs_handle_t h, const char *key, char *b, size_t *length);
 esp_err_t nvs_set_blob(nvs_handle_t h, const char *key, const void *b, size_t length);
 esp_err_t nvs_commit(nvs_handle_t h);
 void nvs_close(nvs_handle_t h);
+#define ESP_ERR_NVS_TYPE_MISMATCH 0x1103
+esp_err_t nvs_erase_key(nvs_handle_t h, const char *key);

@@ -3,33 +3,7 @@
 #include <string.h>
 
 #include "unhidra/json.h"
-
-static uh_status text(uh_slice json, const char *name, char *out, size_t cap) {
-    uh_slice v;
-    UH_TRY(uh_json_get(json, name, &v));
-    return uh_json_string(v, out, cap, NULL);
-}
-
-/* is_plain says whether a text can stand in a header: visible ASCII. */
-static bool is_plain(const char *t) {
-    if (*t == '\0')
-        return false;
-    for (; *t != '\0'; t++)
-        if (*t <= ' ' || *t > '~')
-            return false;
-    return true;
-}
-
-uh_status uh_setup_read(uh_slice json, uh_setup *s) {
-    UH_TRY(text(json, "server", s->server, sizeof s->server));
-    UH_TRY(text(json, "claim", s->token, sizeof s->token));
-    uh_status got = text(json, "ca", s->ca, sizeof s->ca);
-    if (got == UH_MISSING)
-        s->ca[0] = '\0';
-    else if (got != UH_OK)
-        return got;
-    return is_plain(s->server) && is_plain(s->token) ? UH_OK : UH_INVALID;
-}
+#include "unhidra/setup.h"
 
 enum { NONCE = 18, NONCE_TEXT = 24 };
 
@@ -75,7 +49,7 @@ static uh_status request(const uh_claim *c, const char *nonce, size_t *n) {
     uh_json_text(&w, "nonce", nonce);
     uh_json_close(&w, '}');
     UH_TRY(uh_json_end(&w));
-    if (!is_plain(c->host))
+    if (!uh_is_plain(c->host))
         return UH_INVALID;
     digits(w.len, length);
     const char *parts[] = {"POST /api/v1/device-claims HTTP/1.0\r\nHost: ", c->host,
@@ -128,8 +102,10 @@ static uh_status read_key(uh_slice a, char key[UH_KEY_SIZE]) {
     UH_TRY(status_of(a));
     for (size_t i = 0; i + 3 < a.n; i++)
         if (memcmp(a.b + i, "\r\n\r\n", 4) == 0) {
-            uh_status got = text((uh_slice){a.b + i + 4, a.n - i - 4}, "key", key, UH_KEY_SIZE);
-            return got == UH_OK && !is_plain(key) ? UH_PROTOCOL : got;
+            uh_slice v;
+            UH_TRY(uh_json_get((uh_slice){a.b + i + 4, a.n - i - 4}, "key", &v));
+            uh_status got = uh_json_string(v, key, UH_KEY_SIZE, NULL);
+            return got == UH_OK && !uh_is_plain(key) ? UH_PROTOCOL : got;
         }
     return UH_PROTOCOL;
 }

@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-enum { HANDSHAKE_MS = 10000, ANSWER_MS = 30000, STABLE_MS = 60000, SLOW_MS = 900000, SLOWEST_MS = 21600000 };
+enum { HANDSHAKE_MS = 10000, ANSWER_MS = 30000, STABLE_MS = 60000, SLOW_MS = 900000, SLOWEST_MS = 21600000,
+       GOODBYE_MS = 3000 };
 
 uh_status uh_session_init(uh_session *s, const uh_session_options *o) {
     memset(s, 0, sizeof *s);
@@ -237,7 +238,11 @@ void uh_session_leave(uh_session *s, const char *why, uint32_t back_in_s) {
         uh_request(s, &w, "bye", UH_ASK_PING);
         uh_json_text(&w, "reason", why);
         uh_json_uint(&w, "back_in", back_in_s);
-        (void)uh_send(s, &w);
+        if (uh_send(s, &w) == UH_OK)
+            for (uint64_t late = tick(s) + GOODBYE_MS; s->connected && s->asked == UH_ASK_PING && s->now < late;)
+                (void)uh_session_step(s, 100); /* until the server has heard it */
+        if (!s->connected)
+            return;
     }
     (void)control(s, UH_WS_CLOSE, goodbye, sizeof goodbye);
     uh_session_drop(s, 1000, false, 0);

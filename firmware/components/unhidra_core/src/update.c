@@ -49,11 +49,15 @@ bool uh_updater_unconfirmed(const uh_updater *u) {
     return s == UH_SLOT_NEW || s == UH_SLOT_PENDING;
 }
 
-uh_status uh_updater_give_up(uh_updater *u) {
-    UH_TRY(u->board->give_up(u->board->ctx));
-    u->given_up = true;
+/* give_up has the image that runs taken back. If that fails, the bootloader takes it back at the next restart. */
+static void give_up(uh_updater *u) {
+    (void)u->board->give_up(u->board->ctx);
     u->board->restart(u->board->ctx);
-    return UH_OK;
+}
+
+void uh_updater_watch(uh_updater *u, uint32_t within_ms) {
+    if (uptime(u) > within_ms && uh_updater_unconfirmed(u))
+        give_up(u);
 }
 
 void uh_update_forget(uh_updater *u) {
@@ -176,7 +180,7 @@ static void tested(uh_updater *u) {
 /* stopped does what the server wants when it says stop. */
 static void stopped(uh_updater *u) {
     if ((u->step == UH_DO_TESTING || u->step == UH_DO_TESTED) && uh_updater_unconfirmed(u)) {
-        (void)uh_updater_give_up(u);
+        give_up(u);
         u->step = UH_DO_NOTHING;
         return;
     }
@@ -227,7 +231,7 @@ void uh_updater_answer(uh_updater *u, uh_slice frame, bool refused) {
     } else if (step == UH_DO_FAILED) {
         bool back = uh_updater_unconfirmed(u) && runs(u);
         if (back)
-            (void)uh_updater_give_up(u);
+            give_up(u);
         else
             uh_update_forget(u);
         u->step = UH_DO_NOTHING;

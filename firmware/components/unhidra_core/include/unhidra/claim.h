@@ -5,18 +5,6 @@
 #include "unhidra/bytes.h"
 #include "unhidra/port.h"
 
-/* What whoever sets the device up sends beside the network: JSON with server, claim and, unless a public authority has
- * issued the server's certificate, ca in PEM. Texts end with a NUL; ca is empty if there is none. */
-#define UH_SETUP_CA 3800
-typedef struct {
-    char server[140]; /* wss://HOST:PORT */
-    char token[64];
-    char ca[UH_SETUP_CA];
-} uh_setup;
-
-/* uh_setup_read reads it. UH_SPACE: a part is too long. */
-uh_status uh_setup_read(uh_slice json, uh_setup *s);
-
 typedef struct {
     const char *host; /* HOST:PORT, as in the header */
     const char *token;

@@ -46,11 +46,13 @@ typedef struct {
 } uh_flash;
 
 /* A store keeps small values by name. After save, and after a power cut in it, there is the new value or the one
- * before, as a whole. load returns UH_MISSING if there is none, and UH_SPACE if it is longer than cap. */
+ * before, as a whole. load returns UH_MISSING if there is none, and UH_SPACE if it is longer than cap. erase forgets a
+ * value, if there is one. */
 typedef struct {
     void *ctx;
     uh_status (*load)(void *ctx, const char *name, void *b, size_t cap, size_t *n);
     uh_status (*save)(void *ctx, const char *name, const void *b, size_t n);
+    uh_status (*erase)(void *ctx, const char *name);
 } uh_store;
 
 #endif

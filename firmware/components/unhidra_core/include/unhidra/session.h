@@ -87,7 +87,8 @@ uh_status uh_session_init(uh_session *s, const uh_session_options *o);
  * does, and 10 seconds. */
 uint32_t uh_session_step(uh_session *s, uint32_t wait_ms);
 /* uh_session_leave tells the server that the device goes away on purpose, for how many seconds, and closes the
- * connection. why is "sleep", "update", "restart" or "off". */
+ * connection; it waits up to 3 seconds for the answer. why is "sleep", "update", "restart", "off", or "reset": then the
+ * server ends the key. */
 void uh_session_leave(uh_session *s, const char *why, uint32_t back_in_s);
 
 #endif

@@ -94,7 +94,6 @@ typedef struct {
     bool report;   /* the server must be told what runs */
     bool ask_anew; /* and, once nothing else is to be told, the nonce for the next offer */
     bool off;    /* the server updates no devices */
-    bool given_up;
     uh_update_step step;
     uint32_t at; /* bytes of the image, or of the patch, that have come */
     /* A patch is not gone on with after a restart: then the whole image comes. */
@@ -128,9 +127,10 @@ void uh_updater_again(uh_updater *u);
 /* uh_updater_answer takes the answer to that request. */
 void uh_updater_answer(uh_updater *u, uh_slice frame, bool refused);
 
-/* uh_updater_unconfirmed says whether an image runs that the next restart takes back. If it does not reach the server
- * in time, uh_updater_give_up has it taken back; then the device must restart. */
+/* uh_updater_unconfirmed says whether an image runs that the next restart takes back. uh_updater_watch is the fail-safe
+ * timer, which the program calls again and again: if such an image has not reached the server within_ms after the start,
+ * it is taken back, and the device restarts. */
 bool uh_updater_unconfirmed(const uh_updater *u);
-uh_status uh_updater_give_up(uh_updater *u);
+void uh_updater_watch(uh_updater *u, uint32_t within_ms);
 
 #endif
