@@ -37,6 +37,16 @@ after(() => {
 const details = (page) => page.getByRole('complementary', { name: 'Room details' });
 const row = (page, text) => page.locator('article[data-message]').filter({ hasText: text }).last();
 const card = (page, title) => page.getByRole('list', { name: 'Previews of links' }).getByRole('link', { name: title });
+
+/** The place that is kept until previews are loaded is as high as they are. */
+async function asHighAsItsPlace(page) {
+  const lists = await page.getByRole('list', { name: 'Previews of links' }).all();
+  for (const list of lists) {
+    const [high, kept] = await list.evaluate((l) => [l.offsetHeight, parseFloat(l.parentElement.style.minBlockSize)]);
+    assert.equal(high, kept);
+  }
+}
+
 const say = (who, key, text) => call(who, 'POST', `/rooms/${room.id}/messages`, { key, text });
 
 story('members are not asked, and an admin switches them on', async ({ ann, bob }) => {
@@ -68,6 +78,7 @@ story('a link gets a preview with a picture, which the server keeps', async ({ a
   assert.equal(await link.getAttribute('href'), `${web}/tea`);
   assert.match(await link.getAttribute('rel'), /noopener.*noreferrer/);
   assert.ok((await card(bob, /How to make tea/).boundingBox()).width <= 390);
+  for (const page of [ann, bob]) await asHighAsItsPlace(page);
   await accessibleEverywhere(ann, 'previews');
 });
 
@@ -88,6 +99,7 @@ story('nobody waits for a page, and what comes late moves nothing that is read',
   assert.ok(Math.abs((await reading.boundingBox()).y - at) < 1, 'the line that is read moved');
   await ann.locator('#messages').evaluate((box) => (box.scrollTop = box.scrollHeight));
   await card(ann, /Late, but here/).waitFor();
+  await asHighAsItsPlace(ann);
 });
 
 story('by keyboard alone its author takes a preview away for everybody, and others cannot', async ({ ann, bob }) => {

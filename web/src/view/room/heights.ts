@@ -1,5 +1,8 @@
-/** How high the preview of a link is, with the gap to what follows, before anything of it is loaded. */
-export const previewHeight = 92;
+import type { LinkPreview } from '../types';
+
+/** How high the previews of a message are, with the gap after each, before anything of them is loaded. */
+export const previewsHeight = (all: readonly LinkPreview[]) =>
+  all.reduce((sum, p) => sum + (p.image || p.description ? 92 : 56), 0);
 
 /**
  * Knows where each line of a long list begins, from the heights that were
