@@ -136,6 +136,9 @@ const (
 	CodeQuota            = domain.CodeQuota
 	CodeTooManyReactions = domain.CodeTooManyReactions
 	CodeTooManyPins      = domain.CodeTooManyPins
+	CodeTooManySaved     = domain.CodeTooManySaved
+	CodeTooManyDrafts    = domain.CodeTooManyDrafts
+	CodeDraftChanged     = domain.CodeDraftChanged
 	CodeOnePlace         = domain.CodeOnePlace
 	CodeBadQuery         = domain.CodeBadQuery
 	CodeSearchTooBroad   = domain.CodeSearchTooBroad

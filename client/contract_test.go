@@ -199,6 +199,7 @@ func (k *contract) messages(ctx context.Context) {
 	k.threads(ctx, first.Message.Seq)
 	k.pins(ctx, first.Message.Seq)
 	k.called(k.ann.RemovePreview(ctx, k.room.ID, first.Message.Seq, ""), "RemovePreview")
+	k.personal(ctx, first.Message.Seq)
 	if m.Text != first.Message.Text {
 		k.Errorf("the message says %q", m.Text)
 	}
@@ -324,4 +325,27 @@ func (k *contract) pins(ctx context.Context, seq int64) {
 	}
 	_, err = k.ann.Unpin(ctx, k.room.ID, seq)
 	k.called(err, "Unpin")
+}
+
+// personal saves a message of ann's room, keeps a draft there, and takes both back.
+func (k *contract) personal(ctx context.Context, seq int64) {
+	k.Helper()
+	k.called(k.ann.Save(ctx, k.room.ID, seq), "Save")
+	saved, next, err := k.ann.Saved(ctx, "")
+	if k.called(err, "Saved"); len(saved) != 1 || saved[0].Message.Seq != seq || saved[0].At.IsZero() || next != "" {
+		k.Errorf("saved messages: %+v, then %q", saved, next)
+	}
+	numbers, err := k.ann.SavedIn(ctx, k.room.ID)
+	if k.called(err, "SavedIn"); len(numbers) != 1 || numbers[0] != seq {
+		k.Errorf("saved in the room: %v", numbers)
+	}
+	k.called(k.ann.Unsave(ctx, k.room.ID, seq), "Unsave")
+	kept, err := k.ann.PutDraft(ctx, client.StoredDraft{Room: k.room.ID, Text: "to be"})
+	k.called(err, "PutDraft")
+	drafts, err := k.ann.Drafts(ctx)
+	if k.called(err, "Drafts"); len(drafts) != 1 || drafts[0] != kept || kept.Text != "to be" || kept.Version == 0 {
+		k.Errorf("kept is %+v of %+v", kept, drafts)
+	}
+	_, err = k.ann.PutDraft(ctx, client.StoredDraft{Room: k.room.ID, Version: kept.Version})
+	k.must(err)
 }

@@ -17,6 +17,8 @@ type (
 	Reacted     = wire.Reacted
 	Pin         = wire.Pin
 	PinChanged  = wire.PinChanged
+	Saved       = wire.Saved
+	StoredDraft = wire.Draft
 	Detail      = wire.Detail
 	User        = wire.User
 	Profile     = wire.Profile

@@ -50,6 +50,8 @@ const chatHelp = `/rooms             list your rooms
 /thread N TEXT     reply in the thread of message N; without a text, show the thread
 /pin N             pin message N; without a number, list the pinned messages
 /unpin N           take message N off the pinned ones
+/saved N           save message N for yourself; without a number, list what you saved
+/unsave N          take message N off the saved ones
 /unread N          have message N and those after it be unread again
 /quit              exit`
 

@@ -38,6 +38,9 @@ func (t *chatSession) typed(ctx context.Context, line string) error {
 	case "/search":
 		return t.search(ctx, rest)
 	}
+	if line == "/saved" {
+		return t.listSaved(ctx)
+	}
 	if t.open == "" {
 		return errors.New("open a room first: /open NAME")
 	}
@@ -72,6 +75,8 @@ func (t *chatSession) inRoom(ctx context.Context, name, rest, line string) error
 		return t.unread(ctx, room, rest)
 	case name == "/pin" || name == "/unpin":
 		return t.pin(ctx, room, rest, name == "/unpin")
+	case name == "/saved" || name == "/unsave":
+		return t.keep(ctx, room, rest, name == "/saved")
 	case name == "/text":
 		return t.text(ctx, room, rest)
 	case strings.HasPrefix(name, "/") && !strings.HasPrefix(line, "//"):

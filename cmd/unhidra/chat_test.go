@@ -137,3 +137,37 @@ func TestChatPins(t *testing.T) {
 		}
 	}
 }
+
+// A message is saved by its number, listed with its room, also before a room is open, and taken off again.
+func TestChatSaves(t *testing.T) {
+	t.Parallel()
+	s, ctx := live.Start(t, store.Options{Path: t.TempDir() + "/unhidra.db"}), t.Context()
+	ann := s.User("ann")
+	room, err := ann.CreateRoom(ctx, client.NewRoom{Kind: "private", Name: "Kitchen"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	soup, err := ann.Send(ctx, client.Draft{Room: room.ID, Text: "soup?"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out, errs strings.Builder
+	e := &env{stdout: &out, stderr: &errs, environ: []string{"UNHIDRA_TOKEN=" + ann.Tokens().Access},
+		stdin: strings.NewReader(fmt.Sprintf("/saved\n/saved %d\n/saved\n/unsave %[1]d\n/saved\n/saved soup\n", soup.Seq))}
+	if code := run(ctx, e, []string{"chat", "--server", s.URL, "--room", "Kitchen"}); code != exitFail {
+		t.Fatalf("exit code %d: %s", code, &errs)
+	}
+	none, listed := "* you have saved nothing\n", fmt.Sprintf("message %d in Kitchen\n", soup.Seq)
+	for _, want := range []string{none, fmt.Sprintf("* message %d is saved\n", soup.Seq), listed,
+		fmt.Sprintf("* message %d is no longer saved\n", soup.Seq), none} {
+		_, after, found := strings.Cut(out.String(), want)
+		if !found {
+			t.Fatalf("no %q in:\n%s", want, &out)
+		}
+		out.Reset()
+		out.WriteString(after)
+	}
+	if !strings.Contains(errs.String(), "give the number of a message") {
+		t.Errorf("what is no number: %s", &errs)
+	}
+}

@@ -153,6 +153,8 @@ func rows() map[string]row {
 		"follow-threads": room(204, `{"following":true}`),
 		"add-reaction":   room(200, ""), "remove-reaction": room(200, ""), "list-reactions": room(200, ""),
 		"pin-message": room(403, ""), "unpin-message": room(403, ""), "list-pins": room(200, ""),
+		"list-saved": own, "list-saved-in-room": room(200, ""), "save-message": room(204, ""),
+		"unsave-message": room(204, ""), "list-drafts": own, "put-draft": room(200, `{"text":"mine"}`),
 		"get-notifications":      own,
 		"set-notifications":      with(own, `{"level":"all","keywords":[],"quiet":{"spans":[]}}`),
 		"set-room-notifications": room(200, `{"level":"all"}`),

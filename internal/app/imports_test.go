@@ -95,7 +95,7 @@ func floors() map[string][]string {
 		"internal/store/feedlog":    append(part("roomlog"), "internal/feed"),
 		"internal/store/search":     append(part("naming", "roomlog"), "internal/fulltext"),
 		"internal/store/rooms":      part("accounts", "bots", "devices", "naming", "roomlog"),
-		"internal/store/messages":   part("accounts", "files", "notifications", "previews", "rooms", "roomlog", "search"),
+		"internal/store/messages":   part("accounts", "files", "notifications", "personal", "previews", "rooms", "roomlog", "search"),
 		"internal/store/alarms":     part("accounts", "devices", "rooms", "roomlog"),
 		"internal/store/commands":   part("accounts", "rooms", "roomlog"),
 		"internal/store/dashboards": part("accounts", "rooms", "roomlog"),
@@ -106,13 +106,14 @@ func floors() map[string][]string {
 		"internal/store/rollouts":   part("accounts", "rooms", "roomlog"),
 		// of notifications
 		"internal/store/notifications": part("rooms", "roomlog"),
+		"internal/store/personal":      part("rooms", "roomlog"),
 		"internal/store/previews":      part("blobs", "rooms", "roomlog"),
 		// where they cross
 		"internal/store/departure": part("accounts", "alarms", "bots", "commands", "devices", "files", "firmware", "hooks", "messages",
-			"mqtt", "notifications", "rollouts", "rooms", "roomlog"),
+			"mqtt", "notifications", "personal", "rollouts", "rooms", "roomlog"),
 		"internal/store/all": part("accounts", "alarms", "audit", "blobs", "bots", "commands", "dashboards", "departure", "devices",
 			"feedlog", "files", "firmware", "hooks", "mails",
-			"messages", "mqtt", "notifications", "previews", "rollouts", "rooms", "roomlog", "search", "server"),
+			"messages", "mqtt", "notifications", "personal", "previews", "rollouts", "rooms", "roomlog", "search", "server"),
 		"internal/store/readings/rollup": {"internal/chunk", "internal/domain"}, // without SQL
 
 		"internal/backup": ground,
@@ -146,6 +147,7 @@ func floors() map[string][]string {
 		"internal/history":          kits,
 		"internal/presence":         kits,
 		"internal/notify":           append([]string{"internal/outbound", "internal/webpush"}, kits...),
+		"internal/personal":         kits,
 		"internal/preview":          append([]string{"internal/outbound"}, kits...),
 		"internal/webtrace":         kits,
 		"internal/webhook":          append([]string{"internal/webhook/incoming"}, kits...),

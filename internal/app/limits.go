@@ -62,11 +62,13 @@ func writeLimits(c config.Config) httpx.Limits {
 		"update-me", "set-status", "set-avatar", "delete-avatar", "set-hook-avatar", "delete-hook-avatar")
 	shared(httpx.Limit{Name: "messages_by_http", User: ratelimit.New(c.MessagesPerSec, time.Second, 2*c.MessagesPerSec)},
 		"send-message", "edit-message", "tick-task", "delete-message", "remove-previews", "add-reaction", "remove-reaction",
-		"pin-message", "unpin-message",
+		"pin-message", "unpin-message", "save-message", "unsave-message",
 		"mark-thread", "follow-thread", "follow-threads",
 		"set-room-notifications",
 		"bot-send", "mark-read", "mark-unread", "send-command", "cancel-command",
 		"post-chart", "put-dashboard")
+	// Of who writes, a client tells every few seconds at most.
+	shared(httpx.Limit{Name: "drafts", User: perMinute(2 * n)}, "put-draft")
 	// What many devices are told at once.
 	shared(httpx.Limit{Name: "group_commands", User: perMinute(max(n/6, 1)), Addr: perMinute(2 * n)}, "send-group-command")
 	// One's own way to sign in.

@@ -37,6 +37,7 @@ import (
 	"github.com/unhidra/unhidra/internal/notify"
 	"github.com/unhidra/unhidra/internal/obs"
 	"github.com/unhidra/unhidra/internal/ota"
+	"github.com/unhidra/unhidra/internal/personal"
 	"github.com/unhidra/unhidra/internal/presence"
 	"github.com/unhidra/unhidra/internal/preview"
 	"github.com/unhidra/unhidra/internal/rollout"
@@ -92,6 +93,7 @@ type modules struct {
 	history      *history.Service
 	presence     *presence.Service
 	notify       *notify.Service
+	personal     *personal.Service
 	preview      *preview.Service
 	webtrace     *webtrace.Service
 	device       *device.Service
@@ -134,6 +136,7 @@ func (s *server) build(ctx context.Context) error {
 	}
 	s.buildHistory()
 	s.buildChat()
+	s.buildPersonal()
 	s.buildFeed()
 	if err := s.buildFiles(ctx); err != nil {
 		return err
@@ -206,6 +209,12 @@ func (s *server) buildChat() {
 	})
 	s.db.OnCommit(m.chat.Announce)
 	s.run("chat", m.chat.Run)
+}
+
+func (s *server) buildPersonal() {
+	s.modules.personal = personal.New(personal.Deps{
+		Store: s.db.Personal, RoomLog: s.db.Log, Bus: s.bus, Log: s.logs.Part("personal"), DiskFull: s.reserve.Full,
+	})
 }
 
 func (s *server) buildPresence() {
@@ -379,6 +388,7 @@ func (m *modules) routes(api huma.API, c config.Config) {
 	m.history.Routes(api)
 	m.presence.Routes(api)
 	m.notify.Routes(api)
+	m.personal.Routes(api)
 	m.preview.Routes(api)
 	m.device.Routes(api)
 	m.command.Routes(api)

@@ -22,6 +22,7 @@ import (
 	"github.com/unhidra/unhidra/internal/mqtt"
 	"github.com/unhidra/unhidra/internal/notify"
 	"github.com/unhidra/unhidra/internal/ota"
+	"github.com/unhidra/unhidra/internal/personal"
 	"github.com/unhidra/unhidra/internal/presence"
 	"github.com/unhidra/unhidra/internal/preview"
 	"github.com/unhidra/unhidra/internal/store/accounts"
@@ -38,6 +39,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store/mails"
 	storemqtt "github.com/unhidra/unhidra/internal/store/mqtt"
 	"github.com/unhidra/unhidra/internal/store/notifications"
+	storepersonal "github.com/unhidra/unhidra/internal/store/personal"
 	"github.com/unhidra/unhidra/internal/store/previews"
 	"github.com/unhidra/unhidra/internal/store/readings"
 	"github.com/unhidra/unhidra/internal/store/roomlog"
@@ -51,6 +53,8 @@ import (
 // What one repository is to a module, whole.
 var (
 	_ notify.Store      = (*notifications.Repository)(nil)
+	_ personal.Store    = (*storepersonal.Repository)(nil)
+	_ personal.RoomLog  = (*roomlog.Repository)(nil)
 	_ preview.Store     = (*previews.Repository)(nil)
 	_ presence.Users    = (*accounts.Repository)(nil)
 	_ presence.Peers    = (*rooms.Repository)(nil)
@@ -93,7 +97,7 @@ var (
 func authStore(db *all.Store) auth.Store {
 	return auth.Store{
 		UserStore: db.Accounts, AvatarStore: db.Accounts, DepartureStore: db.Departure,
-		MessageStore: db.Log, PeerStore: db.Rooms, DeviceStore: db.Devices,
+		MessageStore: db.Log, PersonalStore: db.Personal, PeerStore: db.Rooms, DeviceStore: db.Devices,
 		FlowStore: db.Sessions, Sessions: db.Sessions, Attempts: db.Sessions,
 		Factors:      factor.Store{FactorStore: db.Factors, IdentityStore: db.Factors, TicketStore: db.Accounts},
 		Links:        db.Accounts,

@@ -77,26 +77,18 @@ func (s *Service) exported(ctx context.Context, p domain.Principal, c Client) (e
 }
 
 // writeExport writes the account on the first line, and each message that its
-// owner wrote on one more, then each of their reactions. An error in the middle ends the lines before their end:
+// owner wrote on one more, then each of their reactions, saved messages and drafts. An error in the middle ends the lines before their end:
 // the last one tells that it is the last.
 func (s *Service) writeExport(ctx context.Context, w io.Writer, account export) error {
 	e := json.NewEncoder(w)
 	if err := e.Encode(map[string]export{"account": account}); err != nil {
 		return err
 	}
-	count := 0
-	for after, more := int64(0), true; more; more = after != 0 {
-		messages, next, err := s.Store.MessagesBy(ctx, account.Me.ID, after)
-		if err != nil {
-			return err
-		}
-		for _, m := range messages {
-			if err := e.Encode(map[string]wire.Message{"message": wire.FromMessage(m)}); err != nil {
-				return err
-			}
-		}
-		count += len(messages)
-		after = next
+	messages, err := s.Store.EachMessageBy(ctx, account.Me.ID, func(m domain.Message) error {
+		return e.Encode(map[string]wire.Message{"message": wire.FromMessage(m)})
+	})
+	if err != nil {
+		return err
 	}
 	reactions, err := s.Store.EachReactionBy(ctx, account.Me.ID, func(r domain.ReactionBy) error {
 		return e.Encode(map[string]wire.ReactionBy{"reaction": wire.ReactionBy(r)})
@@ -104,5 +96,9 @@ func (s *Service) writeExport(ctx context.Context, w io.Writer, account export) 
 	if err != nil {
 		return err
 	}
-	return e.Encode(map[string]int{"messages": count, "reactions": reactions})
+	kept, err := s.Store.EachKept(ctx, account.Me.ID, func(k domain.Kept) error { return e.Encode(wire.FromKept(k)) })
+	if err != nil {
+		return err
+	}
+	return e.Encode(map[string]int{"messages": messages, "reactions": reactions, "kept": kept})
 }

@@ -18,6 +18,7 @@ type Store struct {
 	AvatarStore
 	DepartureStore
 	MessageStore
+	PersonalStore
 	PeerStore
 	DeviceStore
 	FlowStore
@@ -50,8 +51,13 @@ type DeviceStore interface {
 
 // MessageStore finds what somebody wrote.
 type MessageStore interface {
-	MessagesBy(ctx context.Context, user string, after int64) (messages []domain.Message, next int64, err error)
+	EachMessageBy(ctx context.Context, user string, do func(domain.Message) error) (count int, err error)
 	EachReactionBy(ctx context.Context, user string, do func(domain.ReactionBy) error) (count int, err error)
+}
+
+// PersonalStore finds what somebody keeps for themselves.
+type PersonalStore interface {
+	EachKept(ctx context.Context, user string, do func(domain.Kept) error) (count int, err error)
 }
 
 // UserStore is what auth needs remembered of accounts.

@@ -20,7 +20,7 @@ func LogParts() []string {
 	return []string{"admin", "alarm", "audit", "auth", "backup", "blob", "bot", "bus", "captcha", "certs", "chat",
 		"command",
 		"device", "disk", "feed", "files", "firmware", "gateway", "history", "http", "hub", "mail", "ml", "mqtt",
-		"notify", "ota",
+		"notify", "ota", "personal",
 		"presence", "preview", "proxy",
 		"rollout", "server",
 		"shadow",

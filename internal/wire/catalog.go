@@ -71,6 +71,8 @@ func News() []Frame {
 		{Type: TypeFirmwareOffer, Data: FirmwareOffer{}, Summary: "To a device: there is an update for it."},
 		{Type: TypeSettingsChanged, Data: SettingsChanged{}, Summary: "The settings of a device of the user have changed."},
 		{Type: TypeNotifications, Data: Notifications{}, Summary: "The user has chosen what to be told of, on any device."},
+		{Type: TypeSaved, Data: SavedChanged{}, Summary: "The user has saved a message, or not any longer, on any device."},
+		{Type: TypeDraft, Data: Draft{}, Summary: "The user has begun to write, written on or sent it, on any device."},
 		{Type: TypeDeviceTransfer, Data: DeviceTransfer{},
 			Summary: "A device was offered to another user, or what became of that."},
 		{Type: TypeDeviceStatus, Data: DeviceStatuses{}, Summary: "Devices of the user, or that are watched, came or went."},

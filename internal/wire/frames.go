@@ -66,6 +66,8 @@ const (
 	TypeSettingsChanged = "device.settings" // SettingsChanged: of a device of the user
 	TypeDeviceTransfer  = "device.transfer" // DeviceTransfer: to both sides
 	TypeNotifications   = "notifications"   // Notifications: the user has chosen others, on any device
+	TypeSaved           = "saved"           // SavedChanged: the user has saved a message, or not any longer, on any device
+	TypeDraft           = "draft"           // Draft: the user has written, on any device
 	TypeDeviceStatus    = "device.status"   // DeviceStatuses: devices of the user, or watched ones, that came or went
 )
 

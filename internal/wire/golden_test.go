@@ -284,6 +284,8 @@ func goldenReplies() []frame {
 			Keywords: []string{"release"}, Quiet: QuietHours{Zone: "Europe/Berlin", Spans: []QuietSpan{
 				{Weekdays: []int{1, 5}, Start: "22:00", End: "07:00"}}}, PausedUntil: &later}, SilentUntil: &later,
 			Choices: []NotifyChoice{{Room: "room_01jd8m5q8re0t9v3x7k2p4s6za", Thread: 7, Level: "all"}}}),
+		news(TypeSaved, TypeSaved, &SavedChanged{Room: room1, Seq: 412, Saved: true}),
+		news(TypeDraft, TypeDraft, &Draft{Room: room1, Thread: 412, Text: "what about", Version: 1773480413589}),
 		news(TypeDeviceTransfer, TypeDeviceTransfer, &DeviceTransfer{Device: live.Device, Name: "Greenhouse", From: ada, To: lin,
 			State: "offered", At: t0, Expires: &later}),
 		news(TypeHello, TypeHello, &Hello{

@@ -24,6 +24,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store/messages"
 	"github.com/unhidra/unhidra/internal/store/mqtt"
 	"github.com/unhidra/unhidra/internal/store/notifications"
+	"github.com/unhidra/unhidra/internal/store/personal"
 	"github.com/unhidra/unhidra/internal/store/previews"
 	"github.com/unhidra/unhidra/internal/store/rollouts"
 	"github.com/unhidra/unhidra/internal/store/roomlog"
@@ -70,6 +71,7 @@ type Store struct {
 	MQTT       *mqtt.Repository
 
 	Notifications *notifications.Repository
+	Personal      *personal.Repository
 	Previews      *previews.Repository
 }
 
@@ -93,8 +95,8 @@ func Open(ctx context.Context, o store.Options) (*Store, error) {
 		Files:     files.New(db),
 		Departure: departure.New(db), Audit: audit.New(db), Mails: mails.New(db), Server: server.New(db),
 		Feed: feedlog.New(db), Blobs: blobs.New(db), MQTT: mqtt.New(db),
-		Notifications: notifications.New(db),
-		Previews:      previews.New(db),
+		Notifications: notifications.New(db), Personal: personal.New(db),
+		Previews: previews.New(db),
 	}
 	if !o.Tool {
 		if err := s.Search.Start(ctx, o.Log); err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store/accounts"
 	"github.com/unhidra/unhidra/internal/store/hooks"
 	"github.com/unhidra/unhidra/internal/store/notifications"
+	"github.com/unhidra/unhidra/internal/store/personal"
 	"github.com/unhidra/unhidra/internal/store/roomlog"
 	"github.com/unhidra/unhidra/internal/store/rooms"
 )
@@ -60,6 +61,9 @@ func removeMembers(ctx context.Context, t *store.Tx, e *domain.Event) error {
 		return err
 	}
 	if err := notifications.EraseMember(ctx, t, e.Subject.ID, e.Room); err != nil {
+		return err
+	}
+	if err := personal.EraseMember(ctx, t, e.Subject.ID, e.Room); err != nil {
 		return err
 	}
 	return dropOwn(ctx, t, *e)

@@ -19,7 +19,7 @@ func (repo *Repository) MarkRead(
 	ctx context.Context, user, room string, seq int64, main bool, now time.Time,
 ) (mark domain.ReadMark, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		r, err := readable(ctx, t, user, room, now)
+		r, err := rooms.Readable(ctx, t, user, room, now)
 		if err != nil {
 			return err
 		}
@@ -44,7 +44,7 @@ func (repo *Repository) MarkUnread(
 	ctx context.Context, user, room string, seq int64, now time.Time,
 ) (mark domain.ReadMark, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		r, err := readable(ctx, t, user, room, now)
+		r, err := rooms.Readable(ctx, t, user, room, now)
 		if err != nil {
 			return err
 		}
@@ -65,19 +65,6 @@ func (repo *Repository) MarkUnread(
 		return err
 	})
 	return mark, err
-}
-
-// readable returns a room that user may read.
-func readable(ctx context.Context, t *store.Tx, user, room string, now time.Time) (domain.Room, error) {
-	r, err := rooms.ByID(ctx, t, room, "")
-	if err != nil {
-		return r, err
-	}
-	m, err := rooms.MemberOf(ctx, t, room, user)
-	if err != nil {
-		return r, err
-	}
-	return r, domain.Allow(r, m, domain.ReadRoom, now)
 }
 
 // readMark reads how far user has read in r. If nothing is unread in its threads, the mark of all of them moves to
@@ -132,7 +119,7 @@ func (repo *Repository) changeThread(
 	change func(context.Context, *store.Tx, domain.Room) error,
 ) (s domain.ThreadState, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		r, err := readable(ctx, t, user, room, now)
+		r, err := rooms.Readable(ctx, t, user, room, now)
 		if err != nil {
 			return err
 		}
@@ -179,7 +166,7 @@ func (repo *Repository) FollowThreads(
 	ctx context.Context, user, room string, following bool, now time.Time,
 ) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		if _, err := readable(ctx, t, user, room, now); err != nil {
+		if _, err := rooms.Readable(ctx, t, user, room, now); err != nil {
 			return err
 		}
 		_, err := t.ExecContext(ctx, `UPDATE members SET follow_threads = $3 WHERE room_id = $1 AND user_id = $2`, room, user,

@@ -9,6 +9,7 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store"
 	"github.com/unhidra/unhidra/internal/store/files"
+	"github.com/unhidra/unhidra/internal/store/personal"
 	"github.com/unhidra/unhidra/internal/store/previews"
 	"github.com/unhidra/unhidra/internal/store/roomlog"
 	"github.com/unhidra/unhidra/internal/store/rooms"
@@ -173,6 +174,9 @@ func (repo *Repository) DeleteMessage(
 			return err
 		}
 		if err := previews.Drop(ctx, t, room, seq, now); err != nil {
+			return err
+		}
+		if err := personal.DropMessage(ctx, t, room, seq); err != nil {
 			return err
 		}
 		*msg = domain.Message{

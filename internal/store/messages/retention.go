@@ -18,7 +18,7 @@ import (
 
 // messageTables are the tables with rows of messages besides the log. Purging a message deletes
 // its rows in them.
-var messageTables = []string{"versions", "mentions", "reactions", "pins"}
+var messageTables = []string{"versions", "mentions", "reactions", "pins", "saved_messages"}
 
 // Purgeable lists rooms, in the order of their ids and after a given one, that
 // have something left and are under no legal hold, and those that were deleted.

@@ -76,7 +76,7 @@ func (repo *Repository) PutSettings(ctx context.Context, user string, s domain.N
 // Choose stores the level that user has chosen for a room or thread that they may read.
 func (repo *Repository) Choose(ctx context.Context, user string, c domain.NotifyChoice, now time.Time) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		if err := mayRead(ctx, t, user, c.Room, now); err != nil {
+		if _, err := rooms.Readable(ctx, t, user, c.Room, now); err != nil {
 			return err
 		}
 		if c.Level == domain.NotifyDefault {
@@ -98,18 +98,6 @@ func (repo *Repository) Choose(ctx context.Context, user string, c domain.Notify
 			ON CONFLICT (user_id, room_id, thread) DO UPDATE SET level = excluded.level`, user, c.Room, c.Thread, c.Level)
 		return err
 	})
-}
-
-func mayRead(ctx context.Context, t *store.Tx, user, room string, now time.Time) error {
-	r, err := rooms.ByID(ctx, t, room, "")
-	if err != nil {
-		return err
-	}
-	m, err := rooms.MemberOf(ctx, t, room, user)
-	if err != nil {
-		return err
-	}
-	return domain.Allow(r, m, domain.ReadRoom, now)
 }
 
 // EraseUser deletes all that is stored about the notifications of a user.

@@ -9,10 +9,28 @@ import (
 
 const exportBatch = 500
 
-// MessagesBy returns messages that user wrote and that are still there, in the
-// order they were written, after a position in the log; and the position to continue
-// from, or 0 at the end.
-func (repo *Repository) MessagesBy(
+// EachMessageBy calls do for each message that user wrote and that is still there, in the order they were written, and
+// returns how many there are.
+func (repo *Repository) EachMessageBy(
+	ctx context.Context, user string, do func(domain.Message) error,
+) (count int, err error) {
+	for after, more := int64(0), true; more; more = after != 0 {
+		var page []domain.Message
+		if page, after, err = repo.messagesBy(ctx, user, after); err != nil {
+			return count, err
+		}
+		for _, m := range page {
+			if err := do(m); err != nil {
+				return count, err
+			}
+		}
+		count += len(page)
+	}
+	return count, nil
+}
+
+// messagesBy returns messages of user after a position in the log; and the position to continue from, or 0 at the end.
+func (repo *Repository) messagesBy(
 	ctx context.Context, user string, after int64,
 ) (messages []domain.Message, next int64, err error) {
 	rows, err := repo.db.QueryContext(ctx, `SELECT `+Columns+Tables+` WHERE e.actor_id = $1 AND e.pos > $2 AND `+

@@ -119,6 +119,19 @@ func LockAndAuthorize(
 	return r, m, domain.Allow(r, m, p, now)
 }
 
+// Readable returns a room that user may read.
+func Readable(ctx context.Context, q store.Queryer, user, room string, now time.Time) (domain.Room, error) {
+	r, err := ByID(ctx, q, room, "")
+	if err != nil {
+		return r, err
+	}
+	m, err := MemberOf(ctx, q, room, user)
+	if err != nil {
+		return r, err
+	}
+	return r, domain.Allow(r, m, domain.ReadRoom, now)
+}
+
 // CreateRoom creates a room with actor as its owner. It adds n.Members, or sends them a request
 // if they must consent. There is one direct room for the same people: if it exists, CreateRoom
 // returns it with created false, adds actor again and sends requests to others who have left.
