@@ -11,6 +11,7 @@ import type { Chosen } from '../view/notifyport';
 import type { Files } from '../view/filesport';
 import type { Firmware } from '../view/firmwareport';
 import type { NotifyModel } from './notifymodel.svelte';
+import type { OwnThings } from './personal';
 import type { PostedFiles } from './files';
 import { Fleet, type Came, type Readings } from './fleet.svelte';
 import { Link } from './link.svelte';
@@ -48,6 +49,7 @@ export class SignedIn implements port.App {
   #files: Promise<PostedFiles> | undefined;
   #loaded: PostedFiles | undefined;
   #choosing: NotifyModel | undefined;
+  #own: OwnThings | undefined;
 
   constructor(api: Api<Me>, me: Me, server: port.Server, words: (err: unknown) => string, leave: () => Promise<void>) {
     this.#account = api;
@@ -82,6 +84,7 @@ export class SignedIn implements port.App {
       request,
       tell: (type, data) => this.link.tell(type, data),
       words,
+      wrote: (place) => this.#own?.drafts.wrote(place),
       news: (room, m, followed) => this.#alert(room, m, followed),
       counted: (unread, mentions) => this.notifications.count(unread, mentions),
     });
@@ -101,6 +104,13 @@ export class SignedIn implements port.App {
     return (this.#choosing ??= new made.NotifyModel(this.#account));
   }
 
+  async personal(): Promise<OwnThings> {
+    const made = await import('./personal');
+    return (this.#own ??= new made.OwnThings(this.#account, this.me.id, storage, (place, text) =>
+      this.rooms.show(place, text),
+    ));
+  }
+
   files(): Promise<Files> {
     this.#files ??= import('./files').then(
       (made) => (this.#loaded = new made.PostedFiles(this.#account, this.rooms, this.me.id)),
@@ -116,6 +126,7 @@ export class SignedIn implements port.App {
   /** Lets go of everything: somebody signed out. */
   close(): void {
     this.#loaded?.close();
+    this.#own?.close();
     this.link.close();
     this.rooms.close();
     this.people.close();
@@ -140,6 +151,7 @@ export class SignedIn implements port.App {
     await this.rooms.hello(h.rooms);
     this.people.rewatch();
     this.fleet.rewatch();
+    void this.personal().then((own) => own.hello(), () => {}); // the next connection tries again
   }
 
   #frames(frames: readonly Frame[]): void {
@@ -176,6 +188,8 @@ export class SignedIn implements port.App {
         return this.requests.asked(f.data as RoomRequest);
       case 'room.answered':
         return this.requests.answered((f.data as { room: string }).room);
+      default:
+        this.#own?.take(f);
     }
   }
 
@@ -192,7 +206,7 @@ export class SignedIn implements port.App {
   }
 
   unsent(): number {
-    return unsentOf(storage, this.me.id);
+    return unsentOf(storage, this.me.id) - (this.#own?.drafts.kept ?? 0);
   }
 
   signOut(): Promise<void> {

@@ -36,6 +36,8 @@ export interface Around {
   reading(room: string): Promise<void>;
   /** there is a draft in a room now, or none any more */
   drafted(room: string, there: boolean): void;
+  /** the draft of a room or thread is another */
+  wrote(place: string): void;
   words: (err: unknown) => string;
 }
 
@@ -104,9 +106,10 @@ export class OpenRoom implements RoomModel {
     this.#a.drafted(this.id, text !== '');
   }
 
-  /** Takes over what another tab keeps as the draft, unless one writes here. */
-  draftElsewhere(text: string): void {
-    if (!document.hasFocus()) this.#draft = text;
+  /** Takes over the draft of elsewhere, in the room or in one of its threads. */
+  showDraft(text: string, root: number): void {
+    if (root) this.#threads.get(root)?.showDraft(text);
+    else this.#draft = text;
   }
 
   showPending(): void {

@@ -130,6 +130,7 @@ class World {
       read: () => {},
       reading: () => Promise.resolve(),
       drafted: () => {},
+      wrote: () => {},
       words: String,
     });
   }

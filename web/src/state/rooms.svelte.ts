@@ -17,7 +17,7 @@ import { Tally } from './tally';
 import { inRoom } from './window';
 
 /** What the rooms need of what is around them. */
-export interface Around extends Pick<RoomAround, 'me' | 'api' | 'outbox' | 'request' | 'tell' | 'words'> {
+export interface Around extends Pick<RoomAround, 'me' | 'api' | 'outbox' | 'request' | 'tell' | 'words' | 'wrote'> {
   store: Store;
   /** somebody else's message that is new; followed: it is in a thread that the user follows, or names them */
   news(room: RoomState, m: Message, followed?: boolean): void;
@@ -109,7 +109,11 @@ export class Rooms implements port.Rooms {
       state: (id) => this.#rooms.get(id),
       read: (id, seq, all) => this.#read(id, seq, all),
       reading: (id) => this.#marks.stop(id),
-      drafted: (id, there) => (there ? this.#drafts.add(id) : this.#drafts.delete(id)),
+      drafted: (id, there) => {
+        if (there) this.#drafts.add(id);
+        else this.#drafts.delete(id);
+        this.#a.wrote(id);
+      },
     });
     this.#open.set(room, model);
     for (const id of [...this.#open.keys()].slice(0, -roomsKept)) this.#open.delete(id);
@@ -127,11 +131,16 @@ export class Rooms implements port.Rooms {
   }
 
   /** Another tab has changed a draft. */
-  #drafted(room: string | undefined, text: string | undefined): void {
-    if (!room) return;
-    if (text) this.#drafts.add(room);
-    else this.#drafts.delete(room);
-    this.#open.get(room)?.draftElsewhere(text ?? '');
+  #drafted(place: string | undefined, text = ''): void {
+    if (place) this.show(place, text, !document.hasFocus());
+  }
+
+  /** Takes the draft of a room or thread (room/root) from elsewhere; open: shows it where one writes, too. */
+  show(place: string, text: string, open = true): void {
+    const [room = '', root] = place.split('/');
+    if (!root && text) this.#drafts.add(room);
+    else if (!root) this.#drafts.delete(room);
+    if (open) this.#open.get(room)?.showDraft(text, Number(root));
   }
 
   /** A new connection: what came while we were away is asked for before anything else is shown. */

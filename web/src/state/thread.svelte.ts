@@ -78,6 +78,12 @@ export class OpenThread implements ThreadModel {
     this.#draft = text;
     if (text) this.#a.store.set(this.#draftKey, text);
     else this.#a.store.remove(this.#draftKey);
+    this.#a.wrote(`${this.room}/${this.root}`);
+  }
+
+  /** Takes over the draft of elsewhere. */
+  showDraft(text: string): void {
+    this.#draft = text;
   }
 
   async show(around?: number): Promise<void> {

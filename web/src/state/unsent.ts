@@ -5,6 +5,8 @@ import type { Store } from '../platform/storage.svelte';
 
 export const outboxKeys = (user: string): string => `unhidra.outbox.${user}.`;
 export const draftKeys = (user: string): string => `unhidra.draft.${user}.`;
+/** which drafts the server has, and in which versions */
+export const draftsKey = (user: string): string => `unhidra.drafts.${user}`;
 export const uploadKeys = (user: string): string => `unhidra.upload.${user}.`;
 
 const kept = (store: Store, user: string): string[] => [
@@ -18,5 +20,5 @@ export const unsentOf = (store: Store, user: string): number => kept(store, user
 
 /** Forgets them: whoever comes next to this browser must not find them. */
 export function forgetUnsent(store: Store, user: string): void {
-  for (const key of kept(store, user)) store.remove(key);
+  for (const key of [...kept(store, user), draftsKey(user)]) store.remove(key);
 }

@@ -9,6 +9,7 @@ import type { Fleet } from './fleetport';
 import type { NotifyModel } from './notifyport';
 import type { Pending } from './room/lines';
 import type { Pins } from './pinport';
+import type { SavedMessages } from './savedport';
 import type { FollowedThread, ThreadModel } from './threadport';
 import type {
   Ban,
@@ -240,6 +241,11 @@ export interface RoomModel {
   members(q: string, cursor: string): Promise<PageOf<Member>>;
 }
 
+/** What the user keeps for themselves, on all their devices. */
+export interface Personal {
+  readonly saved: SavedMessages;
+}
+
 /** What this device remembers. */
 export interface Settings {
   theme: 'auto' | 'light' | 'dark';
@@ -415,6 +421,8 @@ export interface App {
   files(): Promise<Files>;
   /** the same */
   notifyModel(): Promise<NotifyModel>;
+  /** the same */
+  personal(): Promise<Personal>;
   /** whether there may be files that no message has yet */
   readonly uploads: boolean;
   /** how many drafts and messages on their way only this browser has */

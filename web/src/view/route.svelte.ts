@@ -14,7 +14,7 @@ export type Route =
       everywhere?: boolean;
     }
   | { page: 'search'; q: string }
-  | { page: 'threads' }
+  | { page: 'threads' | 'saved' }
   | { page: 'devices'; id?: string; sensor?: string }
   | { page: 'firmware'; product?: string; part?: string }
   | { page: 'settings'; section: string }
@@ -55,6 +55,7 @@ export function parse(url: URL): Route {
     case 'search':
       return { page: 'search', q: url.searchParams.get('q') ?? '' };
     case 'threads':
+    case 'saved':
       return { page };
     case 'devices': {
       const sensor = url.searchParams.get('sensor') ?? '';
@@ -141,6 +142,7 @@ export function href(r: Route): string {
       return `/${r.page}${r.next ? `?next=${encodeURIComponent(r.next)}` : ''}${r.invite ? `#invite=${r.invite}` : ''}`;
     case 'forgot':
     case 'threads':
+    case 'saved':
       return `/${r.page}`;
     case 'signed-in':
       return '/signed-in';

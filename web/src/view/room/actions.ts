@@ -1,7 +1,11 @@
 import { reasonOf } from '../failure';
+import type { MenuItem } from '../kit/Menu.svelte';
 import type { RoomModel } from '../port';
 import { overlay } from '../ui.svelte';
 import type { Task } from './markdown';
+
+/** What saves a message for the user, or takes it off the saved ones. */
+export type Save = NonNullable<MenuItem> & { mark: string };
 
 /** What can be done with one message; what is absent is not allowed. */
 export interface MessageActions {
@@ -14,6 +18,8 @@ export interface MessageActions {
   pick?: ((beside: Element) => void) | undefined;
   /** pins the message, or takes it off the pinned ones; pinned: undefined as long as that is not known */
   pin?: { pinned: boolean | undefined; toggle: () => void } | undefined;
+  /** absent: not known yet; mark: what says that it is saved */
+  save?: Save | undefined;
   /** the actions are offered on the screen now */
   offered?: (() => void) | undefined;
   edit?: (() => void) | undefined;

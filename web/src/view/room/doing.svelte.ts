@@ -9,7 +9,7 @@ import { t, withTexts } from '../text';
 import type { Message, Reaction, RoomState, User } from '../types';
 import type { Pins } from '../pinport';
 import { overlay } from '../ui.svelte';
-import { ticker, type MessageActions } from './actions';
+import { ticker, type MessageActions, type Save } from './actions';
 import type { Wishes } from './wishes.svelte';
 
 export interface Place {
@@ -33,10 +33,14 @@ export class Doing {
   /** the message that gets an emoji, and beside what that is chosen */
   picking: { of: Message; beside: Element; row: HTMLElement | null } | undefined = $state.raw();
   #pins: Pins | undefined = $state.raw(); // loaded when somebody who may pin looks at what can be done
+  #save: ((m: Message) => Save | undefined) | undefined = $state.raw(); // loaded soon
   #wishes: Wishes | undefined = $state.raw(); // what the user wants of reactions; made with the first
 
   constructor(p: Place) {
     this.#p = p;
+    withTexts(import('../saved/saving'), 'saved')
+      .then(async ({ saving }) => (this.#save = await saving(p.app, p.room().id)))
+      .catch(() => {}); // the next room tries again
   }
 
   get app(): App {
@@ -56,6 +60,7 @@ export class Doing {
       reply: open ? () => reply(m) : undefined,
       thread: m.seq && thread ? () => thread(m.thread ?? m.seq) : undefined,
       unread: m.seq && unread ? () => unread(m.seq) : undefined,
+      save: m.seq ? this.#save?.(m) : undefined,
       ...(m.seq && may(room, 'send') && may(room, 'pin') && {
         pin: { pinned: this.#pins?.has(m.seq), toggle: () => void this.#pin(m.seq) },
         offered: () => void this.#lookUpPins().catch(() => {}), // the next look tries again
