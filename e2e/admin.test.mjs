@@ -79,7 +79,7 @@ chapter('the way there, for administrators alone', async () => {
   await at(page, 'server');
   await page.getByRole('radio', { name: /^By invitation/, checked: true }).waitFor();
   await page.getByRole('radio', { name: /^Anyone/ }).check();
-  await page.getByText('Saved').waitFor();
+  await page.getByRole('status', { name: 'Notifications' }).getByText('Saved').waitFor();
   await page.goto(server.url);
   await page.getByRole('button', { name: 'Your account' }).click();
   await page.getByRole('menuitem', { name: 'Administration' }).click();
@@ -165,7 +165,7 @@ chapter('an invitation is made, used by somebody, and revoked', async () => {
   await fresh();
   await at(page, 'server');
   await page.getByLabel('By invitation').check();
-  await page.getByText('Saved').waitFor();
+  await page.getByRole('status', { name: 'Notifications' }).getByText('Saved').waitFor();
   const days = page.getByLabel('Days', { exact: true });
   await days.fill('36501');
   await page.getByText('At most 36,500 days.').waitFor();

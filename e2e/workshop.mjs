@@ -78,7 +78,15 @@ export function workshop(lines, more = [], settings = {}) {
     });
   }
 
-  return { server, room, call, story };
+  /** Another device of somebody, in the same room: a phone like Bob's unless options say otherwise. */
+  async function device(who, options = phone) {
+    const page = await visitor(browser, options);
+    people[`${who}-${Object.keys(people).length}`] = page; // a failure shows it, too
+    await enter(page, who);
+    return page;
+  }
+
+  return { server, room, call, story, device };
 }
 
 /** So many lines that somebody says. */
