@@ -139,8 +139,9 @@ func (e *env) initModel(folder, name string) error {
 	if err := ml.Init(folder, name); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(e.stdout, "%s has a model that counts characters. Change model.toml, model.py and golden.json, then:\n"+
-		"  unhidra model check %[1]s\n  unhidra model add %[1]s\n", folder)
+	_, err := fmt.Fprintf(e.stdout,
+		"%s has a model that counts characters. Change model.toml, model.py and golden.json, then:\n"+
+			"  unhidra model check %[1]s\n  unhidra model add %[1]s\n", folder)
 	return err
 }
 
@@ -163,7 +164,7 @@ func (e *env) sealAndCheck(ctx context.Context, c config.Config, folder, copied,
 	fmt.Fprintf(e.stdout, "%s, version %d: model.toml and %s are whole\n", m.Name, m.Version,
 		count(len(m.Files), "other file"))
 	got, err := ml.Check(ctx, copied, ml.Deps{Scratch: filepath.Join(scratch, "worker"), Python: c.ML.Python,
-		Package: worker.FS()})
+		Package: worker.FS(), Sandbox: ml.Sandbox(c.ML.Sandbox)})
 	if got.Load > 0 {
 		fmt.Fprintf(e.stdout, "loaded in %v; its worker is held by: %s\n", got.Load.Round(time.Millisecond),
 			strings.Join(got.Sandbox, ", "))

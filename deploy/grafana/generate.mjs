@@ -9,6 +9,7 @@ const times = (quantiles, metric) =>
   quantiles.map((q, i) => ({ ...line(quantile(q, metric), `p${q * 100}`), exemplar: i === 0 }));
 const rate = (metric, by, filter = "") => `sum by (${by}) (rate(${metric}{job="unhidra",instance=~"$instance"${filter}}[$__rate_interval]))`;
 const sum = (metric) => `sum by (instance) (${metric}{job="unhidra",instance=~"$instance"})`;
+const each = (metric, by) => `sum by (${by}) (${metric}{job="unhidra",instance=~"$instance"})`;
 const quantile = (q, metric, by = "") => `histogram_quantile(${q}, sum by (le${by}) (rate(${metric}_bucket{job="unhidra",instance=~"$instance"}[$__rate_interval])))`;
 // What all nodes know is the same on each.
 const max = (metric, by, filter = "") => `max by (${by}) (${metric}{job="unhidra",instance=~"$instance"${filter}})`;
@@ -130,6 +131,29 @@ const dashboards = {
       'max by (instance) (queue_depth{job="unhidra",instance=~"$instance",queue="downloads"} / queue_limit{job="unhidra",instance=~"$instance",queue="downloads"})', "{{instance}}")),
     panel("Days until keys of firmware end, of the first product (0: none does, or one has ended)", "d", line(
       `clamp_min(${keyEnd} - time(), 0) / 86400 * (${keyEnd} > bool 0)`, "{{key}}")),
+  ]],
+  "models": ["Unhidra: models", [
+    panel("Requests, by outcome", "reqps", line(rate("ml_requests_total", "model, version, outcome"), "{{model}} {{version}} {{outcome}}")),
+    panel("Time to answer, half of the requests", "s", line(quantile(0.5, "ml_request_duration_seconds", ", model, version"), "{{model}} {{version}}")),
+    panel("Time to answer, p95", "s", line(quantile(0.95, "ml_request_duration_seconds", ", model, version"), "{{model}} {{version}}")),
+    panel("Time to answer, p99", "s", line(quantile(0.99, "ml_request_duration_seconds", ", model, version"), "{{model}} {{version}}")),
+    panel("Waiting for a worker (at most 256)", "short", line(each("ml_waiting", "model, version"), "{{model}} {{version}}")),
+    panel("Workers: ready, and wanted", "short", line(each("ml_workers_ready", "model, version"), "{{model}} {{version}} ready"),
+      line(each("ml_workers", "model, version"), "{{model}} {{version}} wanted")),
+    panel("Workers that ended within an hour, and were started again", "short",
+      line('sum by (model, version) (increase(ml_worker_deaths_total{job="unhidra",instance=~"$instance"}[1h]))', "{{model}} {{version}}")),
+    panel("Versions that do not run: they end too often or cannot be loaded", "short",
+      line(each("ml_version_failed", "model, version"), "{{model}} {{version}}")),
+    panel("Inputs refused within an hour, because they ended two workers", "short",
+      line('sum by (model, version) (increase(ml_quarantined_total{job="unhidra",instance=~"$instance"}[1h]))', "{{model}} {{version}}")),
+    panel("Memory of workers, and its limit", "bytes", line(each("ml_memory_bytes", "model, version"), "{{model}} {{version}}"),
+      line(each("ml_memory_limit_bytes", "model, version"), "{{model}} {{version}} limit")),
+    panel("Share of the requests that a candidate answers (none: no candidate)", "percent",
+      line(`${max("ml_candidate_percent", "model, version")} or 0 * ${max("ml_workers", "model, version")}`, "{{model}} {{version}}")),
+    panel("Rolled back by itself within a day, by rule", "short",
+      line('max by (model, rule) (increase(ml_rollbacks_total{job="unhidra",instance=~"$instance"}[1d]))', "{{model}} {{rule}}")),
+    panel("Answers of shadows, by whether they were the same", "reqps", line(rate("ml_shadow_requests_total", "model, version, result"), "{{model}} {{version}} {{result}}")),
+    panel("Nodes on which models are on and none can run", "short", line(sum("ml_away"), "{{instance}}")),
   ]],
   "resources": ["Unhidra: resources", [
     panel("Processor", "percentunit", line(rate("process_cpu_seconds_total", "instance"), "{{instance}}")),

@@ -1,6 +1,7 @@
 // Command load keeps a server busy a little, so that every metric moves: ann, whom
 // `unhidra user create` made with the password in UNHIDRA_PASSWORD, talks over HTTP
-// and WebSockets, runs into limits, and has a device that measures, alarms and obeys.
+// and WebSockets, runs into limits, and has a device that measures, alarms and obeys. A model is asked, too, if the
+// operator's listener is named.
 package main
 
 import (
@@ -20,17 +21,18 @@ import (
 func main() {
 	url := flag.String("url", "https://localhost:9000", "of the server")
 	ca := flag.String("ca", "", "PEM file of its authority")
+	operator := flag.String("operator", "", "URL of the operator's listener; empty: no model is asked")
 	length := flag.Duration("for", time.Minute, "how long")
 	flag.Parse()
 	ctx, cancel := context.WithTimeout(context.Background(), *length)
 	defer cancel()
-	if err := load(ctx, *url, *ca); err != nil && ctx.Err() == nil {
+	if err := load(ctx, *url, *ca, *operator); err != nil && ctx.Err() == nil {
 		fmt.Fprintln(os.Stderr, "load:", err)
 		os.Exit(1)
 	}
 }
 
-func load(ctx context.Context, url, ca string) error {
+func load(ctx context.Context, url, ca, operator string) error {
 	trust := &tls.Config{RootCAs: x509.NewCertPool()}
 	if ca != "" {
 		b, err := os.ReadFile(ca)
@@ -57,14 +59,17 @@ func load(ctx context.Context, url, ca string) error {
 		}
 		lives = append(lives, l)
 	}
-	devices := make(chan error, 1)
-	go func() { devices <- greenhouse(ctx, url, trust, ann) }()
+	others := make(chan error, 2)
+	go func() { others <- greenhouse(ctx, url, trust, ann) }()
+	if operator != "" {
+		go func() { others <- counting(ctx, operator) }()
+	}
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for i := 0; ; i++ {
 		select {
 		case <-tick.C:
-		case err := <-devices:
+		case err := <-others:
 			return err
 		case <-ctx.Done():
 			return nil

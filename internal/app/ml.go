@@ -12,7 +12,7 @@ func (s *server) buildML() {
 	c := s.Config
 	s.modules.ml = ml.New(ml.Deps{
 		On: c.ML.On, Dir: c.ModelsDir(), Scratch: filepath.Join(c.DataDir, "worker"), Python: c.ML.Python,
-		Package: worker.FS(), Log: s.logs.Part("ml"), Metrics: s.reg,
+		Package: worker.FS(), Sandbox: ml.Sandbox(c.ML.Sandbox), Log: s.logs.Part("ml"), Metrics: s.reg,
 		Settings: s.db.Server, Audit: s.modules.audit, Token: OperatorToken(s.keys),
 	})
 	s.run("models", s.modules.ml.Run)

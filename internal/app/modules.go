@@ -340,7 +340,7 @@ func (s *server) healthCheckers() []admin.HealthChecker {
 	m := s.modules
 	return []admin.HealthChecker{
 		m.gateway, s.db, disk.Health{Dir: s.Config.DataDir}, m.mail, m.audit, m.backup, certs.Health{Source: s.certs},
-		certs.Health{Source: s.mqttCerts}, m.firmwareEnds,
+		certs.Health{Source: s.mqttCerts}, m.firmwareEnds, m.ml,
 	}
 }
 

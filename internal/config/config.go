@@ -111,6 +111,8 @@ type ML struct {
 	On     bool
 	Models string // folder; empty: models in the data folder
 	Python string // program
+
+	Sandbox string // best-effort, required or off
 }
 
 // ModelsDir returns the folder of models.

@@ -21,7 +21,7 @@ func TestAWorkerEndsWithItsChildren(t *testing.T) {
 			t.Cleanup(func() { // after the server has ended
 				until(t, "the end of the child", func() bool { return child == 0 || gone(child) })
 			})
-			s := chaos(t, fast)
+			s := chaosWith(t, fast, func(d *Deps) { d.Sandbox = SandboxOff }) // which would allow no child
 			text, err := ask(t, s, "child")
 			must(t, err)
 			child, err = strconv.Atoi(text)

@@ -151,7 +151,7 @@ type CheckedCase struct {
 func Check(ctx context.Context, folder string, d Deps) (Checked, error) {
 	d.Log = cmp.Or(d.Log, slog.New(slog.DiscardHandler))
 	s := New(d)
-	if err := s.needPython(); err != nil {
+	if err := s.needPython(ctx); err != nil {
 		return Checked{}, err
 	}
 	runtime, err := s.unpackRuntime()

@@ -218,7 +218,9 @@ func (s *Service) serve(ctx context.Context, model string, version int, body []b
 	}
 	ctx, cancel := context.WithTimeout(ctx, q.wait())
 	defer cancel()
-	a, err := s.Infer(ctx, Request{Model: model, Version: version, Units: q.units(), Inputs: inputs, Priority: q.priority()})
+	a, err := s.Infer(ctx, Request{
+		Model: model, Version: version, Units: q.units(), Inputs: inputs, Priority: q.priority(),
+	})
 	if err != nil {
 		return none, err
 	}

@@ -49,16 +49,43 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	return m
 }
 
-func (m *metrics) count(p *pool, err error) {
-	outcome := "ok"
-	if err != nil {
-		outcome = string(domain.KindOf(err))
+// begin has the series of a version be there before anything happens: what appears with its first failure looks as
+// if there had been none.
+func (m *metrics) begin(p *pool) {
+	for _, outcome := range []domain.Kind{outcomeOK, domain.Invalid, domain.Unavailable, domain.Internal} {
+		m.requests.WithLabelValues(append(p.labels(), string(outcome))...)
 	}
-	m.requests.WithLabelValues(append(p.labels(), outcome)...).Inc()
+	for _, result := range []string{"same", "different", "failed", "dropped"} {
+		m.shadows.WithLabelValues(append(p.labels(), result)...)
+	}
+	for _, rule := range []string{ruleDeaths, ruleFailed, ruleErrors, ruleLatency} {
+		m.rollbacks.WithLabelValues(p.manifest.Name, rule)
+	}
+	m.seconds.WithLabelValues(p.labels()...)
+	m.restarts.WithLabelValues(p.labels()...)
+	m.quarantined.WithLabelValues(p.labels()...)
+}
+
+// outcomeOK stands beside the kinds of errors.
+const outcomeOK domain.Kind = "ok"
+
+func (m *metrics) count(p *pool, err error) {
+	outcome := outcomeOK
+	if err != nil {
+		outcome = domain.KindOf(err)
+	}
+	m.requests.WithLabelValues(append(p.labels(), string(outcome))...).Inc()
 }
 
 func (m *metrics) took(p *pool, d time.Duration) {
 	m.seconds.WithLabelValues(p.labels()...).Observe(d.Seconds())
+}
+
+func oneIf(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // A collector tells of workers and of what waits for them, when it is asked.
@@ -72,24 +99,34 @@ var (
 		"1 for a version of a model that ended too often or cannot be loaded.", []string{"model", "version"}, nil)
 	queueDesc = prometheus.NewDesc("ml_waiting", "Requests that wait for a worker of a model; at most 256.",
 		[]string{"model", "version"}, nil)
+	memoryDesc = prometheus.NewDesc("ml_memory_bytes",
+		"Memory that the workers of a model take, all together; 0: the system does not say.",
+		[]string{"model", "version"}, nil)
+	roomDesc = prometheus.NewDesc("ml_memory_limit_bytes",
+		"Memory that the workers of a model may take, all together; one that takes more than its part is replaced.",
+		[]string{"model", "version"}, nil)
+	awayDesc    = prometheus.NewDesc("ml_away", "1 if models are on and none can run, as without Python.", nil, nil)
 	percentDesc = prometheus.NewDesc("ml_candidate_percent", "Part of the requests of a model that its candidate answers.",
 		[]string{"model", "version"}, nil)
 )
 
 // Describe is of prometheus.Collector.
 func (c collector) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{readyDesc, wantedDesc, failedDesc, queueDesc, percentDesc} {
+	for _, d := range []*prometheus.Desc{
+		readyDesc, wantedDesc, failedDesc, queueDesc, memoryDesc, roomDesc, awayDesc, percentDesc,
+	} {
 		to <- d
 	}
 }
 
 // Collect is of prometheus.Collector.
 func (c collector) Collect(to chan<- prometheus.Metric) {
+	to <- prometheus.MustNewConstMetric(awayDesc, prometheus.GaugeValue, oneIf(c.s.isAway()))
 	for _, p := range c.s.pools() {
 		failed, _ := p.failure()
 		for d, v := range map[*prometheus.Desc]float64{
 			readyDesc: float64(p.ready()), wantedDesc: float64(len(p.slots)), queueDesc: float64(p.waiting.len()),
-			failedDesc: map[bool]float64{true: 1}[failed],
+			failedDesc: oneIf(failed), memoryDesc: float64(p.memory()), roomDesc: float64(len(p.slots)) * float64(p.room()),
 		} {
 			to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, p.labels()...)
 		}

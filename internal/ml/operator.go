@@ -16,9 +16,9 @@ const maxChange = 64 << 10
 // A Model is one with its versions, as administrators see it.
 type Model struct {
 	Name     string    `json:"name"`
-	Answers  int       `json:"answers" doc:"version that answers whom no candidate does"`
+	Answers  int       `json:"answers"` // version that answers whom no candidate does
 	Routing  Routing   `json:"routing"`
-	Versions []Version `json:"versions" nullable:"false"`
+	Versions []Version `json:"versions"`
 }
 
 // A Version of a model, as administrators see it.
@@ -26,20 +26,20 @@ type Version struct {
 	Version     int      `json:"version"`
 	Description string   `json:"description,omitempty"`
 	Licence     string   `json:"licence,omitempty"`
-	Inputs      []Spec   `json:"inputs" nullable:"false"`
-	Outputs     []Spec   `json:"outputs" nullable:"false"`
-	Ready       int      `json:"ready" doc:"workers that take requests"`
-	Workers     int      `json:"workers" doc:"that there should be"`
-	Failed      string   `json:"failed,omitempty" doc:"why it does not run"`
+	Inputs      []Spec   `json:"inputs"`
+	Outputs     []Spec   `json:"outputs"`
+	Ready       int      `json:"ready"`            // workers that take requests
+	Workers     int      `json:"workers"`          // that there should be
+	Failed      string   `json:"failed,omitempty"` // why it does not run
 	Waiting     int      `json:"waiting"`
-	Requests    int      `json:"requests" doc:"since it was loaded on this node"`
-	Errors      int      `json:"errors" doc:"of these, which the version could not answer"`
-	P50         float64  `json:"p50_ms" doc:"what half of the answers take at most"`
-	P95         float64  `json:"p95_ms" doc:"what 95 of 100 answers take at most"`
+	Requests    int      `json:"requests"` // since it was loaded on this node
+	Errors      int      `json:"errors"`   // of these, which the version could not answer
+	P50         float64  `json:"p50_ms"`   // what half of the answers take at most
+	P95         float64  `json:"p95_ms"`   // what 95 of 100 answers take at most
 	Restarts    int      `json:"restarts"`
 	Memory      int64    `json:"memory_bytes"`
 	LastError   string   `json:"last_error,omitempty"`
-	Sandbox     []string `json:"sandbox,omitempty" doc:"what its workers are held by"`
+	Sandbox     []string `json:"sandbox,omitempty"` // what its workers are held by
 }
 
 // Models returns the models of this node, without asking any worker.

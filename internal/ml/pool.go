@@ -24,6 +24,7 @@ type pool struct {
 	golden   []GoldenCase
 	python   string
 	runtime  string // folder of the Python package
+	sandbox  Sandbox
 	times    Times
 	log      *slog.Logger
 	metrics  *metrics
@@ -59,7 +60,7 @@ func openPool(folder string, d Deps, runtime string, m *metrics) (*pool, error) 
 		return nil, err
 	}
 	p := &pool{
-		manifest: manifest, folder: folder, golden: golden, python: d.Python, runtime: runtime,
+		manifest: manifest, folder: folder, golden: golden, python: d.Python, runtime: runtime, sandbox: d.Sandbox,
 		times: d.Times.withDefaults(), log: d.Log.With("model", manifest.Name, "version", manifest.Version), metrics: m,
 		waiting: newWaiting(waitingMost), suspects: make(map[[32]byte]suspect),
 		copies: make(chan copied, copiesMost),
@@ -67,6 +68,7 @@ func openPool(folder string, d Deps, runtime string, m *metrics) (*pool, error) 
 	for range manifest.Workers {
 		p.slots = append(p.slots, &slot{pool: p, state: stateStarting})
 	}
+	m.begin(p)
 	return p, nil
 }
 

@@ -75,7 +75,10 @@ func socketPair() (ours net.Conn, theirs *os.File, err error) {
 func (p *process) abort() { _ = p.cmd.Process.Signal(syscall.SIGABRT) }
 
 // killAll kills the process and what it started, except for what has left its group.
-func (p *process) killAll() { _ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) }
+func (p *process) killAll() {
+	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+	_ = p.cmd.Process.Kill() // it may have left its group itself
+}
 
 // memory returns the bytes of memory that the process has; 0: the system does not say.
 func (p *process) memory() int64 {

@@ -21,19 +21,19 @@ import (
 // A Routing says which versions of a model answer whom. The zero value has the newest version that is ready
 // answer everybody.
 type Routing struct {
-	Default   int            `json:"default,omitempty" doc:"version; absent: the newest that is ready"`
-	Previous  int            `json:"previous,omitempty" doc:"what a rollback returns to"`
-	Candidate int            `json:"candidate,omitempty" doc:"version that answers a part of the requests"`
-	Percent   int            `json:"percent,omitempty" doc:"the part that the candidate answers"`
-	By        Unit           `json:"by,omitempty" enum:"user,room,device" doc:"whose requests always get the same version"`
-	Salt      string         `json:"salt,omitempty" doc:"of this split, so that others divide differently"`
-	Auto      bool           `json:"auto,omitempty" doc:"the part grows by itself while the candidate does well"`
-	Since     time.Time      `json:"since,omitzero" doc:"when the part was last changed"`
-	Pins      map[string]int `json:"pins,omitempty" doc:"versions for users, rooms or devices"`
-	Shadow    int            `json:"shadow,omitempty" doc:"version that is asked, too, and whose answers are only compared"`
-	Sampled   int            `json:"shadow_percent,omitempty" doc:"the part of the requests that it is asked"`
-	Reason    string         `json:"reason,omitempty" doc:"of the last change"`
-	Refused   []int          `json:"refused,omitempty" doc:"versions that were rolled back"`
+	Default   int            `json:"default,omitempty"`        // version; 0: the newest that is ready
+	Previous  int            `json:"previous,omitempty"`       // what a rollback returns to
+	Candidate int            `json:"candidate,omitempty"`      // version that answers a part of the requests
+	Percent   int            `json:"percent,omitempty"`        // the part that the candidate answers
+	By        Unit           `json:"by,omitempty"`             // whose requests always get the same version
+	Salt      string         `json:"salt,omitempty"`           // of this split, so that others divide differently
+	Auto      bool           `json:"auto,omitempty"`           // the part grows by itself while the candidate does well
+	Since     time.Time      `json:"since,omitzero"`           // when the part was last changed
+	Pins      map[string]int `json:"pins,omitempty"`           // versions for users, rooms or devices
+	Shadow    int            `json:"shadow,omitempty"`         // version whose answers are only compared
+	Sampled   int            `json:"shadow_percent,omitempty"` // the part of the requests that the shadow is asked
+	Reason    string         `json:"reason,omitempty"`         // of the last change
+	Refused   []int          `json:"refused,omitempty"`        // versions that were rolled back
 }
 
 // Unit is what is divided among versions.
@@ -120,14 +120,17 @@ func (s *Service) loadRoutings(ctx context.Context) error {
 	return nil
 }
 
+// maxUnit bounds the name of a user, room or device.
+const maxUnit = 200
+
 // A Change is what is to become of the versions of a model.
 type Change struct {
-	Action  string `json:"action" enum:"promote,rollback,pin,shadow,reload"`
-	Version int    `json:"version,omitempty" minimum:"0" maximum:"1073741824" doc:"that is promoted, pinned, asked as a shadow (0: none), or whose workers are replaced"`
-	Percent int    `json:"percent,omitempty" minimum:"0" maximum:"100" doc:"promote: the part of the requests, 100 if absent. shadow: likewise"`
-	By      Unit   `json:"by,omitempty" enum:"user,room,device" doc:"promote: whose requests stay with one version; user if absent"`
-	Auto    bool   `json:"auto,omitempty" doc:"promote: the part grows by itself, over 1, 5, 25 and 50 to 100 percent"`
-	Unit    string `json:"unit,omitempty" maxLength:"200" doc:"pin: the user, room or device. Without a version its pin ends"`
+	Action  string `json:"action"`            // promote, rollback, pin, shadow or reload
+	Version int    `json:"version,omitempty"` // that it is about. pin, shadow: 0 ends it
+	Percent int    `json:"percent,omitempty"` // promote, shadow: the part of the requests; 0: 100
+	By      Unit   `json:"by,omitempty"`      // promote: whose requests stay with one version; empty: a user's
+	Auto    bool   `json:"auto,omitempty"`    // promote: the part grows by itself, over 1, 5, 25 and 50 to 100 percent
+	Unit    string `json:"unit,omitempty"`    // pin: the user, room or device
 }
 
 // apply returns r after c. now is the version that answers most.
@@ -284,8 +287,8 @@ func (s *Service) keep(ctx context.Context, by, model string, r Routing) error {
 		return err
 	}
 	if s.Settings != nil {
-		err := s.Settings.SetSetting(ctx, domain.Setting{Name: settingPrefix + model, Value: string(value), By: by, At: r.Since})
-		if err != nil {
+		kept := domain.Setting{Name: settingPrefix + model, Value: string(value), By: by, At: r.Since}
+		if err := s.Settings.SetSetting(ctx, kept); err != nil {
 			return err
 		}
 	}
@@ -305,6 +308,9 @@ func ReadChange(body []byte) (Change, error) {
 	if c.Percent < 0 || c.Percent > 100 || !slices.Contains([]Unit{"", ByUser, ByRoom, ByDevice}, c.By) {
 		return c, domain.Invalid.Errorf(domain.CodeInvalidRequest,
 			"percent is from 0 to 100, and by is user, room or device")
+	}
+	if len(c.Unit) > maxUnit {
+		return c, domain.Invalid.Errorf(domain.CodeInvalidRequest, "unit has at most %d bytes", maxUnit)
 	}
 	return c, nil
 }

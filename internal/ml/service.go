@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -29,6 +30,7 @@ type Deps struct {
 	Scratch string // folder for the Python package
 	Python  string // program
 	Package fs.FS  // the Python package, in a folder of its name
+	Sandbox Sandbox
 	Times   Times
 	Log     *slog.Logger
 	Metrics prometheus.Registerer // nil: none
@@ -37,6 +39,16 @@ type Deps struct {
 	Audit    Recorder     // nil: nothing is recorded
 	Token    string       // bearer token for changes at the operator's listener; empty: none are made there
 }
+
+// Sandbox says what is taken from workers.
+type Sandbox string
+
+// The levels are in worker/unhidra_worker/sandbox.py.
+const (
+	SandboxBestEffort Sandbox = "best-effort" // what the system allows; the zero value means this, too
+	SandboxRequired   Sandbox = "required"    // all levels, or a model does not run
+	SandboxOff        Sandbox = "off"         // nothing
+)
 
 // scanEvery is how often new and removed versions are looked for.
 const scanEvery = 5 * time.Second
@@ -52,6 +64,7 @@ type Service struct {
 
 	mu       sync.Mutex
 	off      string                    // why no models run; empty: they do
+	away     bool                      // they do not, although they are on
 	models   map[string]map[int]*entry // by name and version
 	bad      map[string]string         // folders that are no versions, and why
 	routings map[string]Routing
@@ -89,10 +102,10 @@ func (s *Service) Run(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	}
-	runtime, err := s.prepare()
+	runtime, err := s.prepare(ctx)
 	if err != nil {
 		s.mu.Lock()
-		s.off = err.Error()
+		s.off, s.away = err.Error(), true
 		s.mu.Unlock()
 		s.Log.ErrorContext(ctx, "no models run, and nothing else is affected", "err", err)
 		<-ctx.Done()
@@ -128,8 +141,8 @@ func (s *Service) Run(ctx context.Context) error {
 }
 
 // prepare finds Python, and writes the package that workers run. It returns its folder.
-func (s *Service) prepare() (string, error) {
-	if err := s.needPython(); err != nil {
+func (s *Service) prepare(ctx context.Context) (string, error) {
+	if err := s.needPython(ctx); err != nil {
 		return "", err
 	}
 	if err := os.MkdirAll(s.Dir, 0o700); err != nil {
@@ -142,12 +155,33 @@ func (s *Service) prepare() (string, error) {
 	return runtime, nil
 }
 
-func (s *Service) needPython() error {
+// pythonTime is how long Python may take to say its version.
+const pythonTime = 30 * time.Second
+
+// needPython says what is wrong with the Python that workers are to run in.
+func (s *Service) needPython(ctx context.Context) error {
+	const remedy = "install it, or name one by UNHIDRA_ML_PYTHON, and start the server again"
 	if _, err := exec.LookPath(s.Python); err != nil {
-		return fmt.Errorf("models need Python 3.11 or newer, and there is no %s; install it, or name one by "+
-			"UNHIDRA_ML_PYTHON", s.Python)
+		return fmt.Errorf("models need Python 3.11 or newer, and there is no %s; %s", s.Python, remedy)
+	}
+	ctx, cancel := context.WithTimeout(ctx, pythonTime)
+	defer cancel()
+	const ask = "import sys; print('.'.join(map(str, sys.version_info[:3]))); sys.exit(sys.version_info < (3, 11))"
+	out, err := exec.CommandContext(ctx, s.Python, "-I", "-c", ask).Output() //nolint:gosec // the operator names it
+	if version := strings.TrimSpace(string(out)); err != nil && version != "" {
+		return fmt.Errorf("models need Python 3.11 or newer, and %s is %.20q; %s", s.Python, version, remedy)
+	}
+	if err != nil {
+		return fmt.Errorf("models need Python 3.11 or newer, and %s does not say what it is (%w); %s", s.Python, err, remedy)
 	}
 	return nil
+}
+
+// isAway says that models are on, and none can run.
+func (s *Service) isAway() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.away
 }
 
 // unpackRuntime writes the package to a folder that is named by its content, unless it is there.

@@ -114,17 +114,11 @@ func (s *slot) load(p *process) error {
 	if err != nil {
 		return err
 	}
-	fields, _ := hello.body.(map[string]any)
 	if hello.kind != frameHelloAck {
 		return fmt.Errorf("%w: it does not greet", errFrame)
 	}
-	held, _ := fields["sandbox"].([]any)
-	for _, name := range held {
-		if text, ok := name.(string); ok {
-			p.sandbox = append(p.sandbox, text)
-		}
-	}
-	load := map[string]any{"folder": s.pool.folder, "class": m.Class, "memory_mb": m.MemoryMB}
+	load := map[string]any{"folder": s.pool.folder, "class": m.Class, "memory_mb": m.MemoryMB,
+		"sandbox": string(s.pool.sandbox)}
 	if err := send(p.control, message{kind: frameLoad, body: load}, t.Hello); err != nil {
 		return err
 	}
@@ -137,9 +131,12 @@ func (s *slot) load(p *process) error {
 	case loaded.kind != frameLoaded:
 		return fmt.Errorf("%w: it does not say that it has loaded", errFrame)
 	}
-	fields, _ = loaded.body.(map[string]any)
-	if limited, _ := fields["memory_limited"].(bool); limited {
-		p.sandbox = append(p.sandbox, "memory")
+	fields, _ := loaded.body.(map[string]any)
+	held, _ := fields["sandbox"].([]any)
+	for _, name := range held {
+		if text, ok := name.(string); ok {
+			p.sandbox = append(p.sandbox, text)
+		}
 	}
 	return nil
 }
@@ -231,8 +228,17 @@ func (s *slot) serve(ctx context.Context, p *process) error {
 const BaseMB = 64
 
 // tooLarge says whether p takes more memory than it may.
-func (s *slot) tooLarge(p *process) bool {
-	return p.memory() > int64(s.pool.manifest.MemoryMB+BaseMB)<<20
+func (s *slot) tooLarge(p *process) bool { return p.memory() > s.pool.room() }
+
+// room is the memory that each worker may take.
+func (p *pool) room() int64 { return int64(p.manifest.MemoryMB+BaseMB) << 20 }
+
+// memory is what all workers take.
+func (p *pool) memory() (bytes int64) {
+	for _, s := range p.slots {
+		bytes += s.view().Memory
+	}
+	return bytes
 }
 
 func (s *slot) set(state State, p *process) {

@@ -28,6 +28,14 @@ const (
 	latencyGrowth  = 1.12 // from a tenth of a millisecond to a minute
 )
 
+// Rules by which a candidate is rolled back, as the audit log and metrics name them.
+const (
+	ruleDeaths  = "deaths"
+	ruleFailed  = "failed"
+	ruleErrors  = "errors"
+	ruleLatency = "latency"
+)
+
 // A trial is what is known of a candidate beside the version that it may replace, since its part last changed.
 // A trial never changes its routing: another one follows.
 type trial struct {
@@ -101,9 +109,9 @@ func (t *trial) failing(failed error) (rule, why string) {
 	c, d := &t.sides[1], &t.sides[0]
 	switch {
 	case failed != nil:
-		return "failed", fmt.Sprintf("it does not run: %v", failed)
+		return ruleFailed, fmt.Sprintf("it does not run: %v", failed)
 	case t.deaths >= trialDeaths:
-		return "deaths", fmt.Sprintf("%d of its workers ended", t.deaths)
+		return ruleDeaths, fmt.Sprintf("%d of its workers ended", t.deaths)
 	case c.requests < t.checkpoint || d.requests < trialLeast:
 		return "", ""
 	}
@@ -114,11 +122,11 @@ func (t *trial) failing(failed error) (rule, why string) {
 	both := float64(c.errors+d.errors) / float64(c.requests+d.requests)
 	spread := math.Sqrt(both * (1 - both) * (1/float64(c.requests) + 1/float64(d.requests)))
 	if p-q >= trialPoint && p-q > trialZ*spread {
-		return "errors", fmt.Sprintf("%.1f %% of its requests failed, and %.1f %% of the others", 100*p, 100*q)
+		return ruleErrors, fmt.Sprintf("%.1f %% of its requests failed, and %.1f %% of the others", 100*p, 100*q)
 	}
 	slow, usual := c.quantile(95), d.quantile(95)
 	if float64(slow) > trialSlower*float64(usual) && slow-usual > trialSlowerBy {
-		return "latency", fmt.Sprintf("95 %% of its answers took up to %v, and of the others %v",
+		return ruleLatency, fmt.Sprintf("95 %% of its answers took up to %v, and of the others %v",
 			slow.Round(time.Millisecond), usual.Round(time.Millisecond))
 	}
 	return "", ""

@@ -4,7 +4,6 @@ import faulthandler
 import importlib
 import os
 import platform
-import queue
 import signal
 import socket
 import sys
@@ -22,22 +21,22 @@ CONTROL, DATA = 3, 4  # file descriptors
 EXIT_LOAD = 3  # the model cannot be loaded: starting again would not help
 
 
+class SandboxError(RuntimeError):
+    """The operator requires more of the sandbox than the system has."""
+
+
 def main() -> None:
     """Serve until the server has gone."""
     faulthandler.enable()  # a dump of all stacks on SIGABRT
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the server
     sys.dont_write_bytecode = True
-    held = sandbox.enter()
     control = Link(socket.socket(fileno=CONTROL))
     data = Link(socket.socket(fileno=DATA))
     try:
         if control.receive().kind != frames.HELLO:
             os._exit(2)
-        hello = {"python": platform.python_version(), "sandbox": held}
-        control.send(Message(frames.HELLO_ACK, hello))
-        loads: queue.SimpleQueue[Message] = queue.SimpleQueue()
-        threading.Thread(target=_answer_control, args=(control, loads), daemon=True).start()
-        model = _load(control, loads.get())
+        control.send(Message(frames.HELLO_ACK, {"python": platform.python_version()}))
+        model = _load(control, control.receive())
         while True:
             request = data.receive()
             items = answer(model, request.body["items"], Context(request.budget_ms))
@@ -46,7 +45,7 @@ def main() -> None:
         os._exit(0)
 
 
-def _answer_control(control: Link, loads: "queue.SimpleQueue[Message]") -> None:
+def _answer_control(control: Link) -> None:
     """Answer the server's questions. This goes on while a model computes, unless it holds the
     interpreter's lock; so the server asks only who is idle."""
     try:
@@ -54,17 +53,24 @@ def _answer_control(control: Link, loads: "queue.SimpleQueue[Message]") -> None:
             message = control.receive()
             if message.kind == frames.PING:
                 control.send(Message(frames.PONG, None, message.id))
-            elif message.kind == frames.LOAD:
-                loads.put(message)
     except (EOFError, ConnectionError, ValueError):
         os._exit(0)
 
 
 def _load(control: Link, message: Message) -> Model:
+    """Load the model that message names, in a sandbox: nothing of it runs outside of one."""
     try:
-        limited = sandbox.limit_memory(message.body["memory_mb"])
-        model = load(Path(message.body["folder"]), message.body["class"])
-        control.send(Message(frames.LOADED, {"memory_limited": limited}))
+        folder = Path(message.body["folder"])
+        held = []
+        if message.body["sandbox"] != "off":
+            held = sandbox.enter(folder, message.body["memory_mb"])
+        missing = [level for level in sandbox.LEVELS if level not in held]
+        if missing and message.body["sandbox"] == "required":
+            levels = ", ".join(missing)
+            raise SandboxError(f"UNHIDRA_ML_SANDBOX is required, and here workers lack: {levels}")
+        threading.Thread(target=_answer_control, args=(control,), daemon=True).start()
+        model = load(folder, message.body["class"])
+        control.send(Message(frames.LOADED, {"sandbox": held}))
     except BaseException as err:  # whatever a model raises, the server is told
         control.send(Message(frames.ERROR, describe(err)))
         os._exit(EXIT_LOAD)

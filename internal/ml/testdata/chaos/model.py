@@ -54,6 +54,12 @@ class Chaos(Model):
             raise ModelError("I do not like this text")
         if text == "fail":
             raise ValueError("a mistake of the model")
+        if text.startswith("read "):
+            return open(text[5:]).read()
+        if text == "signal":
+            os.kill(os.getppid(), 0)
+        if text == "start":
+            os.posix_spawn("/bin/true", ["true"], {})
         if text == "network":
             socket.create_connection(("127.0.0.1", 9), timeout=1)
         return text.upper()
