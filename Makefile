@@ -9,7 +9,7 @@ LDFLAGS  = -s -w -X main.release=$(RELEASE)
 export CGO_ENABLED ?= 0
 export GOFLAGS     := $(GOFLAGS) -trimpath
 
-.PHONY: run demo build test unit integration crash crash-long chaos soak e2e bench bench-cluster fuzz fuzz-api \
+.PHONY: run demo build test unit integration crash crash-long chaos chaos-ml soak e2e bench bench-cluster fuzz fuzz-api \
 	verify-deploy check fmt web web-check tools clean load drills autoscale verify-admission release-notes firmware-test
 
 ## run: build the server and start it on http://localhost:9000, this machine only
@@ -67,6 +67,10 @@ crash-long:
 ## chaos: three nodes under faults of chance for half an hour (make test: the same three minutes each time); repeat a run with CHAOS_SEED
 chaos:
 	CHAOS_SEED=$${CHAOS_SEED:-$$(date +%s)} CHAOS_SECONDS=$${CHAOS_SECONDS:-1800} $(GO) test -count=1 -timeout 90m -v -run TestChaos ./e2e/chaos
+
+## chaos-ml: workers of models crash, hang, fork and send garbage for five minutes while people chat (make test: each once)
+chaos-ml:
+	CHAOS_ML_SECONDS=$${CHAOS_ML_SECONDS:-300} $(GO) test -count=1 -timeout 90m -v ./e2e/models
 
 ## drills: lose a node, a database, a disk, a key ..., as docs/drills.md says, and how long each step takes (part of make test)
 drills:

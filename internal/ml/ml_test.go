@@ -277,6 +277,13 @@ func TestAVersionThatDoesNotRunLeavesItsPlaceToTheOneBefore(t *testing.T) {
 			t.Errorf("version %d has failed because %q, want %q", v.Version, v.Detail, why)
 		}
 	}
+	var report domain.HealthReport
+	must(t, s.CheckHealth(t.Context(), &report))
+	want := []domain.HealthProblem{{Code: "model_failed", Subject: "chaos 2"}, {Code: "model_failed", Subject: "chaos 3"},
+		{Code: "model_failed", Subject: "chaos 4"}}
+	if !slices.Equal(report.Problems, want) {
+		t.Errorf("administrators are told %+v", report.Problems)
+	}
 	_, err = s.Infer(t.Context(), Request{Model: "chaos", Version: 2, Inputs: x})
 	if domain.KindOf(err) != domain.Unavailable || !strings.Contains(err.Error(), "no weights") {
 		t.Errorf("a version that has failed says %v", err)
@@ -350,6 +357,11 @@ func TestWithoutPythonOneSentenceSaysSo(t *testing.T) {
 	if s.Health().Ready {
 		t.Error("models are ready without Python")
 	}
+	var report domain.HealthReport
+	must(t, s.CheckHealth(t.Context(), &report))
+	if !slices.Equal(report.Problems, []domain.HealthProblem{{Code: "models_away", Failure: true}}) {
+		t.Errorf("administrators are told %+v", report.Problems)
+	}
 	_, err := ask(t, s, "hello")
 	if domain.KindOf(err) != domain.Unavailable || !strings.Contains(err.Error(), "UNHIDRA_ML_PYTHON") {
 		t.Errorf("who asks is told %v", err)
@@ -358,6 +370,18 @@ func TestWithoutPythonOneSentenceSaysSo(t *testing.T) {
 	must(t, <-done)
 	if n := strings.Count(log.String(), "models need Python"); n != 1 {
 		t.Errorf("the log says it %d times", n)
+	}
+}
+
+func TestAPythonThatIsNoneOrTooOld(t *testing.T) {
+	t.Parallel()
+	for python, why := range map[string]string{
+		"testdata/python-old": `is "3.9.2"`, "false": "does not say what it is (exit status 1)",
+	} {
+		_, err := Check(t.Context(), t.TempDir(), Deps{Scratch: t.TempDir(), Python: python, Package: worker.FS()})
+		if err == nil || !strings.Contains(err.Error(), why) || !strings.Contains(err.Error(), "UNHIDRA_ML_PYTHON") {
+			t.Errorf("%s: %v", python, err)
+		}
 	}
 }
 
