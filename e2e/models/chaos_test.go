@@ -231,17 +231,24 @@ func (s *site) goWrong(t *testing.T, length time.Duration) {
 func (s *site) one(t *testing.T, f fault, i int) {
 	t.Helper()
 	text := fmt.Sprint(f.name, " ", i) // another input each time: those before are in quarantine
+	if f.name == "kill" {
+		text = fmt.Sprint("sleep ", i) // so that it is busy when it is killed
+	}
 	pid, _, _ := s.worker(t, f.name)
-	switch f.name {
-	case "stop":
+	answered := make(chan struct{})
+	var killing sync.WaitGroup
+	switch {
+	case pid == 0: // it has ended by itself just now
+	case f.name == "stop":
 		_ = syscall.Kill(pid, syscall.SIGSTOP)
-	case "kill":
-		text = fmt.Sprint("sleep ", i)
-		go s.killWhileBusy(t, pid)
+	case f.name == "kill":
+		killing.Go(func() { s.killWhileBusy(t, pid, answered) })
 	}
 	began := time.Now()
 	status, answer := s.ask(t, f.name, text, f.within)
 	took := time.Since(began)
+	close(answered)
+	killing.Wait()
 	if !slices.Contains(f.status, status) || !strings.Contains(answer, f.says) || answer == "" {
 		if i == 0 || status != http.StatusServiceUnavailable {
 			t.Errorf("%s was answered %d %s", text, status, answer)
@@ -252,12 +259,18 @@ func (s *site) one(t *testing.T, f fault, i int) {
 	}
 }
 
-// killWhileBusy kills a worker when it has a request.
-func (s *site) killWhileBusy(t *testing.T, pid int) {
-	for end := time.Now().Add(long); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+// killWhileBusy kills a worker when it has a request, unless that is answered before.
+func (s *site) killWhileBusy(t *testing.T, pid int, answered <-chan struct{}) {
+	t.Helper()
+	for {
 		if now, state, _ := s.worker(t, "kill"); now == pid && state == "busy" {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
 			return
+		}
+		select {
+		case <-answered:
+			return
+		case <-time.After(10 * time.Millisecond):
 		}
 	}
 }
