@@ -268,6 +268,15 @@ test('a bad build is rolled out, pauses by itself, and goes on without the revis
   const card = ann.getByRole('log').getByText(/paused/i).last();
   await card.waitFor();
   await accessibleEverywhere(ann, 'firmware-room');
+  // The crashes are one step away, by keys too.
+  await ann.getByRole('link', { name: 'Show crashes' }).press('Enter');
+  await ann.getByText('Guru Meditation Error').waitFor();
+  const title = ann.getByRole('heading', { name: 'Crashes' });
+  await ann.waitForFunction(() => document.activeElement?.id === 'crashes-title');
+  const top = await title.evaluate((h) => h.getBoundingClientRect().top);
+  assert.ok(top > 0 && top < 844, `the crashes begin at ${top}`);
+  await accessibleEverywhere(ann, 'firmware-crashes');
+  await ann.goBack();
   await ann.getByRole('button', { name: /0\.3/ }).click();
   await ann.getByRole('button', { name: /0\.3/ }).waitFor({ state: 'detached' });
   await ann.setViewportSize({ width: 1440, height: 900 });

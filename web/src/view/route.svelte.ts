@@ -16,7 +16,7 @@ export type Route =
   | { page: 'search'; q: string }
   | { page: 'threads' | 'saved' }
   | { page: 'devices'; id?: string; sensor?: string }
-  | { page: 'firmware'; product?: string; part?: string }
+  | { page: 'firmware'; product?: string; part?: string; at?: 'crashes' }
   | { page: 'settings'; section: string }
   | { page: 'admin'; section: string; id?: string; query?: string }
   | { page: 'sign-in' | 'sign-up'; next?: string; invite?: string }
@@ -62,7 +62,7 @@ export function parse(url: URL): Route {
       return { page: 'devices', ...(a && { id: a }), ...(sensor && { sensor }) };
     }
     case 'firmware':
-      return { page, ...(a && { product: a }), ...(b && { part: b }) };
+      return { page, ...(a && { product: a }), ...(b && { part: b }), ...(hash === 'crashes' && { at: hash }) };
     case 'settings':
       return { page: 'settings', section: a || 'profile' };
     case 'admin':
@@ -132,7 +132,7 @@ export function href(r: Route): string {
     case 'devices':
       return `/devices${r.id ? `/${r.id}` : ''}${r.sensor ? `?sensor=${encodeURIComponent(r.sensor)}` : ''}`;
     case 'firmware':
-      return `/firmware${r.product ? `/${r.product}${r.part ? `/${r.part}` : ''}` : ''}`;
+      return `/firmware${r.product ? `/${r.product}${r.part ? `/${r.part}` : ''}` : ''}${r.at ? `#${r.at}` : ''}`;
     case 'settings':
       return `/settings/${r.section}`;
     case 'admin':

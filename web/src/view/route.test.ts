@@ -19,6 +19,8 @@ describe('addresses', () => {
     '/admin/users/usr_1',
     '/admin/audit?type=auth.*&outcome=failure',
     '/sign-in?next=%2Frooms%2Froom_1',
+    '/firmware/prd_1/rol_1',
+    '/firmware/prd_1/rol_1#crashes',
     '/join#abc',
     '/setup#token=abc',
   ])('%s is read and written the same', (path) => {
