@@ -164,6 +164,24 @@ type FirmwareProgress struct {
 	Wait   time.Duration // with deferred: after which it may be offered again; 0: the server decides
 }
 
+// Late reports whether the device took an offer for too old, or for one to an earlier nonce.
+func (p FirmwareProgress) Late() bool {
+	return slices.Contains([]string{"offer_expired", "wrong_nonce"}, p.why())
+}
+
+// Refused reports whether a check of the device failed, so that what it was brought may be forged, sent again, held
+// back, cut off or damaged. Of some the device says that it failed, since it may be offered the release again.
+func (p FirmwareProgress) Refused() bool {
+	check := slices.Contains([]string{"bad_signature", "bad_offer", "wrong_size", "wrong_image_bytes"}, p.why())
+	return p.State == FirmwareRejected || p.State == FirmwareFailed && (check || p.Late())
+}
+
+// why is the name that the reason begins with.
+func (p FirmwareProgress) why() string {
+	name, _, _ := strings.Cut(p.Reason, ":")
+	return name
+}
+
 // FirmwareAction is what a device is to do with its update.
 type FirmwareAction string
 

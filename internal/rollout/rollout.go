@@ -197,7 +197,7 @@ func (s *Service) Progress(
 	if err != nil {
 		return a, err
 	}
-	if refused(r) {
+	if r.Refused() {
 		s.metrics.refused.Inc()
 		s.Audit.Record(ctx, domain.AuditEvent{Type: domain.AuditUpdateRejected,
 			Actor:  domain.AuditActor{Kind: string(domain.KindDevice), ID: p.ID},

@@ -94,6 +94,7 @@ type lamp struct {
 	offers   []domain.FirmwareOffer
 	nonce    int
 	breaks   func(*lamp) bool // whether the release crashes on it
+	lies     func(*domain.FirmwareReport)
 }
 
 func (l *lamp) principal() domain.Principal {
@@ -102,9 +103,13 @@ func (l *lamp) principal() domain.Principal {
 
 func (l *lamp) report(reset domain.ResetReason) domain.FirmwareReport {
 	code := map[string]uint32{oldSHA: 1, newSHA: 2, topSHA: 3}[l.runs]
-	return domain.FirmwareReport{Product: "lamp", Chip: board, Revision: l.revision, Version: fmt.Sprint(code),
+	r := domain.FirmwareReport{Product: "lamp", Chip: board, Revision: l.revision, Version: fmt.Sprint(code),
 		VersionCode: code, SHA256: l.runs, ELFSHA256: elf(l.runs), SlotState: domain.SlotValid, ResetReason: reset,
 		Nonce: fmt.Sprintf("%032x", l.nonce)}
+	if l.lies != nil {
+		l.lies(&r)
+	}
+	return r
 }
 
 func newFleet(t *testing.T, db *all.Store, n int) *fleet {

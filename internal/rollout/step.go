@@ -1,8 +1,6 @@
 package rollout
 
 import (
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
@@ -289,26 +287,11 @@ func failed(u domain.Update, p domain.FirmwareProgress, now time.Time, jitter fl
 		return end(u, domain.UpdateRejected, now)
 	case !u.State.Stoppable():
 		return end(u, domain.UpdateFailed, now)
-	case late(p.Reason) && u.Tries < triesMost:
+	case p.Late() && u.Tries < triesMost: // it reports anew, and is offered the release again at once
 		u.Tries++
 		return Defer(u, p.Reason, now, time.Time{})
 	}
 	return retry(u, p.Reason, domain.UpdateFailed, now, jitter)
-}
-
-// late reports whether a device took an offer for too old, or for one to an earlier nonce. It reports anew then, and is
-// offered the release again at once.
-func late(reason string) bool {
-	name, _, _ := strings.Cut(reason, ":")
-	return name == "offer_expired" || name == "wrong_nonce"
-}
-
-// refused reports whether a check of a device failed, so that what it was brought may be forged, sent again, held back
-// or damaged. Of some the device says that it failed, since it may be offered the release again.
-func refused(p domain.FirmwareProgress) bool {
-	name, _, _ := strings.Cut(p.Reason, ":")
-	check := late(p.Reason) || slices.Contains([]string{"bad_signature", "bad_offer", "wrong_image_bytes"}, name)
-	return p.State == domain.FirmwareRejected || p.State == domain.FirmwareFailed && check
 }
 
 // order has the steps of a device by the states that they lead to.

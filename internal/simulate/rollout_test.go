@@ -103,6 +103,42 @@ func updateFleet(t *testing.T, s *live.Server) {
 	}
 }
 
+// Devices that connect and disconnect all the time are updated all the same: half of them flap until they have the
+// release, and the other half, on another revision, with it alone.
+func TestAFleetThatFlapsIsUpdated(t *testing.T) {
+	t.Parallel()
+	testkit.Each(t, func(t *testing.T, o store.Options) {
+		t.Parallel()
+		const size, before, after = 8, 3, 4 // the revisions
+		s := live.Start(t, o, firmwaretest.Quick)
+		ann := s.User("ann")
+		m := firmwaretest.New(t, ann)
+		flaps := func(revision uint16) board.Does {
+			return board.Does{FailsOn: 100, Revision: revision, How: board.FlapsOut}
+		}
+		f, err := simulate.New(simulate.Options{Server: s.URL, MQTT: "mqtt://" + s.MQTT, Devices: register(t, ann, size),
+			Seed: 7, Every: time.Second, Backoff: 100 * time.Millisecond, Firmware: &simulate.Firmware{Root: m.Root,
+				Factory: m.Build(board.Firmware{Code: 1, Does: flaps(before)}), Crash: time.Second,
+				Models: func(n int) simulate.Model {
+					return simulate.Model{Revision: before + uint16(n%2), Slot: 64 << 10}
+				}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		gone := make(chan struct{})
+		go func() { defer close(gone); f.Run(ctx) }()
+		defer func() { cancel(); <-gone }()
+		r := m.Bring(m.Publish(board.Firmware{Code: 2, Padding: 40 << 10, Does: flaps(after)}), "")
+		r = m.Await(r.ID, "all devices have the release", func(r firmwaretest.Rollout) bool {
+			return r.Counts.States["succeeded"] == size || r.State == "paused"
+		})
+		if r.State == "paused" || r.Counts.Failed > 0 {
+			t.Errorf("it is %s, and %d have failed: %+v", r.State, r.Counts.Failed, r.Pause)
+		}
+	})
+}
+
 // running returns what the devices run of which something was heard since the last call.
 func running(heard <-chan simulate.Happened) map[string]uint32 {
 	run := map[string]uint32{}

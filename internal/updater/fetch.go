@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/manifest"
 	"github.com/unhidra/unhidra/internal/wire"
 )
 
@@ -66,6 +67,7 @@ func (u *Updater) fetchImage(ctx context.Context, s Server, o *update) error {
 	for at := o.Offset; at < o.Image.Size; {
 		n, err := io.ReadFull(d, b[:min(int64(len(b)), o.Image.Size-at)])
 		if err != nil {
+			u.reached(at)
 			return err
 		}
 		if err := u.o.Board.Write(at, b[:n]); err != nil {
@@ -79,6 +81,17 @@ func (u *Updater) fetchImage(ctx context.Context, s Server, o *update) error {
 		}
 	}
 	return nil
+}
+
+// reached has the download go on from there with the next connection. After a power cut it is the last checkpoint.
+func (u *Updater) reached(at int64) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.m.Open != nil {
+		open := *u.m.Open
+		open.Offset = at
+		u.m.Open = &open
+	}
 }
 
 // fetchDelta makes the image of the one that runs, and of a patch that it fetches. What does not make it is errPatch.
@@ -251,7 +264,9 @@ func (d *download) window() error {
 		d.fatal = fmt.Errorf("read: %w", err)
 	case err != nil:
 		d.fatal = &linkError{err}
-	case len(data) == 0 || len(data) > length:
+	case len(data) == 0:
+		return fmt.Errorf("%w: the file ends after %d of %d bytes", manifest.WrongSize, d.at, d.file.Size)
+	case len(data) > length:
 		d.fatal = fmt.Errorf("read: %d bytes came, and %d were asked for", len(data), length)
 	default:
 		d.left = data

@@ -27,6 +27,7 @@ func (x *bench) refuses(code manifest.Code, state domain.FirmwareStep) {
 	if last.State != string(state) || !strings.HasPrefix(last.Reason, string(code)+": ") {
 		x.t.Errorf("it said %s for %q; want %s for %s", last.State, last.Reason, state, code)
 	}
+	x.audited()
 	if x.reads > 0 {
 		x.t.Error("it fetched something")
 	}
@@ -38,6 +39,15 @@ func (x *bench) refuses(code manifest.Code, state domain.FirmwareStep) {
 	}
 	// A good one afterwards is taken.
 	x.alter, x.alterManifest, x.spoil = nil, nil, nil
+}
+
+// audited complains unless what the device said last is what the server has in its audit log.
+func (x *bench) audited() {
+	x.t.Helper()
+	last := x.said[len(x.said)-1]
+	if p, err := last.Checked(); err != nil || !p.Refused() {
+		x.t.Errorf("the audit log has nothing of %s for %q: %v", last.State, last.Reason, err)
+	}
 }
 
 func (x *bench) takesAGoodOne() {
@@ -145,13 +155,14 @@ func TestTruncatedOffersAreRefused(t *testing.T) {
 			if _, reason := x.states(); !strings.HasPrefix(reason, string(manifest.BadDocument)) {
 				t.Fatalf("cut after %d bytes, it is refused for %q", n, reason)
 			}
+			x.audited()
 		}
 	}
 	x.runs(1)
 	x.takesAGoodOne()
 }
 
-// An image that is cut at any sector, or has a byte changed, is fetched and not started; it may be tried again.
+// An image that is cut off after any KiB, or has a byte changed, is fetched and not started; it may be tried again.
 func TestTruncatedImagesAreNotStarted(t *testing.T) {
 	t.Parallel()
 	x := newBench(t)
@@ -162,9 +173,11 @@ func TestTruncatedImagesAreNotStarted(t *testing.T) {
 		x.files[hashOf(whole)] = whole[:n*1024]
 		x.update()
 		x.runs(1)
-		if last := x.said[len(x.said)-1]; last.State != "failed" {
+		if last := x.said[len(x.said)-1]; last.State != "failed" ||
+			!strings.HasPrefix(last.Reason, string(manifest.WrongSize)) {
 			t.Errorf("cut after %d KiB: %+v", n, last)
 		}
+		x.audited()
 	}
 	flipped := bytes.Clone(whole)
 	flipped[len(flipped)/2] ^= 1
@@ -175,6 +188,7 @@ func TestTruncatedImagesAreNotStarted(t *testing.T) {
 		!strings.HasPrefix(last.Reason, string(manifest.WrongImage)) {
 		t.Errorf("with a byte changed: %+v", last)
 	}
+	x.audited()
 	x.files[hashOf(whole)] = whole
 	x.takesAGoodOne()
 }
@@ -197,6 +211,7 @@ func TestReplayedOffersAreRefused(t *testing.T) {
 	if last.State != "failed" || !strings.HasPrefix(last.Reason, string(manifest.WrongNonce)+": ") || x.reads > 0 {
 		t.Errorf("%+v", last)
 	}
+	x.audited()
 	x.spoil = nil
 	x.takesAGoodOne()
 }
@@ -214,6 +229,7 @@ func TestDowngradesAreRefused(t *testing.T) {
 	if last := x.said[len(x.said)-1]; last.State != "rejected" || !strings.HasPrefix(last.Reason, "downgrade: ") {
 		t.Errorf("%+v", last)
 	}
+	x.audited()
 	// A release may say how far back one may go from it.
 	x.release = board.Firmware{Product: "lamp", Chip: "esp32c3", Version: "6.0", Code: 6}
 	x.build()
@@ -279,6 +295,7 @@ func TestFrozenOffersAreRefused(t *testing.T) {
 	if last.State != "failed" || !strings.HasPrefix(last.Reason, string(manifest.OfferExpired)+": ") || x.reads > 0 {
 		t.Errorf("%+v", last)
 	}
+	x.audited()
 	if asked := x.reports[len(x.reports)-1].Nonce; asked == before {
 		t.Error("it does not ask anew")
 	}

@@ -190,6 +190,29 @@ func TestADownloadGoesOnWhereItWas(t *testing.T) {
 	x.runs(2)
 }
 
+// A device whose connection ends again and again is updated, however little comes over each.
+func TestADeviceThatFlapsGoesOnWithEachConnection(t *testing.T) {
+	t.Parallel()
+	x := newBench(t)
+	x.options = func(o *updater.Options) { o.Window = updater.SectorSize }
+	x.release.Padding = 40 << 10
+	x.build()
+	u := x.updater()
+	x.cutRead = 2
+	err := x.serve(u, x.offer)
+	for conns := 1; errors.Is(err, errCut); conns++ {
+		if conns > 20 {
+			t.Fatalf("after %d connections %d windows were read of %d bytes", conns, x.reads, len(x.image))
+		}
+		x.cutRead = x.reads + 2
+		err = x.serve(u)
+	}
+	if !errors.Is(err, updater.ErrRestart) || x.restart() != nil {
+		t.Error(err)
+	}
+	x.runs(2)
+}
+
 func TestImagesComeOverHTTPWhileThatWorks(t *testing.T) {
 	t.Parallel()
 	x := newBench(t)
@@ -238,10 +261,10 @@ func half(base io.ReaderAt, size int64, patch io.Reader, out io.Writer) error {
 	return err
 }
 
-// A patch that makes the image saves fetching it; one that does not costs it.
+// A patch that makes the image saves fetching it; one that does not, or is cut off, costs it.
 func TestADeltaThatFailsIsFollowedByTheWholeImage(t *testing.T) {
 	t.Parallel()
-	for _, good := range []bool{true, false} {
+	for _, is := range []string{"good", "bad", "cut off"} {
 		x := newBench(t)
 		x.release.Padding = 30 << 10
 		x.build()
@@ -258,10 +281,13 @@ func TestADeltaThatFailsIsFollowedByTheWholeImage(t *testing.T) {
 			_, err := io.Copy(out, p)
 			return err
 		}
-		if !good {
-			apply = half
-		}
 		x.files[hashOf(patch)] = patch
+		switch is {
+		case "bad":
+			apply = half
+		case "cut off":
+			x.files[hashOf(patch)] = patch[:len(patch)/2]
+		}
 		x.options = func(o *updater.Options) { o.Patches = map[string]updater.Patch{"half": apply} }
 		x.spoil = func(o *wire.FirmwareOffer) {
 			o.Delta = &wire.FirmwareDelta{Format: "half", BaseSHA256: running.SHA256, SHA256: hashOf(patch),
@@ -269,8 +295,8 @@ func TestADeltaThatFailsIsFollowedByTheWholeImage(t *testing.T) {
 		}
 		x.update()
 		x.runs(2)
-		if failed := len(x.heard) > 0; failed == good {
-			t.Errorf("a patch that is good (%t): %v", good, x.heard)
+		if failed := len(x.heard) > 0; failed == (is == "good") {
+			t.Errorf("a patch that is %s: %v", is, x.heard)
 		}
 	}
 }

@@ -98,6 +98,9 @@ static void go_on(uh_updater *u) {
 void uh_updater_hello(uh_updater *u) {
     u->report = true;
     u->off = false;
+    /* What came over the connection before is in flash. After a power cut it is the last checkpoint. */
+    if (u->step == UH_DO_READ && u->patch_size == 0 && u->at > u->open.offset)
+        u->open.offset = u->at / UH_SECTOR * UH_SECTOR;
     go_on(u);
 }
 

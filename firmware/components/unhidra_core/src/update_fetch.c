@@ -103,6 +103,14 @@ static void written(uh_updater *u, const uint8_t *b, size_t n) {
         uh_update_fail(u, uh_verdict_text(UH_SAYS_wrong_image_bytes));
 }
 
+/* cut_off takes that a file ends before its size. */
+static void cut_off(uh_updater *u) {
+    if (u->patch_size != 0)
+        whole(u);
+    else
+        uh_update_fail(u, uh_verdict_text(UH_SAYS_wrong_size));
+}
+
 void uh_update_window(uh_updater *u, uh_slice frame) {
     uh_slice v, text;
     size_t n;
@@ -115,9 +123,10 @@ void uh_update_window(uh_updater *u, uh_slice frame) {
         return;
     }
     uint8_t *b = (uint8_t *)(uintptr_t)text.b;
-    if (uh_base64_decode(text.b, text.n, b, text.n, &n) != UH_OK || n == 0 || n > want ||
-        (n < want && n % UH_SECTOR != 0))
+    if (uh_base64_decode(text.b, text.n, b, text.n, &n) != UH_OK || n > want)
         uh_update_fail(u, "read: another number of bytes came than was asked for");
+    else if (n == 0 || (n < want && n % UH_SECTOR != 0))
+        cut_off(u);
     else if (u->patch_size != 0)
         patched(u, b, n);
     else
