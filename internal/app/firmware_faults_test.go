@@ -3,6 +3,8 @@ package app_test
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -116,11 +118,79 @@ func TestAnUploadSaysWhatAnImageIsAndWhatIsWrongWithIt(t *testing.T) {
 		if _, err := f.upload("elf", elf); codeOf(err) != client.CodeBadImage {
 			t.Errorf("no ELF file: %v", err)
 		}
-		if _, err := f.newRelease("2.0", 21); codeOf(err) != client.CodeReleaseExists {
-			t.Errorf("a version comes twice: %v", err)
+	})
+}
+
+// An image that ends after any KiB is in no release: it is found by what it is, if the sender takes it for whole, and
+// otherwise the upload waits for the rest.
+func TestAnImageThatIsCutOffAfterAnyKiBIsInNoRelease(t *testing.T) {
+	t.Parallel()
+	live.Each(t, func(t *testing.T, s *live.Server) {
+		f := newFirm(t, s, s.User("ann"), "")
+		whole := imagetest.Build(imagetest.App{ChipID: 5, Project: "tank", Version: "2.0", SDK: "v6.1",
+			ELF: sha256.Sum256(nil), Code: imagetest.Code(8<<10, 1)})
+		r, err := f.newRelease("2.0", 20)
+		must(t, err)
+		sum := sha256.Sum256(whole)
+		var u client.FirmwareUpload
+		must(t, f.c.Do(t.Context(), "POST", "/firmware/products/"+f.product+"/uploads", map[string]any{"kind": "image",
+			"size": len(whole), "sha256": hex.EncodeToString(sum[:])}, &u))
+		complete := func() error {
+			return f.c.Do(t.Context(), "POST", "/firmware/uploads/"+u.ID+"/complete", nil, &u)
 		}
-		if _, err := f.newRelease("2.0b", 20); codeOf(err) != client.CodeReleaseExists {
-			t.Errorf("a version_code comes twice: %v", err)
+		for n := 0; n < len(whole); n += 1 << 10 {
+			if err := complete(); codeOf(err) != client.CodeUploadOpen {
+				t.Errorf("%d bytes are taken for the whole: %v", n, err)
+			}
+			at := fmt.Sprintf("/firmware/uploads/%s/parts/%d", u.ID, n)
+			must(t, f.c.Do(t.Context(), "PUT", at, client.Bytes(whole[n:min(n+1<<10, len(whole))]), &u))
+			if n == 0 {
+				continue
+			}
+			cut, err := f.upload("image", whole[:n])
+			must(t, err)
+			if got := strings.Join(finding(cut), ", "); got != "error truncated" {
+				t.Errorf("cut off after %d bytes: %s", n, got)
+			}
+			if _, err := f.attach(r.ID, map[string]any{"upload": cut.ID}); codeOf(err) != client.CodeBadImage {
+				t.Errorf("cut off after %d bytes it becomes part of a release: %v", n, err)
+			}
+		}
+		must(t, complete())
+		_, err = f.attach(r.ID, map[string]any{"upload": u.ID})
+		must(t, err)
+	})
+}
+
+// A version is of one release, and of one image for each chip and revision, for as long as the product is there.
+func TestOfTwoImagesWithOneVersionTheSecondIsRefused(t *testing.T) {
+	t.Parallel()
+	live.Each(t, func(t *testing.T, s *live.Server) {
+		f := newFirm(t, s, s.User("ann"), "")
+		first := f.draft("2.0", 20, randomBytes(5000, 1))
+		second, err := f.upload("raw", randomBytes(5000, 2))
+		must(t, err)
+		refused := func(when string, want client.Code) {
+			t.Helper()
+			image := map[string]any{"upload": second.ID, "chip": "esp32c3"}
+			if _, err := f.attach(first.ID, image); codeOf(err) != want {
+				t.Errorf("a second image of a release that is %s: %v", when, err)
+			}
+			if _, err := f.newRelease("2.0", 21); codeOf(err) != client.CodeReleaseExists {
+				t.Errorf("the version of one that is %s comes twice: %v", when, err)
+			}
+			if _, err := f.newRelease("2.0b", 20); codeOf(err) != client.CodeReleaseExists {
+				t.Errorf("the version code of one that is %s comes twice: %v", when, err)
+			}
+		}
+		refused("a draft", client.CodeImageOverlaps)
+		_, err = f.sign(first.ID, f.release)
+		must(t, err)
+		refused("signed", client.CodeReleaseFixed)
+		for _, state := range []string{"active", "withdrawn"} {
+			_, err = f.change(first.ID, map[string]any{"state": state})
+			must(t, err)
+			refused(state, client.CodeReleaseFixed)
 		}
 	})
 }

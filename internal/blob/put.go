@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
@@ -29,11 +30,21 @@ func (s *Service) Put(ctx context.Context, r io.Reader, limit int64) (domain.Blo
 	}
 	defer os.Remove(f.Name()) // does nothing after the file was moved
 	b, err := fill(f, r, limit)
-	if err = errors.Join(err, f.Close()); err != nil {
+	if err = errors.Join(err, f.Close()); err == nil {
+		b, err = s.keep(ctx, b, f.Name())
+	}
+	if errors.Is(err, syscall.ENOSPC) { // since Full was asked
+		err = domain.Unavailable.Errorf(domain.CodeDiskFull,
+			"the server's disk is full; send this again once somebody has made room").After(fullRetry).Because(err)
+	}
+	if err != nil {
 		return domain.Blob{}, err
 	}
-	return s.keep(ctx, b, f.Name())
+	return b, nil
 }
+
+// fullRetry is when a file may be sent again that found the disk full.
+const fullRetry = 30 * time.Second
 
 // fill writes r to f, syncs it, and returns its hash, size and type.
 func fill(f *os.File, r io.Reader, limit int64) (b domain.Blob, err error) {
