@@ -166,6 +166,10 @@ func TestLinksGetPreviews(t *testing.T) {
 			return m.Seq
 		}
 		before := send("no previews yet: " + link)
+		wait(t, func() bool { // until it was passed over
+			_, metrics := get(t, "http://"+s.Operator+"/metrics")
+			return strings.Contains(string(metrics), "feed_lag_seconds{consumer=\"link previews\"} 0\n")
+		})
 		on := map[string]any{"previews": true}
 		if err := bob.Do(ctx, "PATCH", "/rooms/"+room, on, nil); codeOf(err) != client.CodeRoleTooLow {
 			t.Errorf("a plain member switches previews on: %v", err)
