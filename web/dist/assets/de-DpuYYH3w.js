@@ -1,0 +1,1 @@
+var e={"preview.list":`Vorschauen von Links`,"preview.remove":`Vorschau von {host} für alle entfernen`};export{e as default};

@@ -1,0 +1,1 @@
+var e={"preview.list":`Previews of links`,"preview.remove":`Remove the preview of {host} for everyone`};export{e as default};
