@@ -10,7 +10,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -56,13 +55,13 @@ var faults = []fault{
 // order; every request is answered with what happened; a model beside those answers all of its requests. How long
 // messages take beside a calm time is reported, and judged only in a long run (make chaos-ml), on a machine of its own.
 func TestChaosOfModels(t *testing.T) {
-	needPython(t)
+	testkit.NeedPython(t)
 	length := time.Duration(testkit.Setting(t, "CHAOS_ML_SECONDS", 0)) * time.Second // 0: each fault once
 	s := startSite(t)
 	talk := startChat(t, s.Server)
 	steady := &steadyModel{s: s}
 
-	calm := 3 * time.Second
+	var calm time.Duration
 	if length > 0 {
 		calm = time.Minute
 	}
@@ -73,14 +72,6 @@ func TestChaosOfModels(t *testing.T) {
 	t.Logf("a model beside them: %v in the calm time, %v beside faults", beforeModel, duringModel)
 	if length > 0 && during.quantile(99) > 5*before.quantile(99)+250*time.Millisecond {
 		t.Error("messages are acknowledged much later while models go wrong")
-	}
-}
-
-func needPython(t *testing.T) {
-	t.Helper()
-	check := "import sys; sys.exit(sys.version_info < (3, 11))"
-	if err := exec.CommandContext(t.Context(), "python3", "-c", check).Run(); err != nil {
-		t.Skip("there is no Python 3.11 here: no model goes wrong:", err)
 	}
 }
 

@@ -167,7 +167,10 @@ static uh_status set_up(const uh_stream *stream, const uh_clock *clock, const uh
         UH_TRY(uh_setup_load(&setup, &store));
         if (setup.ssid[0] == '\0' || setup.server[0] == '\0')
             setup_wait(&store, &setup);
-        bool known = store.load(store.ctx, "key", key, sizeof key - 1, &n) == UH_OK;
+        uh_status found = store.load(store.ctx, "key", key, sizeof key - 1, &n);
+        if (found != UH_OK && found != UH_MISSING)
+            return found; /* a flash that cannot be read is no reason to forget */
+        bool known = found == UH_OK;
         bool there = setup_join(&setup, known ? 0 : CONFIG_UNHIDRA_SETUP_SECONDS * 1000);
         if (address() && (known || there) && claim(stream, clock, random))
             return UH_OK;

@@ -247,7 +247,7 @@ var sentences = strings.Fields(`
 	second_factor second_factor_required no_totp no_passkeys no_passkey no_provider
 	captcha_required captcha_malformed captcha_forged captcha_wrong_action captcha_wrong_host
 	captcha_other_address captcha_hosted
-	previews_off not_a_member muted banned hold_unchanged too_many_rooms
+	not_a_member muted banned hold_unchanged too_many_rooms
 	text_too_long quota one_place bad_query
 	avatar_damaged file_too_large quota_exceeded no_such_file file_in_use upload_complete file_refused scanner_away file_missing object_name
 	bad_document bad_signature bad_image

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -28,10 +27,7 @@ class Shout(Model):
 // A folder that is copied into the folder of models is asked on the operator's listener.
 func TestAModelBesideAServer(t *testing.T) {
 	t.Parallel()
-	check := "import sys; sys.exit(sys.version_info < (3, 11))"
-	if err := exec.CommandContext(t.Context(), "python3", "-c", check).Run(); err != nil {
-		t.Skip("there is no Python 3.11 here: no model is asked beside a server:", err)
-	}
+	testkit.NeedPython(t)
 	dir := t.TempDir()
 	folder := filepath.Join(dir, "shout", "1")
 	must(t, os.MkdirAll(folder, 0o700))

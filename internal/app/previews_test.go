@@ -109,8 +109,6 @@ func newWebsite(t *testing.T) *website {
 		_, _ = io.WriteString(z, "<title>Too late</title>")
 		_ = z.Close()
 	})
-	// Nothing within the time that a page has.
-	pages.HandleFunc("/slow", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	s := httptest.NewServer(pages)
 	t.Cleanup(s.Close)
 	w.URL = s.URL
@@ -153,6 +151,15 @@ func previewServer(
 	return s, ann, bob, r.ID
 }
 
+// passedOver waits until all messages were looked at for links.
+func passedOver(t *testing.T, s *live.Server) {
+	t.Helper()
+	wait(t, func() bool {
+		_, metrics := get(t, "http://"+s.Operator+"/metrics")
+		return strings.Contains(metrics, "feed_lag_seconds{consumer=\"link previews\"} 0\n")
+	})
+}
+
 func TestLinksGetPreviews(t *testing.T) {
 	t.Parallel()
 	testkit.Each(t, func(t *testing.T, o store.Options) {
@@ -166,10 +173,7 @@ func TestLinksGetPreviews(t *testing.T) {
 			return m.Seq
 		}
 		before := send("no previews yet: " + link)
-		wait(t, func() bool { // until it was passed over
-			_, metrics := get(t, "http://"+s.Operator+"/metrics")
-			return strings.Contains(string(metrics), "feed_lag_seconds{consumer=\"link previews\"} 0\n")
-		})
+		passedOver(t, s)
 		on := map[string]any{"previews": true}
 		if err := bob.Do(ctx, "PATCH", "/rooms/"+room, on, nil); codeOf(err) != client.CodeRoleTooLow {
 			t.Errorf("a plain member switches previews on: %v", err)
@@ -271,8 +275,16 @@ func TestLinksGetPreviews(t *testing.T) {
 		}
 		// Once they are off again, no page is asked, and what was written before they were on has none.
 		must(t, ann.Do(ctx, "PATCH", "/rooms/"+room, map[string]any{"previews": false}, nil))
-		if m, err := ann.Message(ctx, room, before); err != nil || len(m.Previews) != 0 {
-			t.Errorf("of a message from before: %+v %v", m.Previews, err)
+		asked = web.asked.Load()
+		after := send("off again: " + link + "?off")
+		passedOver(t, s)
+		if now := web.asked.Load(); now != asked {
+			t.Errorf("asked %d times once they are off", now-asked)
+		}
+		for _, seq := range []int64{before, after} {
+			if m, err := ann.Message(ctx, room, seq); err != nil || len(m.Previews) != 0 {
+				t.Errorf("of message %d: %+v %v", seq, m.Previews, err)
+			}
 		}
 	})
 }
@@ -288,7 +300,7 @@ func TestPreviewsOfHostilePages(t *testing.T) {
 	must(t, err)
 	bad := []string{web.private, web.URL + "/inside", web.URL + "/file", web.URL + "/loop", web.URL + "/gone",
 		web.URL + "/json", web.URL + "/svg.svg", web.URL + "/untitled", web.URL + "/zero", web.URL + "/endless",
-		web.URL + "/slow", "http://localhost" + port + "/tea", "http://[::ffff:127.0.0.2]:" + private.Port(),
+		"http://localhost" + port + "/tea", "http://[::ffff:127.0.0.2]:" + private.Port(),
 		"http://2130706434:" + private.Port(), "http://user:pw@127.0.0.1" + port + "/tea", web.own + "/",
 		"http://169.254.169.254/latest/meta-data", "http://127.0.0.1:1/"}
 	good := []string{web.URL + "/latin", web.URL + "/private-image", web.URL + "/bomb"}

@@ -76,9 +76,9 @@ func (s *Service) exported(ctx context.Context, p domain.Principal, c Client) (e
 	return export{wire.FromMe(u), sessions.Body.Items, factors.Body.Passkeys, factors.Body.Remembered, ids, s.Now()}, nil
 }
 
-// writeExport writes the account on the first line, and each message that its
-// owner wrote on one more, then each of their reactions, saved messages and drafts. An error in the middle ends the lines before their end:
-// the last one tells that it is the last.
+// writeExport writes the account on the first line, and each message that its owner wrote on one more, then each of
+// their reactions, saved messages and drafts. After an error in the middle, the last line, which tells that it is the
+// last, is not there.
 func (s *Service) writeExport(ctx context.Context, w io.Writer, account export) error {
 	e := json.NewEncoder(w)
 	if err := e.Encode(map[string]export{"account": account}); err != nil {

@@ -170,3 +170,8 @@ func AllowOn(r Room, m, other Member, p Permission, to RoomRole, now time.Time) 
 func ErrNoRoom() *Error {
 	return NotFound.Errorf(CodeNoRoom, "there is no such room, or you don't have access to it")
 }
+
+// ErrNoMessage is the answer about a number in a room that no message has.
+func ErrNoMessage(seq int64) *Error {
+	return NotFound.Errorf(CodeNoMessage, "there is no message %d in this room", seq)
+}

@@ -61,7 +61,7 @@ func (s *Service) getThread(ctx context.Context, in *struct {
 		return nil, err
 	}
 	if first == nil && len(page.Events) == 0 && in.Cursor == "" && in.After == 0 {
-		return nil, domain.NotFound.Errorf(domain.CodeNoMessage, "there is no message %d in this room", in.Seq)
+		return nil, domain.ErrNoMessage(in.Seq)
 	}
 	if err := s.markMine(ctx, page.Events); err != nil {
 		return nil, err

@@ -272,6 +272,7 @@ func (h *handler) done(w *recorder, r *http.Request, m *request, took time.Durat
 const (
 	HookPath   = "/hooks/"
 	invitePath = Prefix + "/invites/"
+	imagePath  = Prefix + "/previews/"
 )
 
 // shownPath returns the path of r for the log. Parts that let whoever knows them in are not shown, whatever becomes of
@@ -280,6 +281,9 @@ func shownPath(r *http.Request) string {
 	cleaned := path.Clean("/" + r.URL.Path)
 	if strings.HasPrefix(cleaned, HookPath) {
 		return HookPath + "{secret}"
+	}
+	if strings.HasPrefix(cleaned, imagePath) {
+		return imagePath + "{preview}"
 	}
 	if after, ok := strings.CutPrefix(cleaned, invitePath); ok {
 		_, rest, more := strings.Cut(after, "/")

@@ -80,7 +80,7 @@ func TestLargeInputsAndAnswersEndNoWorker(t *testing.T) {
 
 func TestABusyWorkerThatTakesTooMuchMemoryIsReplaced(t *testing.T) {
 	t.Parallel()
-	needPython(t)
+	testkit.NeedPython(t)
 	p := idlePool(t)
 	p.manifest.MaxBatch = 1
 	runtime, err := New(Deps{Scratch: t.TempDir(), Package: worker.FS()}).unpackRuntime()

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -83,7 +82,7 @@ func newService(t *testing.T, dir string, times Times) *Service {
 
 func newServiceWith(t *testing.T, dir string, times Times, with func(*Deps)) *Service {
 	t.Helper()
-	needPython(t)
+	testkit.NeedPython(t)
 	d := Deps{On: true, Dir: dir, Scratch: t.TempDir(), Python: "python3", Package: worker.FS(), Times: times,
 		Log: testkit.Logger(t)}
 	with(&d)
@@ -108,14 +107,6 @@ func chaosWith(t *testing.T, times Times, with func(*Deps)) *Service {
 	s := newServiceWith(t, dir, times, with)
 	until(t, "a worker that is ready", ready(s))
 	return s
-}
-
-func needPython(t *testing.T) {
-	t.Helper()
-	check := "import sys; sys.exit(sys.version_info < (3, 11))"
-	if err := exec.CommandContext(t.Context(), "python3", "-c", check).Run(); err != nil {
-		t.Skip("there is no Python 3.11 here: what needs a worker is not tried:", err)
-	}
 }
 
 func ask(t *testing.T, s *Service, text string) (string, error) {

@@ -30,7 +30,7 @@ const (
 
 // load looks at the page of a link. The zero value says that there is nothing to show.
 func (s *Service) load(ctx context.Context, link string) (p domain.LinkPreview, err error) {
-	pageCtx, cancel := context.WithTimeout(ctx, pageTime)
+	pageCtx, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
 	res, err := s.get(pageCtx, link, "text/html,application/xhtml+xml;q=0.9,image/*;q=0.8")
 	if err != nil {
@@ -71,7 +71,7 @@ func nothingWithout(worth bool, p domain.LinkPreview) domain.LinkPreview {
 
 // image loads the picture of a page. A page whose picture cannot be had is shown without.
 func (s *Service) image(ctx context.Context, address string) domain.PreviewImage {
-	ctx, cancel := context.WithTimeout(ctx, imageTime)
+	ctx, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
 	res, err := s.get(ctx, address, "image/webp,image/png,image/jpeg,image/gif")
 	if err == nil {

@@ -56,16 +56,16 @@ type Deps struct {
 
 const (
 	workers    = 4
-	maxWaiting = 256       // messages; the links of more go without a preview
-	maxAge     = time.Hour // of a message: links of older ones are not looked at
-	pageTime   = 6 * time.Second
-	imageTime  = 6 * time.Second
+	maxWaiting = 256             // messages; the links of more go without a preview
+	maxAge     = time.Hour       // of a message: links of older ones are not looked at
+	patience   = 6 * time.Second // with a page, and with its picture
 )
 
 // Service is the module of link previews.
 type Service struct {
 	Deps
 	client   *http.Client
+	patience time.Duration
 	own      string // host and port of this server
 	pictures *picture.Maker
 	senders  *ratelimit.Limiter // messages of one sender
@@ -88,7 +88,7 @@ func New(d Deps) *Service {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
-	s := &Service{Deps: d, client: outbound.Client(d.Networks, pageTime), pictures: picture.NewMaker(),
+	s := &Service{Deps: d, client: outbound.Client(d.Networks, 2*patience), patience: patience, pictures: picture.NewMaker(),
 		senders: ratelimit.New(15, time.Minute, 15), hosts: ratelimit.New(30, time.Minute, 30),
 		jobs: make(chan job, maxWaiting), known: newCache(),
 		looks: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "link_previews_total",

@@ -19,8 +19,10 @@ var errSilent = errors.New("nothing on this line answers as a console; is it tha
 // Console tells a device on a serial line its network and whose it becomes, by a line of JSON that our firmware reads.
 // Nothing is encrypted on the line. When ctx ends, the line is closed.
 func Console(ctx context.Context, line io.ReadWriteCloser, t Target) error {
-	if len(t.SSID) > 32 || len(t.Password) > 64 {
-		return errors.New("a network has a name of 1 to 32 bytes, and a password of at most 64")
+	if t.SSID != "" {
+		if err := checkNetwork(t.SSID, t.Password); err != nil {
+			return err
+		}
 	}
 	told := struct {
 		SSID     string `json:"ssid,omitempty"`

@@ -96,11 +96,18 @@ func improvBegins(b []byte) bool {
 	return len(rest) < 3 || rest[1] > improvError || rest[2] == 1
 }
 
+func checkNetwork(ssid, password string) error {
+	if len(ssid) == 0 || len(ssid) > 32 || len(password) > 64 {
+		return errors.New("a network has a name of 1 to 32 bytes, and a password of at most 64")
+	}
+	return nil
+}
+
 // Improv tells a device on a serial line the network, and returns what address it names for going on, if any. When ctx
 // ends, the line is closed.
 func Improv(ctx context.Context, line io.ReadWriteCloser, ssid, password string) (next string, err error) {
-	if len(ssid) == 0 || len(ssid) > 32 || len(password) > 64 {
-		return "", errors.New("a network has a name of 1 to 32 bytes, and a password of at most 64")
+	if err := checkNetwork(ssid, password); err != nil {
+		return "", err
 	}
 	stop := context.AfterFunc(ctx, func() { _ = line.Close() })
 	defer stop()

@@ -10,7 +10,7 @@ import pytest
 from unhidra_worker import seccomp
 
 TRY = """
-import os, socket, subprocess, sys, threading
+import fcntl, os, socket, subprocess, sys, threading
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from unhidra_worker import sandbox
@@ -24,7 +24,10 @@ def refused(do):
 tried = {
     "landlock": [lambda: open(sys.argv[3]), lambda: open(f"/proc/{os.getppid()}/environ")],
     "seccomp": [os.fork, socket.socket, lambda: os.kill(os.getppid(), 0), os.setsid,
-                lambda: os.execv(sys.executable, ["python"]), lambda: os.nice(1)],
+                lambda: os.execv(sys.executable, ["python"]), lambda: os.nice(1),
+                lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM),
+                lambda: fcntl.fcntl(0, fcntl.F_SETOWN, os.getppid()),
+                lambda: fcntl.fcntl(0, 10, 9)],
 }
 for level, calls in tried.items():
     if level in held:
@@ -34,6 +37,8 @@ thread.start()
 thread.join()
 assert open(Path(sys.argv[2]) / "weights").read() == "w"
 assert len(os.urandom(8)) == 8
+assert len(socket.socketpair()) == 2
+fcntl.fcntl(0, fcntl.F_GETFL)
 print(" ".join(held))
 """
 

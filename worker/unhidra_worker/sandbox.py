@@ -16,7 +16,7 @@ LEVELS = (
     "memory",  # takes no more than the model may
     "no_network",
     "no_new_privileges",
-    "landlock",  # reads only Python and the model, and sends signals to nobody else
+    "landlock",  # reads only the model, Python and the system; signals nobody else
     "seccomp",  # starts no process, opens no socket
 )
 OPEN_FILES = 64

@@ -10,12 +10,16 @@ import platform
 from dataclasses import dataclass
 
 _PR_SET_SECCOMP, _MODE_FILTER = 22, 2
-_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
-_NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16  # offsets in seccomp_data, little-endian
+_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _AND, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x54, 0x06
+# offsets in seccomp_data, little-endian
+_NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT, _SECOND_ARGUMENT = 0, 4, 16, 24
 _ALLOW, _ERROR = 0x7FFF0000, 0x00050000
 _CLONE_THREAD = 0x10000
 _X32 = 0x40000000
 _CLONE3 = 435
+_STREAM, _SOCKET_TYPE = 1, 0xF
+_SIGNALS = (8, 10, 15)  # F_SETOWN, F_SETSIG, F_SETOWN_EX: by which files send signals
+_OWNERS = (0x8901, 0x8902)  # FIOSETOWN, SIOCSPGRP: the same for sockets
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,9 @@ class _Machine:
     clone: int
     own: tuple[int, ...]  # kill and tgkill: allowed to itself
     prlimit: int  # allowed to itself
+    socketpair: int  # allowed of streams: others send to any address
+    fcntl: int
+    ioctl: int
     refused: tuple[int, ...]
 
 
@@ -35,6 +42,9 @@ _MACHINES = {
         clone=56,
         own=(62, 234),
         prlimit=302,
+        socketpair=53,
+        fcntl=72,
+        ioctl=16,
         refused=(
             *(41, 57, 58, 59, 322),  # socket, fork, vfork, execve, execveat
             *(101, 310, 311),  # ptrace, process_vm_readv, process_vm_writev
@@ -71,6 +81,9 @@ _MACHINES = {
         clone=220,
         own=(129, 131),
         prlimit=261,
+        socketpair=199,
+        fcntl=25,
+        ioctl=29,
         refused=(  # as above; there is no fork and no vfork
             *(198, 221, 281),
             *(117, 270, 271),
@@ -128,6 +141,16 @@ def program(machine: _Machine, pid: int) -> list[tuple[int, int, int, int]]:
             refuse,
         ]
 
+    def unless_second(number: int, refused: tuple[int, ...]) -> list[tuple[int, int, int, int]]:
+        """Refuse a call with one of some second arguments."""
+        checks = [step for r in refused for step in ((_EQUAL, 0, 1, r), refuse)]
+        return [
+            (_EQUAL, 0, len(checks) + 2, number),
+            (_LOAD, 0, 0, _SECOND_ARGUMENT),
+            *checks,
+            allow,
+        ]
+
     code = [
         (_LOAD, 0, 0, _ARCHITECTURE),
         (_EQUAL, 1, 0, machine.audit),
@@ -139,6 +162,14 @@ def program(machine: _Machine, pid: int) -> list[tuple[int, int, int, int]]:
         (_RETURN, 0, 0, _ERROR | errno.ENOSYS),
         *if_first(machine.clone, _ANY_BIT, _CLONE_THREAD),
         *if_first(machine.prlimit, _EQUAL, 0),
+        *unless_second(machine.fcntl, _SIGNALS),
+        *unless_second(machine.ioctl, _OWNERS),
+        (_EQUAL, 0, 5, machine.socketpair),
+        (_LOAD, 0, 0, _SECOND_ARGUMENT),
+        (_AND, 0, 0, _SOCKET_TYPE),
+        (_EQUAL, 0, 1, _STREAM),
+        allow,
+        refuse,
     ]
     for number in machine.own:
         code += if_first(number, _EQUAL, pid)

@@ -212,6 +212,7 @@ static uh_status claim(const char *authority, const uh_stream *stream, const uh_
     uh_store store = posix_store(options.dir);
     uh_clock clock = posix_clock();
     uh_claim c = {authority, setup.token, stream, &store, random, b, sizeof b};
+    uint64_t late = clock.uptime_ms(NULL) + within_ms;
     uint32_t wait_ms = options.base_ms != 0 ? options.base_ms : 500;
     while (!stop) {
         uh_status got = uh_claim_key(&c, 10000, key);
@@ -219,7 +220,7 @@ static uh_status claim(const char *authority, const uh_stream *stream, const uh_
         fflush(stdout);
         if (got == UH_OK || got == UH_REFUSED || got == UH_INVALID)
             return got;
-        if (clock.uptime_ms(NULL) + wait_ms > within_ms)
+        if (clock.uptime_ms(NULL) + wait_ms > late)
             return UH_REFUSED;
         nap(wait_ms);
         wait_ms = wait_ms < 15000 ? 2 * wait_ms : 30000;

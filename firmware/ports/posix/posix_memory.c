@@ -155,7 +155,8 @@ static uint64_t unix_ms(void *ctx) {
 }
 
 uh_clock posix_clock(void) {
-    began = ms_of(CLOCK_MONOTONIC);
+    if (began == 0)
+        began = ms_of(CLOCK_MONOTONIC);
     return (uh_clock){NULL, uptime_ms, unix_ms};
 }
 

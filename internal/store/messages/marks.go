@@ -155,7 +155,7 @@ func isRoot(ctx context.Context, t *store.Tx, room string, seq int64) error {
 	err = t.QueryRowContext(ctx, `SELECT 1 FROM events WHERE room_id = $1 AND thread = $2 AND thread IS NOT NULL
 		AND deleted_at = 0 LIMIT 1`, room, seq).Scan(&one)
 	if errors.Is(err, sql.ErrNoRows) {
-		return domain.NotFound.Errorf(domain.CodeNoMessage, "there is no message %d in this room", seq)
+		return domain.ErrNoMessage(seq)
 	}
 	return err
 }

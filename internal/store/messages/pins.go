@@ -13,7 +13,7 @@ import (
 // Pin pins a message for actor. If it is pinned already, it writes nothing, and the event has no number.
 func (repo *Repository) Pin(ctx context.Context, actor, room string, seq int64, now time.Time) (domain.Event, error) {
 	return repo.changePin(ctx, actor, room, seq, now, func(ctx context.Context, t *store.Tx, e *domain.Event) error {
-		if err := isThere(ctx, t, room, seq); err != nil {
+		if err := roomlog.RequireMessage(ctx, t, room, seq); err != nil {
 			return err
 		}
 		var pinned, all int

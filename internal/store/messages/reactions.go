@@ -2,8 +2,6 @@ package messages
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
@@ -11,8 +9,6 @@ import (
 	"github.com/unhidra/unhidra/internal/store/roomlog"
 	"github.com/unhidra/unhidra/internal/store/rooms"
 )
-
-var areMessages = roomlog.OfTypes("type", func(s domain.EventSpec) bool { return s.Message == domain.NewMessage })
 
 // React adds actor's reaction to a message, or takes it away. If the reactions are already as asked for, it
 // writes nothing, and changed is false.
@@ -26,7 +22,7 @@ func (repo *Repository) React(
 		if err != nil {
 			return err
 		}
-		if err := isThere(ctx, t, r.Room, r.Seq); err != nil {
+		if err := roomlog.RequireMessage(ctx, t, r.Room, r.Seq); err != nil {
 			return err
 		}
 		given, err := reactionsTo(ctx, t, r, actor)
@@ -41,20 +37,6 @@ func (repo *Repository) React(
 		return addReaction(ctx, t, r, &e, given)
 	})
 	return e, changed, err
-}
-
-// isThere returns an error if there is no such message, or if it was deleted.
-func isThere(ctx context.Context, t *store.Tx, room string, seq int64) error {
-	var deleted int64
-	err := t.QueryRowContext(ctx, `SELECT deleted_at FROM events WHERE room_id = $1 AND seq = $2 AND `+
-		areMessages, room, seq).Scan(&deleted)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return domain.NotFound.Errorf(domain.CodeNoMessage, "there is no message %d in this room", seq)
-	case err == nil && deleted != 0:
-		return domain.Conflict.Errorf(domain.CodeMessageDeleted, "this message was deleted")
-	}
-	return err
 }
 
 // given is what a new reaction depends on.

@@ -23,7 +23,7 @@ func (repo *Repository) PutDraft(
 			return err
 		}
 		if d.Thread > r.Head {
-			return domain.NotFound.Errorf(domain.CodeNoMessage, "there is no message %d in this room", d.Thread)
+			return domain.ErrNoMessage(d.Thread)
 		}
 		if err := lock(ctx, t, user); err != nil {
 			return err

@@ -21,7 +21,7 @@ func (repo *Repository) Save(
 		if _, err := rooms.Readable(ctx, t, user, room, now); err != nil {
 			return err
 		}
-		if err := isThere(ctx, t, room, seq); err != nil {
+		if err := roomlog.RequireMessage(ctx, t, room, seq); err != nil {
 			return err
 		}
 		if err := lock(ctx, t, user); err != nil {
@@ -44,20 +44,6 @@ func (repo *Repository) Save(
 		return err
 	})
 	return changed, err
-}
-
-// isThere returns an error if there is no such message, or if it was deleted.
-func isThere(ctx context.Context, t *store.Tx, room string, seq int64) error {
-	m, ok, err := roomlog.RootOf(ctx, t, room, seq)
-	switch {
-	case err != nil:
-		return err
-	case !ok:
-		return domain.NotFound.Errorf(domain.CodeNoMessage, "there is no message %d in this room", seq)
-	case m.Deleted:
-		return domain.Conflict.Errorf(domain.CodeMessageDeleted, "this message was deleted")
-	}
-	return nil
 }
 
 // Unsave takes a message off the saved ones of user, who must be allowed to read its room. changed is false if it is

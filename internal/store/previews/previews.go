@@ -21,6 +21,9 @@ type Repository struct{ db *store.DB }
 // New returns the repository on db.
 func New(db *store.DB) *Repository { return &Repository{db} }
 
+// maxRemoved is how many previews that were taken away from a message are remembered, and those of its links now.
+const maxRemoved = 16
+
 // holder is what refers to the blob of a picture.
 func holder(image string) string { return "preview/" + image }
 
@@ -131,7 +134,11 @@ func (repo *Repository) Remove(ctx context.Context, actor, room string, seq int6
 			return err
 		}
 		shown := len(m.Previews)
-		for n, link := range domain.Links(m.Text, domain.MaxPreviews) {
+		links := domain.Links(m.Text, domain.MaxPreviews)
+		if err := forget(ctx, t, m, links); err != nil {
+			return err
+		}
+		for n, link := range links {
 			if url == "" || url == link {
 				if err := hide(ctx, t, m, n, link, now); err != nil {
 					return err
@@ -143,6 +150,20 @@ func (repo *Repository) Remove(ctx context.Context, actor, room string, seq int6
 		}
 		return announce(ctx, t, m, member.User, now)
 	})
+}
+
+// forget deletes what was taken away from a message of links that it has no longer, if that is much: so nobody can
+// grow a message without end.
+func forget(ctx context.Context, t *store.Tx, m *domain.Message, links []string) error {
+	var removed int
+	err := t.QueryRowContext(ctx, `SELECT COUNT(*) FROM link_previews WHERE room_id = $1 AND seq = $2 AND removed`,
+		m.Room, m.Seq).Scan(&removed)
+	if err != nil || removed < maxRemoved || len(links) == 0 {
+		return err
+	}
+	_, err = t.ExecContext(ctx, `DELETE FROM link_previews WHERE room_id = $1 AND seq = $2 AND removed
+		AND url NOT IN (`+store.Placeholders(3, len(links))+`)`, append([]any{m.Room, m.Seq}, store.Args(links)...)...)
+	return err
 }
 
 // hide removes the preview of a link, and has nobody look at it again.

@@ -128,7 +128,7 @@ func Message(ctx context.Context, q store.Queryer, room string, seq int64) (*dom
 		return nil, err
 	}
 	if len(events) == 0 {
-		return nil, domain.NotFound.Errorf(domain.CodeNoMessage, "there is no message %d in this room", seq)
+		return nil, domain.ErrNoMessage(seq)
 	}
 	return events[0].Message, nil
 }

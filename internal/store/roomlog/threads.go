@@ -3,6 +3,7 @@ package roomlog
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"slices"
 	"strings"
 
@@ -138,6 +139,20 @@ func RootOf(ctx context.Context, q store.Queryer, room string, seq int64) (r Roo
 	}
 	r.Mentions, r.Thread, r.Deleted = strings.Fields(mentions.String), thread.Int64, deleted != 0
 	return r, err == nil, err
+}
+
+// RequireMessage returns an error if room has no message seq, or if it was deleted.
+func RequireMessage(ctx context.Context, q store.Queryer, room string, seq int64) error {
+	var deleted int64
+	err := q.QueryRowContext(ctx, `SELECT deleted_at FROM events e WHERE e.room_id = $1 AND e.seq = $2 AND `+
+		newMessages, room, seq).Scan(&deleted)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return domain.ErrNoMessage(seq)
+	case err == nil && deleted != 0:
+		return domain.Conflict.Errorf(domain.CodeMessageDeleted, "this message was deleted")
+	}
+	return err
 }
 
 // Thread returns a page of the replies in the thread of a message: the last ones before a number, or with q.After

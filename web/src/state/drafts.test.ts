@@ -175,6 +175,25 @@ describe('a draft', () => {
     expect(server.puts).toHaveLength(3);
   });
 
+  test('that comes while the list of drafts is asked for is not replaced by an older one', async () => {
+    phone.write('r', 'old');
+    await later();
+    const call = server.call;
+    server.call = async (method, path, body) => {
+      const answer = await call(method, path, body);
+      if (method === 'GET') {
+        server.call = call;
+        phone.write('r', 'new');
+        await later();
+      }
+      return answer;
+    };
+    desk.drafts.close();
+    desk.drafts = desk.open();
+    await desk.drafts.hello();
+    expect(desk.has('r')).toBe('new');
+  });
+
   test('from before drafts were kept by the server is kept by it now', async () => {
     desk.store.set(`${draftKeys('ann')}r`, 'old');
     await desk.drafts.hello();

@@ -73,6 +73,7 @@ export class Drafts {
   /** A new connection: what was written here and there meanwhile is brought together. */
   async hello(): Promise<void> {
     let items: Draft[];
+    const before = this.#known();
     try {
       ({ items } = await this.#drafts());
     } catch {
@@ -83,6 +84,7 @@ export class Drafts {
     const here = keys.map((key) => key.slice(draftKeys(this.#a.me).length));
     const known = this.#known();
     for (const place of new Set([...here, ...Object.keys(known), ...theirs.keys()])) {
+      if (known[place]?.v !== before[place]?.v) continue; // a newer version came meanwhile
       const draft = theirs.get(place) ?? { room: '', version: 0 };
       if (known[place]?.dirty || (!known[place] && this.#text(place))) this.#meet(place, draft);
       else this.#apply(place, draft);

@@ -1,5 +1,7 @@
 #include "unhidra/reset.h"
 
+#include "unhidra/setup.h"
+
 #include <string.h>
 
 enum { ANSWER_MS = 10000 };
@@ -7,10 +9,11 @@ enum { ANSWER_MS = 10000 };
 static const char begun[] = "reset";
 
 static uh_status run(void *ctx, uh_slice args, char answer[UH_COMMAND_ANSWER]) {
+    static const char said[] = "\"it forgets all, and restarts\"";
     uh_reset *r = ctx;
     (void)args;
     r->wanted = true;
-    memcpy(answer, "\"it forgets all, and restarts\"", 31);
+    memcpy(answer, said, sizeof said);
     return UH_OK;
 }
 
@@ -29,9 +32,11 @@ bool uh_reset_due(uh_reset *r, const uh_session *s) {
 
 /* The key goes first: nobody else must find it. */
 uh_status uh_reset_run(const uh_reset *r) {
-    static const char *const names[] = {"key", "token", "password", "ssid", "server", "ca", "nonce", "commands"};
+    static const char *const names[] = {"nonce", "commands"};
     const uh_store *store = r->store;
     UH_TRY(store->save(store->ctx, begun, "1", 1));
+    UH_TRY(store->erase(store->ctx, "key"));
+    UH_TRY(uh_setup_forget(store));
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         UH_TRY(store->erase(store->ctx, names[i]));
     for (size_t i = 0; i < r->count; i++)

@@ -22,7 +22,7 @@ uh_status uh_setup_read(uh_slice json, uh_setup *s);
  * has: the token is for another one. */
 uh_status uh_setup_save(const uh_setup *s, const uh_store *store);
 uh_status uh_setup_load(uh_setup *s, const uh_store *store);
-/* uh_setup_forget forgets the network, the server and the token. */
+/* uh_setup_forget forgets the network, the server with its CA, and the token. */
 uh_status uh_setup_forget(const uh_store *store);
 
 /* uh_is_plain says whether a text can stand in a header: visible ASCII, and not empty. */
