@@ -237,3 +237,28 @@ func TestWhoMayChangePreviews(t *testing.T) {
 		}
 	})
 }
+
+// Who has links come and go, and takes the preview of each away, grows a message no further.
+func TestFewRemovedPreviewsAreRemembered(t *testing.T) {
+	t.Parallel()
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
+		ctx, now := t.Context(), time.Now()
+		room, ann := testkit.Room(t, db, 1), testkit.UserID(0)
+		switchTo(t, db, room, true)
+		seq := testkit.Say(t, db, ann, room, "1", tea).Seq
+		for i := range 30 {
+			link := fmt.Sprint("https://example.org/", i)
+			_, err := db.Messages.EditMessage(ctx, ann, room, seq, link, nil, false, now)
+			must(t, err)
+			must(t, db.Previews.Remove(ctx, ann, room, seq, "", now))
+			if left, err := db.Previews.Wanted(ctx, room, seq, []string{link}); err != nil || len(left) != 0 {
+				t.Errorf("%s is wanted after it was taken away: %v %v", link, left, err)
+			}
+		}
+		var rows int
+		must(t, db.QueryRowContext(ctx, `SELECT COUNT(*) FROM link_previews`).Scan(&rows))
+		if rows > 20 {
+			t.Errorf("%d previews are remembered", rows)
+		}
+	})
+}
