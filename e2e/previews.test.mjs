@@ -47,6 +47,19 @@ async function asHighAsItsPlace(page) {
   }
 }
 
+/** Where something is, once that does not change any more. */
+async function atRest(page, what) {
+  await page.waitForFunction(
+    (e) =>
+      new Promise((done) => {
+        const { y } = e.getBoundingClientRect();
+        setTimeout(() => done(e.getBoundingClientRect().y === y), 300);
+      }),
+    await what.elementHandle(),
+  );
+  return (await what.boundingBox()).y;
+}
+
 const say = (who, key, text) => call(who, 'POST', `/rooms/${room.id}/messages`, { key, text });
 
 story('members are not asked, and an admin switches them on', async ({ ann, bob }) => {
@@ -89,10 +102,11 @@ story('nobody waits for a page, and what comes late moves nothing that is read',
   await row(bob, 'and on it goes').waitFor();
   assert.equal(await card(ann, 'Late, but here').count(), 0);
   // Ann reads what is above.
-  const reading = ann.locator('article[data-message]').filter({ hasText: 'line 20' }).first();
-  await ann.locator('#messages').evaluate((box) => (box.scrollTop = 0));
-  await reading.scrollIntoViewIfNeeded();
-  const at = (await reading.boundingBox()).y;
+  const reading = ann.locator('article[data-message]').filter({ hasText: 'line 5' }).first();
+  await ann.getByRole('log').hover();
+  await ann.mouse.wheel(0, -5000);
+  await ann.waitForFunction(() => document.querySelector('#messages').scrollTop === 0);
+  const at = await atRest(ann, reading);
   while (!slow) await once(site, 'request');
   slow();
   await card(bob, /Late, but here/).waitFor();

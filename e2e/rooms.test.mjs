@@ -136,8 +136,9 @@ story('without a mail server nobody is offered another e-mail address', async ()
   await bob.goto(server.url);
 });
 
-story('who signs out is asked about drafts, and leaves none behind', async () => {
+story('who signs out is asked about drafts that the server has not, and leaves none behind', async () => {
   const { bob } = people;
+  await bob.route('**/api/v1/me/drafts/*', (route) => route.abort());
   await bob.getByRole('dialog').waitFor({ state: 'detached' });
   await bob.getByRole('link', { name: /Garden/ }).click();
   await composer(bob).fill('half a thought');
@@ -151,4 +152,5 @@ story('who signs out is asked about drafts, and leaves none behind', async () =>
   await bob.getByRole('heading', { name: 'Sign in' }).waitFor();
   const kept = await bob.evaluate(() => Object.entries(localStorage).flat().join(' '));
   assert.doesNotMatch(kept, /half a thought|unhidra\.(draft|outbox)/);
+  await bob.unroute('**/api/v1/me/drafts/*');
 });
