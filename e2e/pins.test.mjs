@@ -17,7 +17,7 @@ const numberOf = async (text) => {
 };
 
 async function menuOf(page, text) {
-  await of(main(page), text).hover();
+  await of(main(page), text).hover({ position: { x: 60, y: 10 } }); // in its middle, a notice may be over it
   await of(main(page), text).getByRole('button', { name: 'More actions' }).click();
 }
 
