@@ -15,10 +15,12 @@ let slow; // answers of /slow that wait
 const site = createServer((request, answer) => {
   asked.push(request.url);
   if (request.url === '/picture.png') return answer.writeHead(200, { 'Content-Type': 'image/png' }).end(picture);
-  const page = (head) => answer.writeHead(200, { 'Content-Type': 'text/html; charset=utf-8' }).end(`<html><head>${head}`);
+  const page = (head) =>
+    answer.writeHead(200, { 'Content-Type': 'text/html; charset=utf-8' }).end(`<html><head>${head}`);
   if (request.url === '/tea')
     return page(`<meta property="og:title" content="How to make tea, step by step">
-      <meta property="og:description" content="Water that is not too hot, leaves that are not too old, and ${'patience, '.repeat(20)}">
+      <meta property="og:description"
+        content="Water that is not too hot, leaves that are not too old, and ${'patience, '.repeat(20)}">
       <meta property="og:site_name" content="The Tea Book"><meta property="og:image" content="/picture.png">`);
   if (request.url === '/slow') return (slow = () => page('<title>Late, but here</title>'));
   return page(`<title>Page ${request.url}</title>`);

@@ -88,7 +88,8 @@ func TestChatReacts(t *testing.T) {
 	if _, err := ann.Send(t.Context(), client.Draft{Room: soup.Message.Room, Text: "tea?"}); err != nil {
 		t.Fatal(err)
 	}
-	out, errs, code := chats(t, s, ann, fmt.Sprintf("/react 👍\n/react 🎉 %d\n/react 👀 %[1]d\n/unreact 👀 %[1]d\n"+
+	out, errs, code := chats(t, s, ann, fmt.Sprintf("/react 👍\n/react 🎉 %d\n/react 👀 %[1]d\n"+
+		"/unreact 👀 %[1]d\n"+
 		"/unreact 👀\n/open Kitchen\n", soup.Seq))
 	if code != exitOK {
 		t.Fatalf("exit code %d: %s", code, errs)
@@ -107,7 +108,8 @@ func TestChatReacts(t *testing.T) {
 func TestChatRepliesInThreads(t *testing.T) {
 	t.Parallel()
 	s, ann, soup := kitchen(t)
-	out, errs, code := chats(t, s, ann, fmt.Sprintf("/thread %d with bread\n/thread soup\n/open Kitchen\n/thread %[1]d\n", soup.Seq))
+	out, errs, code := chats(t, s, ann,
+		fmt.Sprintf("/thread %d with bread\n/thread soup\n/open Kitchen\n/thread %[1]d\n", soup.Seq))
 	if code == exitOK {
 		t.Error("a line was refused, and the exit code does not say so")
 	}

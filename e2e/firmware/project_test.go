@@ -81,8 +81,8 @@ var (
 	inK     = regexp.MustCompile(`(?m)^\s*config\s+([A-Z0-9_]+)`)
 )
 
-// Each of our options that C or the settings use is declared, and each that is declared is used. Settings name no option
-// twice in a file, and files of the project that are there.
+// Each of our options that C or the settings use is declared, and each that is declared is used. Settings name no
+// option twice in a file, and files of the project that are there.
 func TestOptionsAreDeclared(t *testing.T) {
 	t.Parallel()
 	read := func(pattern string) map[string]string {

@@ -185,7 +185,8 @@ void setup_wait(const uh_store *store, uh_setup *s) {
     memset(&given, 0, sizeof given);
     network_came = claim_came = joins = false;
     console = (uh_console){.write = line_out, .firmware = app->project_name, .version = app->version,
-                           .chip = CONFIG_IDF_TARGET, .name = label.name, .setup = &typed, .joined = s->ssid[0] != '\0'};
+                           .chip = CONFIG_IDF_TARGET, .name = label.name, .setup = &typed,
+                           .joined = s->ssid[0] != '\0'};
     bool started = start();
     (void)fcntl(STDIN_FILENO, F_SETFL, O_NONBLOCK);
     while (!hear(&console, store, s)) {

@@ -45,7 +45,8 @@ static void keeping(void) {
         store = test_values_make(&v);
         CHECK(uh_setup_read(uh_slice_of("{\"ssid\":\"Home\",\"password\":\"p\"}"), &s) == UH_OK);
         CHECK(uh_setup_save(&s, &store) == UH_OK);
-        CHECK(uh_setup_read(uh_slice_of("{\"ssid\":\"New\",\"password\":\"q\",\"server\":\"wss://b:1\",\"claim\":\"dc\"}"),
+        CHECK(uh_setup_read(uh_slice_of("{\"ssid\":\"New\",\"password\":\"q\","
+                                        "\"server\":\"wss://b:1\",\"claim\":\"dc\"}"),
                             &s) == UH_OK);
         v.power = power;
         (void)uh_setup_save(&s, &store);
@@ -137,7 +138,8 @@ static void bad_packets(void) {
 
 static void lines(void) {
     begin();
-    CHECK(FEED("\r\nlog {\r\n{\"ssid\":\"Home\",\"password\":\"p\",\"server\":\"wss://a:443\",\"claim\":\"dc_x\"}\r\n") == 1);
+    CHECK(FEED("\r\nlog {\r\n"
+               "{\"ssid\":\"Home\",\"password\":\"p\",\"server\":\"wss://a:443\",\"claim\":\"dc_x\"}\r\n") == 1);
     SAID("{\"ok\":false,\"error\":\"this is not JSON, or not of this form\"}\n"); /* to the line of the log */
     CHECK(strcmp(given.ssid, "Home") == 0 && strcmp(given.server, "wss://a:443") == 0);
     uh_console_tried(&console, UH_IO);

@@ -74,10 +74,7 @@ func (s *Service) tellName(ctx context.Context, u domain.User) {
 }
 
 func (s *Service) tellOwn(ctx context.Context, u domain.User) {
-	frame, err := wire.Encode(wire.Reply{Type: wire.TypeUser, Data: wire.FromMe(u)})
-	if err == nil {
-		frame, err = wire.Pack(wire.Header{Type: wire.TypeUser}, frame)
-	}
+	frame, err := wire.PackReply(wire.TypeUser, wire.FromMe(u))
 	if err == nil {
 		err = s.Bus.Publish(wire.UserSubject(u.ID), frame)
 	}

@@ -79,10 +79,7 @@ func (s *Service) publishJoin(e domain.Event) {
 
 // publishToUser sends a frame to all connections of a user.
 func (s *Service) publishToUser(ctx context.Context, user, kind string, data any) {
-	frame, err := wire.Encode(wire.Reply{Type: kind, Data: data})
-	if err == nil {
-		frame, err = wire.Pack(wire.Header{Type: kind}, frame)
-	}
+	frame, err := wire.PackReply(kind, data)
 	if err == nil {
 		err = s.Bus.Publish(wire.UserSubject(user), frame)
 	}

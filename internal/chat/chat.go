@@ -171,7 +171,7 @@ func (s *Service) Send(ctx context.Context, p domain.Principal, d domain.Draft) 
 }
 
 func (s *Service) send(ctx context.Context, p domain.Principal, d domain.Draft) (e domain.Event, err error) {
-	if err := roomID(d.Room); err != nil {
+	if err := domain.CheckRoomID(d.Room); err != nil {
 		return e, err
 	}
 	if err := domain.CheckKey(d.Key); err != nil {
@@ -228,7 +228,7 @@ func (s *Service) MayManageHooks(ctx context.Context, p domain.Principal, room s
 func (s *Service) Edit(
 	ctx context.Context, p domain.Principal, room string, seq int64, text string,
 ) (e domain.Event, err error) {
-	if err := roomID(room); err != nil {
+	if err := domain.CheckRoomID(room); err != nil {
 		return e, err
 	}
 	if text, err = domain.CheckTextBeside(text, true); err != nil { // the store knows whether it has files
@@ -252,7 +252,7 @@ func (s *Service) Edit(
 func (s *Service) Tick(
 	ctx context.Context, p domain.Principal, room string, seq int64, t domain.Ticking,
 ) (e domain.Event, err error) {
-	if err := roomID(room); err != nil {
+	if err := domain.CheckRoomID(room); err != nil {
 		return e, err
 	}
 	if err := s.checkDisk(); err != nil {
@@ -267,7 +267,7 @@ func (s *Service) Tick(
 
 // Delete turns a message into a tombstone.
 func (s *Service) Delete(ctx context.Context, p domain.Principal, room string, seq int64) (domain.Event, error) {
-	if err := roomID(room); err != nil {
+	if err := domain.CheckRoomID(room); err != nil {
 		return domain.Event{}, err
 	}
 	return s.Store.DeleteMessage(ctx, p.ID, room, seq, s.Now())
@@ -278,7 +278,7 @@ func (s *Service) Delete(ctx context.Context, p domain.Principal, room string, s
 func (s *Service) authorize(
 	ctx context.Context, p domain.Principal, room string, need domain.Permission,
 ) (domain.Room, domain.Member, error) {
-	if err := roomID(room); err != nil {
+	if err := domain.CheckRoomID(room); err != nil {
 		return domain.Room{}, domain.Member{}, err
 	}
 	r, m, err := s.Store.RoomAndMember(ctx, room, p.ID)
@@ -295,13 +295,6 @@ func (s *Service) checkDisk() error {
 		return nil
 	}
 	return s.DiskFull()
-}
-
-func roomID(id string) error {
-	if !domain.ValidID(domain.RoomPrefix, id) {
-		return domain.ErrNoRoom()
-	}
-	return nil
 }
 
 // CreateRoom creates a room and adds its members.

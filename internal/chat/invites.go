@@ -51,7 +51,7 @@ type newInviteInput struct {
 
 func (s *Service) postInvite(ctx context.Context, in *newInviteInput) (*body[wire.Invite], error) {
 	p := httpx.Principal(ctx)
-	if err := roomID(in.Room); err != nil {
+	if err := domain.CheckRoomID(in.Room); err != nil {
 		return nil, err
 	}
 	now := s.Now()
@@ -70,7 +70,7 @@ func (s *Service) deleteInvite(ctx context.Context, in *struct {
 	InRoom
 	Invite string `path:"invite" maxLength:"64"`
 }) (*struct{}, error) {
-	if err := roomID(in.Room); err != nil {
+	if err := domain.CheckRoomID(in.Room); err != nil {
 		return nil, err
 	}
 	return nil, s.Store.RevokeInvite(ctx, httpx.Principal(ctx).ID, in.Room, in.Invite, s.Now())

@@ -38,7 +38,7 @@ type InRoomUser struct {
 
 // checkedUserID checks the room's id and returns the id of the user.
 func (s *Service) checkedUserID(ctx context.Context, in InRoomUser) (string, error) {
-	if err := roomID(in.Room); err != nil {
+	if err := domain.CheckRoomID(in.Room); err != nil {
 		return "", err
 	}
 	return s.userID(ctx, in.User)

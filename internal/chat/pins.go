@@ -26,7 +26,7 @@ func (s *Service) pinRoutes(api huma.API) {
 }
 
 func (s *Service) putPin(ctx context.Context, in *InMessage) (*body[wire.PinChanged], error) {
-	if err := roomID(in.Room); err != nil {
+	if err := domain.CheckRoomID(in.Room); err != nil {
 		return nil, err
 	}
 	if err := s.checkDisk(); err != nil {
@@ -37,7 +37,7 @@ func (s *Service) putPin(ctx context.Context, in *InMessage) (*body[wire.PinChan
 }
 
 func (s *Service) deletePin(ctx context.Context, in *InMessage) (*body[wire.PinChanged], error) {
-	if err := roomID(in.Room); err != nil {
+	if err := domain.CheckRoomID(in.Room); err != nil {
 		return nil, err
 	}
 	e, err := s.Store.Unpin(ctx, httpx.Principal(ctx).ID, in.Room, in.Seq, s.Now())

@@ -17,7 +17,7 @@ func (s *Service) React(ctx context.Context, p domain.Principal, r domain.Reacti
 		return a, domain.Forbidden.Errorf(domain.CodePeopleOnly,
 			"a device cannot react to messages; it can write one that answers them")
 	}
-	if err := roomID(r.Room); err != nil {
+	if err := domain.CheckRoomID(r.Room); err != nil {
 		return a, err
 	}
 	if r.Emoji, err = domain.CheckEmoji("/emoji", r.Emoji); err != nil {

@@ -62,7 +62,7 @@ func (s *Service) listRequests(ctx context.Context, _ *struct{}) (*body[requestL
 
 func (s *Service) acceptRequest(ctx context.Context, in *InRoom) (*body[wire.RoomState], error) {
 	p := httpx.Principal(ctx)
-	if err := roomID(in.Room); err != nil {
+	if err := domain.CheckRoomID(in.Room); err != nil {
 		return nil, err
 	}
 	if err := s.Store.AcceptRequest(ctx, p.ID, in.Room, s.Now()); err != nil {
@@ -80,7 +80,7 @@ func (s *Service) declineRequest(ctx context.Context, in *struct {
 	}
 }) (*struct{}, error) {
 	p := httpx.Principal(ctx)
-	if err := roomID(in.Room); err != nil {
+	if err := domain.CheckRoomID(in.Room); err != nil {
 		return nil, err
 	}
 	if err := s.Store.DeclineRequest(ctx, p.ID, in.Room, in.Body.Block); err != nil {

@@ -204,7 +204,7 @@ type roomChangeInput struct {
 
 func (s *Service) patchRoom(ctx context.Context, in *roomChangeInput) (*body[wire.Event], error) {
 	p := httpx.Principal(ctx)
-	if err := roomID(in.Room); err != nil {
+	if err := domain.CheckRoomID(in.Room); err != nil {
 		return nil, err
 	}
 	c := domain.RoomChange{Name: in.Body.Name, Topic: in.Body.Topic, Archived: in.Body.Archived,
@@ -290,7 +290,7 @@ func (s *Service) recordChange(ctx context.Context, p domain.Principal, room str
 }
 
 func (s *Service) deleteRoom(ctx context.Context, in *InRoom) (*struct{}, error) {
-	if err := roomID(in.Room); err != nil {
+	if err := domain.CheckRoomID(in.Room); err != nil {
 		return nil, err
 	}
 	members, err := s.Store.DeleteRoom(ctx, httpx.Principal(ctx).ID, in.Room, s.Now())
@@ -323,7 +323,7 @@ func (s *Service) RemoveRoom(ctx context.Context, room string) error {
 
 func (s *Service) postJoin(ctx context.Context, in *InRoom) (*body[wire.RoomState], error) {
 	p := httpx.Principal(ctx)
-	if err := roomID(in.Room); err != nil {
+	if err := domain.CheckRoomID(in.Room); err != nil {
 		return nil, err
 	}
 	if _, err := s.Store.Join(ctx, p.ID, in.Room, s.Now()); err != nil &&
@@ -335,7 +335,7 @@ func (s *Service) postJoin(ctx context.Context, in *InRoom) (*body[wire.RoomStat
 }
 
 func (s *Service) postLeave(ctx context.Context, in *InRoom) (*struct{}, error) {
-	if err := roomID(in.Room); err != nil {
+	if err := domain.CheckRoomID(in.Room); err != nil {
 		return nil, err
 	}
 	_, err := s.Store.Leave(ctx, httpx.Principal(ctx).ID, in.Room, s.Now())
@@ -351,7 +351,7 @@ type whoInput struct {
 
 func (s *Service) postOwner(ctx context.Context, in *whoInput) (*body[wire.RoomState], error) {
 	p := httpx.Principal(ctx)
-	if err := roomID(in.Room); err != nil {
+	if err := domain.CheckRoomID(in.Room); err != nil {
 		return nil, err
 	}
 	user, err := s.userID(ctx, in.Body.User)

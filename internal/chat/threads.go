@@ -38,7 +38,7 @@ func checkThread(d domain.Draft) error {
 func (s *Service) MarkRead(
 	ctx context.Context, p domain.Principal, room string, seq int64, main bool,
 ) (domain.ReadMark, error) {
-	if err := roomID(room); err != nil {
+	if err := domain.CheckRoomID(room); err != nil {
 		return domain.ReadMark{}, err
 	}
 	mark, err := s.Store.MarkRead(ctx, p.ID, room, seq, main, s.Now())
@@ -50,7 +50,7 @@ func (s *Service) MarkRead(
 
 // MarkUnread has a message and those after it be unread again, and notifies the user's other connections.
 func (s *Service) MarkUnread(ctx context.Context, p domain.Principal, room string, seq int64) (domain.ReadMark, error) {
-	if err := roomID(room); err != nil {
+	if err := domain.CheckRoomID(room); err != nil {
 		return domain.ReadMark{}, err
 	}
 	mark, err := s.Store.MarkUnread(ctx, p.ID, room, seq, s.Now())
@@ -64,7 +64,7 @@ func (s *Service) MarkUnread(ctx context.Context, p domain.Principal, room strin
 func (s *Service) MarkThread(
 	ctx context.Context, p domain.Principal, room string, root, seq int64,
 ) (domain.ThreadState, error) {
-	if err := roomID(room); err != nil {
+	if err := domain.CheckRoomID(room); err != nil {
 		return domain.ThreadState{}, err
 	}
 	state, err := s.Store.MarkThread(ctx, p.ID, room, root, seq, s.Now())
@@ -78,7 +78,7 @@ func (s *Service) MarkThread(
 func (s *Service) FollowThread(
 	ctx context.Context, p domain.Principal, room string, root int64, following bool,
 ) (domain.ThreadState, error) {
-	if err := roomID(room); err != nil {
+	if err := domain.CheckRoomID(room); err != nil {
 		return domain.ThreadState{}, err
 	}
 	state, err := s.Store.FollowThread(ctx, p.ID, room, root, following, s.Now())
@@ -90,7 +90,7 @@ func (s *Service) FollowThread(
 
 // FollowThreads has the user follow each thread of a room that gets a reply from now on, or not any longer.
 func (s *Service) FollowThreads(ctx context.Context, p domain.Principal, room string, following bool) error {
-	if err := roomID(room); err != nil {
+	if err := domain.CheckRoomID(room); err != nil {
 		return err
 	}
 	return s.Store.FollowThreads(ctx, p.ID, room, following, s.Now())

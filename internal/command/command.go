@@ -230,10 +230,7 @@ func (s *Service) changed(c domain.Command) {
 	if c.Room != "" || c.Batch != "" { // whoever told a group reads its counts
 		return
 	}
-	frame, err := wire.Encode(wire.Reply{Type: wire.TypeCommandState, Data: wire.FromCommand(c)})
-	if err == nil {
-		frame, err = wire.Pack(wire.Header{Type: wire.TypeCommandState}, frame)
-	}
+	frame, err := wire.PackReply(wire.TypeCommandState, wire.FromCommand(c))
 	if err == nil {
 		err = s.Bus.Publish(wire.UserSubject(c.By.ID), frame)
 	}

@@ -425,7 +425,8 @@ func (c *Config) options() []option {
 		{models, "UNHIDRA_ML_PYTHON", "", "python3", "Python program that workers run in, such as that of a virtual environment",
 			false, str(&c.ML.Python)},
 		{models, "UNHIDRA_ML_SANDBOX", "", "best-effort",
-			"what is taken from workers: `best-effort`, what the system allows; `required`, all [levels](models.md#the-sandbox), " +
+			"what is taken from workers: `best-effort`, what the system allows; `required`, all " +
+				"[levels](models.md#the-sandbox), " +
 				"or a model does not run; `off`, nothing, for models that start programs", false,
 			oneOf(&c.ML.Sandbox, "best-effort", "required", "off")},
 

@@ -102,8 +102,8 @@ func (s *Service) Dashboard(ctx context.Context, p domain.Principal, room string
 
 // Arrange replaces the tiles of a room's dashboard, of which p has seen a version.
 func (s *Service) Arrange(ctx context.Context, p domain.Principal, d domain.Dashboard) (domain.Dashboard, error) {
-	if !domain.ValidID(domain.RoomPrefix, d.Room) {
-		return d, domain.ErrNoRoom()
+	if err := domain.CheckRoomID(d.Room); err != nil {
+		return d, err
 	}
 	if err := s.Rooms.MayRead(ctx, p, d.Room); err != nil {
 		return d, err

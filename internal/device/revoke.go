@@ -57,8 +57,8 @@ func (s *Service) RevokeKeys(
 	return n, nil
 }
 
-// reset ends the key of a device that forgets it, and tells the owner. The device stays theirs: nobody else gets it by a
-// reset, and they set it up anew by a claim token.
+// reset ends the key of a device that forgets it, and tells the owner. The device stays theirs: nobody else gets it by
+// a reset, and they set it up anew by a claim token.
 func (s *Service) reset(ctx context.Context, p domain.Principal) error {
 	if err := s.Store.RevokeDeviceKey(ctx, p.ID, p.Key, domain.AwayReset, s.Now()); err != nil {
 		return err

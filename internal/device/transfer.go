@@ -85,10 +85,7 @@ func (s *Service) tellTransfer(ctx context.Context, v domain.DeviceTransfer) {
 	if s.Bus == nil {
 		return
 	}
-	frame, err := wire.Encode(wire.Reply{Type: wire.TypeDeviceTransfer, Data: wire.FromTransfer(v)})
-	if err == nil {
-		frame, err = wire.Pack(wire.Header{Type: wire.TypeDeviceTransfer}, frame)
-	}
+	frame, err := wire.PackReply(wire.TypeDeviceTransfer, wire.FromTransfer(v))
 	for _, user := range []string{v.From.ID, v.To.ID} {
 		if err == nil && (user == v.From.ID || !v.Hidden) {
 			err = s.Bus.Publish(wire.UserSubject(user), frame)

@@ -171,6 +171,14 @@ func ErrNoRoom() *Error {
 	return NotFound.Errorf(CodeNoRoom, "there is no such room, or you don't have access to it")
 }
 
+// CheckRoomID returns ErrNoRoom if id is not that of a room.
+func CheckRoomID(id string) error {
+	if !ValidID(RoomPrefix, id) {
+		return ErrNoRoom()
+	}
+	return nil
+}
+
 // ErrNoMessage is the answer about a number in a room that no message has.
 func ErrNoMessage(seq int64) *Error {
 	return NotFound.Errorf(CodeNoMessage, "there is no message %d in this room", seq)

@@ -284,8 +284,8 @@ func spoken(tokens []mdToken) string {
 	return b.String()
 }
 
-// eachShown calls show for each token that is in no spoiler, and hide where a spoiler begins. Emphasis below the deepest
-// level has no effect.
+// eachShown calls show for each token that is in no spoiler, and hide where a spoiler begins. Emphasis below the
+// deepest level has no effect.
 func eachShown(tokens []mdToken, show func(mdToken), hide func()) {
 	stack := []bool{false} // whether what is open there hides its text
 	enter := func(spoiler bool) {

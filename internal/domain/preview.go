@@ -33,8 +33,8 @@ type PreviewImage struct {
 }
 
 // Links returns the addresses with http or https that a Markdown text shows as links, in their order, each once and at
-// most limit. It leaves out those in code, in spoilers, and in angle brackets: <https://example.org> is how one writes a
-// link that nobody is to look at.
+// most limit. It leaves out those in code, in spoilers, and in angle brackets: <https://example.org> is how one writes
+// a link that nobody is to look at.
 func Links(text string, limit int) []string {
 	if !strings.Contains(text, "://") {
 		return nil

@@ -30,8 +30,8 @@ func (s *Service) Begin(
 func (s *Service) begin(
 	ctx context.Context, p domain.Principal, room, name string, size int64,
 ) (f domain.File, err error) {
-	if !domain.ValidID(domain.RoomPrefix, room) {
-		return f, domain.ErrNoRoom()
+	if err := domain.CheckRoomID(room); err != nil {
+		return f, err
 	}
 	if name, err = domain.CheckFileName(name); err != nil {
 		return f, err

@@ -139,8 +139,8 @@ func (s *Service) Routes(api huma.API) {
 
 // authorizeRead returns the room, and an error if the caller is not a member.
 func (s *Service) authorizeRead(ctx context.Context, room string) (domain.Room, error) {
-	if !domain.ValidID(domain.RoomPrefix, room) {
-		return domain.Room{}, domain.ErrNoRoom()
+	if err := domain.CheckRoomID(room); err != nil {
+		return domain.Room{}, err
 	}
 	r, m, err := s.Store.RoomAndMember(ctx, room, httpx.Principal(ctx).ID)
 	if err != nil {

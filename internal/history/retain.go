@@ -181,10 +181,7 @@ func (s *Service) repeatStep(
 
 // publishPurged tells connected members what was purged.
 func (s *Service) publishPurged(room string, floor int64) {
-	frame, err := wire.Encode(wire.Reply{Type: wire.TypePurged, Data: wire.Purged{Room: room, Floor: floor}})
-	if err == nil {
-		frame, err = wire.Pack(wire.Header{Type: wire.TypePurged}, frame)
-	}
+	frame, err := wire.PackReply(wire.TypePurged, wire.Purged{Room: room, Floor: floor})
 	if err == nil {
 		err = s.Bus.Publish(wire.RoomSubject(room), frame)
 	}

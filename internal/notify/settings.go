@@ -47,8 +47,8 @@ func (s *Service) Choose(ctx context.Context, p domain.Principal, c domain.Notif
 	if p.Kind != domain.KindUser {
 		return wire.Notifications{}, errPeopleOnly()
 	}
-	if !domain.ValidID(domain.RoomPrefix, c.Room) {
-		return wire.Notifications{}, domain.ErrNoRoom()
+	if err := domain.CheckRoomID(c.Room); err != nil {
+		return wire.Notifications{}, err
 	}
 	if err := domain.CheckNotifyLevel(c.Level); err != nil {
 		return wire.Notifications{}, err
@@ -69,10 +69,7 @@ func (s *Service) changed(ctx context.Context, p domain.Principal) (wire.Notific
 
 // tell sends what a user has chosen to their connections.
 func (s *Service) tell(ctx context.Context, user string, n wire.Notifications) {
-	frame, err := wire.Encode(wire.Reply{Type: wire.TypeNotifications, Data: n})
-	if err == nil {
-		frame, err = wire.Pack(wire.Header{Type: wire.TypeNotifications}, frame)
-	}
+	frame, err := wire.PackReply(wire.TypeNotifications, n)
 	if err == nil {
 		err = s.Bus.Publish(wire.UserSubject(user), frame)
 	}

@@ -43,7 +43,7 @@ func (s *Service) putDraft(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	if err := roomID(in.Room); err != nil {
+	if err := domain.CheckRoomID(in.Room); err != nil {
 		return nil, err
 	}
 	if in.Body.Over > domain.MaxDraftVersion {

@@ -85,19 +85,9 @@ func person(ctx context.Context) (domain.Principal, error) {
 	return p, nil
 }
 
-func roomID(id string) error {
-	if !domain.ValidID(domain.RoomPrefix, id) {
-		return domain.ErrNoRoom()
-	}
-	return nil
-}
-
 // tell sends a frame to all connections of a user.
 func (s *Service) tell(ctx context.Context, user, kind string, data any) {
-	frame, err := wire.Encode(wire.Reply{Type: kind, Data: data})
-	if err == nil {
-		frame, err = wire.Pack(wire.Header{Type: kind}, frame)
-	}
+	frame, err := wire.PackReply(kind, data)
 	if err == nil {
 		err = s.Bus.Publish(wire.UserSubject(user), frame)
 	}

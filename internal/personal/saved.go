@@ -58,7 +58,7 @@ func (s *Service) getSavedIn(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	if err := roomID(in.Room); err != nil {
+	if err := domain.CheckRoomID(in.Room); err != nil {
 		return nil, err
 	}
 	found, err := s.Store.SavedIn(ctx, p.ID, in.Room, s.Now())
@@ -91,7 +91,7 @@ func (s *Service) setSaved(ctx context.Context, in *inMessage, save bool) error 
 	if err != nil {
 		return err
 	}
-	if err := roomID(in.Room); err != nil {
+	if err := domain.CheckRoomID(in.Room); err != nil {
 		return err
 	}
 	var changed bool

@@ -88,8 +88,9 @@ func New(d Deps) *Service {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
-	s := &Service{Deps: d, client: outbound.Client(d.Networks, 2*patience), patience: patience, pictures: picture.NewMaker(),
-		senders: ratelimit.New(15, time.Minute, 15), hosts: ratelimit.New(30, time.Minute, 30),
+	s := &Service{Deps: d, client: outbound.Client(d.Networks, 2*patience), patience: patience,
+		pictures: picture.NewMaker(),
+		senders:  ratelimit.New(15, time.Minute, 15), hosts: ratelimit.New(30, time.Minute, 30),
 		jobs: make(chan job, maxWaiting), known: newCache(),
 		looks: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "link_previews_total",
 			Help: "Links of messages, by result: ok, none (the page says nothing of itself), failed, dropped (too many)."},

@@ -41,8 +41,8 @@ func said(s *Service, sender, text string) feed.Entry[domain.Event] {
 		Room: "room", Sender: domain.UserRef{ID: sender}, ContentType: domain.ContentMarkdown, Text: text}}}
 }
 
-// Of one sender not every message is looked at, and of all not more than fit the queue. Nobody waits for a page: here no
-// page is ever loaded, and each message is done with.
+// Of one sender not every message is looked at, and of all not more than fit the queue. Nobody waits for a page: here
+// no page is ever loaded, and each message is done with.
 func TestNobodyWaitsForPreviews(t *testing.T) {
 	t.Parallel()
 	s := service(t, "")

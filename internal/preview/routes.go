@@ -25,8 +25,8 @@ func (s *Service) removePreviews(ctx context.Context, in *struct {
 	Seq  int64  `path:"seq" minimum:"1"`
 	URL  string `query:"url" maxLength:"2000" doc:"of the preview; absent: of all of the message"`
 }) (*struct{}, error) {
-	if !domain.ValidID(domain.RoomPrefix, in.Room) {
-		return nil, domain.ErrNoRoom()
+	if err := domain.CheckRoomID(in.Room); err != nil {
+		return nil, err
 	}
 	return nil, s.Store.Remove(ctx, httpx.Principal(ctx).ID, in.Room, in.Seq, in.URL, s.Now())
 }

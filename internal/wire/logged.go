@@ -53,6 +53,15 @@ func PackEvent(e domain.Event) ([]byte, error) {
 	return Pack(HeaderOf(e), frame)
 }
 
+// PackReply is Pack for a frame that is told to the connections of one user.
+func PackReply(kind string, data any) ([]byte, error) {
+	frame, err := Encode(Reply{Type: kind, Data: data})
+	if err != nil {
+		return nil, err
+	}
+	return Pack(Header{Type: kind}, frame)
+}
+
 // HeaderOf returns the header of an entry of a room's log.
 func HeaderOf(e domain.Event) Header {
 	h := Header{Seq: e.Seq, Type: string(e.Type), Actor: e.Actor.ID, At: e.At.UnixMilli(), Trace: e.Trace}

@@ -38,7 +38,8 @@ static uh_status store_load(void *ctx, const char *name, void *b, size_t cap, si
         return UH_IO;
     *n = cap;
     got = nvs_get_blob(h, name, b, n);
-    if ((got == ESP_ERR_NVS_NOT_FOUND || got == ESP_ERR_NVS_TYPE_MISMATCH) && nvs_get_str(h, name, NULL, &len) == ESP_OK) {
+    if ((got == ESP_ERR_NVS_NOT_FOUND || got == ESP_ERR_NVS_TYPE_MISMATCH)
+        && nvs_get_str(h, name, NULL, &len) == ESP_OK) {
         /* A text that nvs_partition_gen has written: its NUL does not count. */
         got = len <= cap ? nvs_get_str(h, name, b, &len) : ESP_ERR_NVS_INVALID_LENGTH;
         *n = len > 0 ? len - 1 : 0;

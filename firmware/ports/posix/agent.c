@@ -4,8 +4,8 @@
  *     unhidra-agent --setup setup.json --dir /var/lib/unhidra-agent
  *     unhidra-agent --console Home --dir /var/lib/unhidra-agent
  *
- * With the second, it gets its key by a claim token, as a device that is set up: see unhidra/claim.h. With the third, its
- * standard input and output are its serial line, by which it is set up (unhidra/setup.h); Home is the only network that
+ * With the second, it gets its key by a claim token, as a device that is set up: see unhidra/claim.h. With the third,
+ * its standard input and output are its serial line, by which it is set up (unhidra/setup.h); Home is the only network that
  * there is. The signal USR1 is a button that is held: a factory reset.
  *
  * It measures the load of the machine, and has a lamp that can be switched. It prints a line for each thing that
@@ -456,7 +456,8 @@ int main(int argc, char **argv) {
         .host = authority, .path = "/ws", .key = key, .model = "unhidra-agent", .version = "1.0.0",
         .batch_ms = options.batch_ms, .stream = &stream, .clock = &clock, .random = &random, .sensors = &sensors,
         .outbox = &memory.outbox, .urgent = &memory.urgent, .commands = &memory.commands,
-        .updater = options.root != NULL ? &updater : NULL, .actions = actions, .action_count = options.console != NULL ? 2 : 1,
+        .updater = options.root != NULL ? &updater : NULL, .actions = actions,
+        .action_count = options.console != NULL ? 2 : 1,
         .rx = rx, .rx_cap = sizeof rx, .tx = tx, .tx_cap = sizeof tx, .scratch = scratch, .scratch_cap = sizeof scratch,
         .spread_ms = options.spread_ms, .hear = hear});
     if (s != UH_OK)

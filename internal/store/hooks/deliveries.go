@@ -306,8 +306,8 @@ func (repo *Outgoing) prune(ctx context.Context, hook string, now time.Time) (dr
 	return dropped, err
 }
 
-// HookUsage returns how many deliveries wait, also of webhooks that are off, how long the webhook that is due for longest
-// has been so, and how many receivers fail.
+// HookUsage returns how many deliveries wait, also of webhooks that are off, how long the webhook that is due for
+// longest has been so, and how many receivers fail.
 func (repo *Outgoing) HookUsage(ctx context.Context, now time.Time) (u domain.HookUsage, err error) {
 	var due int64
 	err = repo.db.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM hook_deliveries WHERE state = 'waiting'),

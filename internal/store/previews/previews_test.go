@@ -38,7 +38,8 @@ func found(t *testing.T, db *all.Store, links ...string) []domain.LinkPreview {
 	all := make([]domain.LinkPreview, len(links))
 	for i, link := range links {
 		hash := fmt.Sprintf("%064x", i+1)
-		_, err := db.Blobs.AddBlob(t.Context(), domain.Blob{Hash: hash, Size: 3, Type: "image/jpeg", Object: hash}, time.Now())
+		blob := domain.Blob{Hash: hash, Size: 3, Type: "image/jpeg", Object: hash}
+		_, err := db.Blobs.AddBlob(t.Context(), blob, time.Now())
 		must(t, err)
 		all[i] = domain.LinkPreview{URL: link, Title: "Page " + link, Image: domain.PreviewImage{
 			ID: rand.Text(), Hash: hash, Type: "image/jpeg", Width: 4, Height: 3}}

@@ -7,7 +7,7 @@ import { t } from '../text';
 import type { Message } from '../types';
 import { overlay } from '../ui.svelte';
 
-/** Returns what saves a message of a room, or takes it off the saved ones; undefined as long as it is not known which. */
+/** What saves a message of a room, or takes it off the saved ones; undefined until it is known which. */
 export async function saving(app: App, room: string): Promise<(m: Message) => Save | undefined> {
   const saved = (await app.personal()).saved;
   saved.look(room);

@@ -28,7 +28,7 @@ uh_status uh_setup_forget(const uh_store *store);
 /* uh_is_plain says whether a text can stand in a header: visible ASCII, and not empty. */
 bool uh_is_plain(const char *text);
 
-/* A serial console takes packets of Improv (improv-wifi.com/serial), which tell the network alone, and lines of the JSON
+/* A serial console takes packets of Improv (improv-wifi.com/serial), which tell the network alone, and lines of JSON
  * that uh_setup_read reads. What the device logs in between is skipped by the other side. Improv is answered by its
  * packets, and a line by {"ok":true} or {"ok":false,"error":"..."}. */
 typedef struct {

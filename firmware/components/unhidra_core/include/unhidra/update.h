@@ -128,8 +128,8 @@ void uh_updater_again(uh_updater *u);
 void uh_updater_answer(uh_updater *u, uh_slice frame, bool refused);
 
 /* uh_updater_unconfirmed says whether an image runs that the next restart takes back. uh_updater_watch is the fail-safe
- * timer, which the program calls again and again: if such an image has not reached the server within_ms after the start,
- * it is taken back, and the device restarts. */
+ * timer, which the program calls again and again: if such an image has not reached the server within_ms after the
+ * start, it is taken back, and the device restarts. */
 bool uh_updater_unconfirmed(const uh_updater *u);
 void uh_updater_watch(uh_updater *u, uint32_t within_ms);
 
