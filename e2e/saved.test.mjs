@@ -92,6 +92,7 @@ story('a list that cannot be loaded says so, and is asked for again', async ({ a
   await phone.reload();
   await list(phone).getByText('Couldn’t load your saved messages').waitFor();
   await accessible(phone, 'saved-failed');
+  await phone.waitForLoadState('networkidle'); // what was saved elsewhere may have it asked for once more
   await phone.unroute('**/me/saved?*');
   await phone.getByRole('button', { name: 'Try again' }).tap();
   await list(phone).getByText('Nothing saved').waitFor();
