@@ -10,11 +10,16 @@ export CGO_ENABLED ?= 0
 export GOFLAGS     := $(GOFLAGS) -trimpath
 
 .PHONY: run demo build test unit integration crash crash-long chaos chaos-ml soak e2e bench bench-cluster fuzz fuzz-api \
-	verify-deploy check fmt web web-check tools clean load drills autoscale verify-admission release-notes firmware-test
+	verify-deploy check fmt web web-check tools clean load drills autoscale verify-admission release-notes firmware-test \
+	model-examples
 
-## run: build the server and start it on http://localhost:9000, this machine only
+## run: build the server and start it on http://localhost:9000, this machine only; ML=1: with models, in a Python environment that is made first
 run: build
+ifdef ML
+	python=$$(.ci/ml) && UNHIDRA_BIND_ADDR=127.0.0.1 UNHIDRA_ML=on UNHIDRA_ML_PYTHON=$$python ./bin/unhidra serve
+else
 	UNHIDRA_BIND_ADDR=127.0.0.1 ./bin/unhidra serve
+endif
 
 ## demo: a server with two people and a lively greenhouse, to look at, on http://localhost:9000; its data is in demo-data
 demo: build
@@ -25,26 +30,28 @@ build:
 
 ## test: set up, then run every test: both stores with the race detector, the crash harness (five kills), web client, browsers, the API
 test: tools unit firmware-test web-test e2e
-	@.ci/fuzz-api 40 1
+	@.ci/fuzz-api 20 1
 
 tools:
 	@.ci/tools
 
 # The race detector, without what it costs in SQLite, which is C translated to Go: it is told of each access to SQLite's
 # own memory, which is outside of Go's heap, where it finds no race; and -race also checks arithmetic with pointers.
-# And without the packages that compute pictures: no two goroutines share one. The race detector itself needs C.
-RACETEST = CGO_ENABLED=1 $(GO) test -vet=off -race '-gcflags=modernc.org/...=-d=checkptr=0' '-gcflags=modernc.org/sqlite/lib=-d=checkptr=0 -race=false' \
-	'-gcflags=image/...=-d=checkptr=0 -race=false' '-gcflags=golang.org/x/image/...=-d=checkptr=0 -race=false'
+# And without the packages that compute pictures and compress: no two goroutines share what they work on. The race
+# detector itself needs C. A test binary that ends waits for races that are being reported: 50 ms, not a second.
+RACETEST = env CGO_ENABLED=1 GORACE='atexit_sleep_ms=50' $(GO) test -vet=off -race '-gcflags=modernc.org/...=-d=checkptr=0' '-gcflags=modernc.org/sqlite/lib=-d=checkptr=0 -race=false' \
+	'-gcflags=image/...=-d=checkptr=0 -race=false' '-gcflags=compress/...=-d=checkptr=0 -race=false' '-gcflags=golang.org/x/image/...=-d=checkptr=0 -race=false'
 
-# Tests wait for servers and databases more than they compute: so three packages, and six tests of each, at once.
+# Tests wait for servers and databases more than they compute: so three packages, and six tests of each, at once; of e2e
+# four packages.
 # internal/app takes longest, and is begun first. Those of e2e start servers of their own, kill them and look at how long
-# something takes: they run after the others, and the one that plays Kubernetes runs alone. go vet finds all that go test
-# would find again.
+# something takes: they run after the others, on the disk, and the one that plays Kubernetes runs alone. go vet finds all
+# that go test would find again.
 unit:
 	$(GO) vet ./...
-	$(RACETEST) -p 3 -parallel 6 -timeout 40m ./internal/app $$($(GO) list ./... | grep -v /e2e/)
+	.ci/in-memory $(RACETEST) -p 3 -parallel 6 -timeout 40m ./internal/app $$($(GO) list ./... | grep -v /e2e/)
 	$(RACETEST) -timeout 40m ./e2e/autoscale
-	$(RACETEST) -p 3 -timeout 40m $$($(GO) list ./e2e/... | grep -v /e2e/autoscale)
+	$(RACETEST) -p 4 -timeout 40m $$($(GO) list ./e2e/... | grep -v /e2e/autoscale)
 	cd internal/oidc/realtest && $(GO) vet ./... && $(RACETEST) -timeout 20m ./...
 	cd internal/blob/realtest && $(GO) vet ./... && $(GO) test -vet=off -timeout 20m ./...
 
@@ -53,9 +60,9 @@ firmware-test:
 	@if command -v cc >/dev/null; then $(MAKE) --no-print-directory -C firmware test; \
 	else echo "the firmware is NOT TESTED, as there is no C compiler (Debian: gcc libc6-dev)" >&2; [ -z "$${CI:-}" ]; fi
 
-## integration: whole servers on SQLite, on PostgreSQL, and as a cluster with NATS: sockets, accounts, devices, chat, history, presence (part of make test)
+## integration: whole servers on SQLite, on PostgreSQL, and as a cluster with NATS: sockets, accounts, devices, chat, history, presence (make test: PostgreSQL without NATS only where a server starts again)
 integration:
-	$(GO) test -count=1 -timeout 20m ./internal/app ./internal/chat ./internal/history ./internal/natsbus ./e2e/upgrade
+	UNHIDRA_TEST_LONG=1 $(GO) test -count=1 -timeout 20m ./internal/app ./internal/chat ./internal/history ./internal/natsbus ./e2e/upgrade
 
 ## crash: kill the server five times under load, and eight times in a rollout (make test does so too); crash-long: fifty times each
 crash:
@@ -71,6 +78,12 @@ chaos:
 ## chaos-ml: workers of models crash, hang, fork and send garbage for five minutes while people chat (make test: each once)
 chaos-ml:
 	CHAOS_ML_SECONDS=$${CHAOS_ML_SECONDS:-300} $(GO) test -count=1 -timeout 90m -v ./e2e/models
+
+## model-examples: docs/model-examples.md as it stands, with scikit-learn and ONNX Runtime, which it installs into bin
+model-examples:
+	[ -d bin/digits-env ] || { python3 -m venv bin/digits-env && bin/digits-env/bin/pip install -q \
+		$$(sed -n 's/^digits-env.bin.pip install //p' docs/model-examples.md); }
+	$(GO) test -count=1 -v -run TestExamplesOfTheDocs ./e2e/models
 
 ## drills: lose a node, a database, a disk, a key ..., as docs/drills.md says, and how long each step takes (part of make test)
 drills:
@@ -113,13 +126,13 @@ fleet:
 fuzz:
 	@.ci/fuzz 20s
 
-## fuzz-api: ten minutes of requests made from the OpenAPI document (make test: forty seconds)
+## fuzz-api: ten minutes of requests made from the OpenAPI document (make test: twenty seconds)
 fuzz-api: build
 	@.ci/fuzz-api 600
 
-## verify-deploy: everything under deploy/, by the tools that read it in production
+## verify-deploy: everything under deploy/, by the tools that read it in production; STEPS='rules nginx' takes some of it
 verify-deploy:
-	@.ci/deploy
+	@.ci/deploy $(STEPS)
 
 ## verify-admission: a real kube-apiserver with etcd admits every Kubernetes manifest; both are built once, in ten minutes
 verify-admission:

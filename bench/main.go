@@ -269,7 +269,7 @@ func perMessage(d time.Duration, n int) float64 { return float64(d.Microseconds(
 func (b *bench) reading(ctx context.Context, n int, path string) {
 	b.indexed(ctx)
 	page := b.times(300, func() error {
-		_, err := b.db.Log.Timeline(ctx, b.rooms[b.rng.IntN(rooms)],
+		_, err := b.db.Log.Timeline(ctx, domain.WholeLog(b.rooms[b.rng.IntN(rooms)]),
 			domain.PageQuery{Before: 1 + b.rng.Int64N(int64(n/rooms)), Limit: 50})
 		return err
 	})

@@ -50,6 +50,9 @@ const (
 	CodeLastAdmin          = domain.CodeLastAdmin
 	CodeNoUser             = domain.CodeNoUser
 	CodeNoAvatar           = domain.CodeNoAvatar
+	CodeNoUserGroup        = domain.CodeNoUserGroup
+	CodeUserGroupFull      = domain.CodeUserGroupFull
+	CodeTooManyUserGroups  = domain.CodeTooManyUserGroups
 )
 
 // Codes about second factors and other ways to sign in.
@@ -117,9 +120,16 @@ const (
 	CodeInviteEnded      = domain.CodeInviteEnded
 	CodeNoHook           = domain.CodeNoHook
 	CodeTooManyHooks     = domain.CodeTooManyHooks
+	CodeNoSlash          = domain.CodeNoSlash
+	CodeSlashExists      = domain.CodeSlashExists
+	CodeSlashOff         = domain.CodeSlashOff
+	CodeSlashLate        = domain.CodeSlashLate
+	CodeSlashAway        = domain.CodeSlashAway
+	CodeSlashAnswer      = domain.CodeSlashAnswer
 	CodeNoBot            = domain.CodeNoBot
 	CodeTooManyBots      = domain.CodeTooManyBots
 	CodeBotScope         = domain.CodeBotScope
+	CodeAssistantsOff    = domain.CodeAssistantsOff
 	CodeNoRequest        = domain.CodeNoRequest
 	CodeTooManyRequests  = domain.CodeTooManyRequests
 	CodeTooManyRooms     = domain.CodeTooManyRooms
@@ -136,9 +146,26 @@ const (
 	CodeQuota            = domain.CodeQuota
 	CodeTooManyReactions = domain.CodeTooManyReactions
 	CodeTooManyPins      = domain.CodeTooManyPins
+	CodeTooManyBlocked   = domain.CodeTooManyBlocked
+	CodePollAnonymous    = domain.CodePollAnonymous
+	CodePollFixed        = domain.CodePollFixed
+	CodePollClosed       = domain.CodePollClosed
+	CodeNoPoll           = domain.CodeNoPoll
+	CodeReportOwn        = domain.CodeReportOwn
+	CodeTooManyReports   = domain.CodeTooManyReports
+	CodeNoReport         = domain.CodeNoReport
+	CodeReportDecided    = domain.CodeReportDecided
+	CodeForwardFixed     = domain.CodeForwardFixed
 	CodeTooManySaved     = domain.CodeTooManySaved
 	CodeTooManyDrafts    = domain.CodeTooManyDrafts
 	CodeDraftChanged     = domain.CodeDraftChanged
+	CodeSectionsChanged  = domain.CodeSectionsChanged
+	CodeNoScheduled      = domain.CodeNoScheduled
+	CodeTooManyScheduled = domain.CodeTooManyScheduled
+	CodeScheduledSending = domain.CodeScheduledSending
+	CodeScheduledLate    = domain.CodeScheduledLate
+	CodeNoReminder       = domain.CodeNoReminder
+	CodeTooManyReminders = domain.CodeTooManyReminders
 	CodeOnePlace         = domain.CodeOnePlace
 	CodeBadQuery         = domain.CodeBadQuery
 	CodeSearchTooBroad   = domain.CodeSearchTooBroad

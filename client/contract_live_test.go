@@ -120,6 +120,12 @@ func (k *contract) writeLive(ctx context.Context, anns, bobs *client.Live, await
 	_, err = k.ann.Unpin(ctx, k.room.ID, sent.Message.Seq)
 	k.must(err)
 	await("message.unpinned")
+	asked, err := k.ann.CreatePoll(ctx, client.NewPoll{Room: k.room.ID, Question: "Bread?",
+		Choices: []string{"yes", "no"}})
+	k.must(err)
+	_, err = k.bob.Vote(ctx, k.room.ID, asked.Seq, 1)
+	k.must(err)
+	await("poll.changed")
 	_, err = bobs.MarkRead(ctx, k.room.ID, sent.Seq)
 	k.called(err, "MarkRead")
 	await("read")

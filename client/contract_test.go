@@ -3,6 +3,9 @@ package client_test
 import (
 	"context"
 	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"reflect"
 	"strings"
 	"testing"
@@ -72,7 +75,8 @@ func (k *contract) complete(typ reflect.Type, others ...string) {
 func TestEveryAnswerIsKnown(t *testing.T) {
 	t.Parallel()
 	// A proof of work is asked for, and strangers are asked before they are added.
-	k := newContract(t, "UNHIDRA_CAPTCHA=pow", "UNHIDRA_ROOM_REQUESTS=strangers")
+	k := newContract(t, "UNHIDRA_CAPTCHA=pow", "UNHIDRA_ROOM_REQUESTS=strangers",
+		"UNHIDRA_PRIVATE_NETWORKS=127.0.0.0/8")
 	k.account(t.Context())
 	k.rooms(t.Context())
 	k.requests(t.Context())
@@ -80,6 +84,8 @@ func TestEveryAnswerIsKnown(t *testing.T) {
 	k.firmware(t.Context())
 	k.files(t.Context())
 	k.hooks(t.Context())
+	k.userGroups(t.Context())
+	k.slash(t.Context())
 	k.called(k.bob.SignOut(t.Context()), "SignOut")
 	k.complete(reflect.TypeFor[*client.Client](),
 		"Register", "Factor", // newContract; TestSecondFactor
@@ -198,6 +204,7 @@ func (k *contract) messages(ctx context.Context) {
 	k.called(err, "Unreact")
 	k.threads(ctx, first.Message.Seq)
 	k.pins(ctx, first.Message.Seq)
+	k.reports(ctx, first.Message.Seq)
 	k.called(k.ann.RemovePreview(ctx, k.room.ID, first.Message.Seq, ""), "RemovePreview")
 	k.personal(ctx, first.Message.Seq)
 	if m.Text != first.Message.Text {
@@ -232,6 +239,15 @@ func (k *contract) messages(ctx context.Context) {
 	if hit := found.Items[0]; hit.Message.Room != k.room.ID || len(hit.Marks) != 1 || found.Incomplete {
 		k.Errorf("found %+v", found)
 	}
+	k.later(ctx, first.Message.Seq)
+	k.polls(ctx)
+	k.forwards(ctx)
+	k.called(k.ann.Block(ctx, "eve"), "Block")
+	blocked, err := k.ann.Blocked(ctx)
+	if k.called(err, "Blocked"); len(blocked) != 1 || blocked[0].Username != "eve" {
+		k.Errorf("ann has blocked %+v", blocked)
+	}
+	k.called(k.ann.Unblock(ctx, "eve"), "Unblock")
 }
 
 // eventually waits until ok: the index follows the log by a moment.
@@ -313,6 +329,81 @@ func (k *contract) hooks(ctx context.Context) {
 	k.called(k.ann.DeleteOutgoingHook(ctx, room, made.ID), "DeleteOutgoingHook")
 }
 
+// slash holds that slash commands are known. The receiver is in a network that is not allowed.
+func (k *contract) slash(ctx context.Context) {
+	room := k.room.ID
+	made, err := k.ann.CreateSlashCommand(ctx, room, client.NewSlashCommand{Name: "deploy", Description: "Deploys",
+		Hint: "SERVICE", URL: "https://10.0.0.1/"})
+	if k.called(err, "CreateSlashCommand"); made.Secret == "" || made.Name != "deploy" || made.CreatedBy == nil {
+		k.Errorf("the command is %+v", made)
+	}
+	written := client.WrittenCommand{Command: "deploy", Text: "api"}
+	var refused *client.Error
+	if _, err = k.bob.RunSlashCommand(ctx, room, written); !errors.As(err, &refused) ||
+		refused.Code != client.CodeSlashAway {
+		k.Errorf("the receiver is reached: %v", err)
+	}
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, r.FormValue("user_name")+" asks for "+r.FormValue("text"))
+	}))
+	k.Cleanup(receiver.Close)
+	_, err = k.ann.ChangeSlashCommand(ctx, room, made.ID, client.SlashChange{URL: &receiver.URL})
+	k.must(err)
+	reply, err := k.bob.RunSlashCommand(ctx, room, written)
+	if k.called(err, "RunSlashCommand"); reply.Text != "bob asks for api" || reply.Seq != 0 {
+		k.Errorf("the reply is %+v", reply)
+	}
+	off := false
+	changed, err := k.ann.ChangeSlashCommand(ctx, room, made.ID, client.SlashChange{On: &off})
+	if k.called(err, "ChangeSlashCommand"); changed.Off != "admin" || changed.UsedAt == nil {
+		k.Errorf("changed it is %+v", changed)
+	}
+	renewed, err := k.ann.RotateSlashCommand(ctx, room, made.ID)
+	if k.called(err, "RotateSlashCommand"); renewed.Secret == "" || renewed.Secret == made.Secret {
+		k.Errorf("renewed it is %+v", renewed)
+	}
+	all, err := k.bob.SlashCommands(ctx, room)
+	if k.called(err, "SlashCommands"); len(all) != 1 || all[0].URL != "" || all[0].CreatedBy != nil ||
+		all[0].Description != "Deploys" {
+		k.Errorf("a member sees %+v", all)
+	}
+	k.called(k.ann.DeleteSlashCommand(ctx, room, made.ID), "DeleteSlashCommand")
+}
+
+// polls asks ann's room something, for which bob votes.
+func (k *contract) polls(ctx context.Context) {
+	k.Helper()
+	asked, err := k.ann.CreatePoll(ctx, client.NewPoll{Room: k.room.ID, Question: "Dumplings?",
+		Choices: []string{"yes", "no"}, ClosesAt: time.Now().Add(time.Hour)})
+	if k.called(err, "CreatePoll"); asked.Message.Poll == nil || asked.Message.Poll.ClosesAt == nil {
+		k.Errorf("asked: %+v", asked.Message)
+	}
+	now, err := k.bob.Vote(ctx, k.room.ID, asked.Seq, 2)
+	if k.called(err, "Vote"); now.Seq == 0 || now.Poll.Choices[1].Votes != 1 {
+		k.Errorf("bob voted: %+v", now)
+	}
+	who, err := k.ann.Voters(ctx, k.room.ID, asked.Seq, 2, "")
+	if k.called(err, "Voters"); len(who.Items) != 1 || who.Items[0].User.Username != "bob" {
+		k.Errorf("who voted: %+v", who)
+	}
+	now, err = k.ann.ClosePoll(ctx, k.room.ID, asked.Seq)
+	if k.called(err, "ClosePoll"); now.Poll.ClosedAt == nil {
+		k.Errorf("closed: %+v", now)
+	}
+}
+
+// forwards forwards a message of bob within ann's room.
+func (k *contract) forwards(ctx context.Context) {
+	k.Helper()
+	said, err := k.bob.Send(ctx, client.Draft{Room: k.room.ID, Text: "there is cake"})
+	k.must(err)
+	sent, err := k.ann.Forward(ctx, client.NewForward{Room: k.room.ID, From: k.room.ID, Seq: said.Seq, Text: "see"})
+	if k.called(err, "Forward"); sent.Message.Forward == nil || sent.Message.Forward.Text != "there is cake" ||
+		sent.Message.Forward.Sender.Username != "bob" {
+		k.Errorf("forwarded: %+v", sent.Message)
+	}
+}
+
 // pins pins a message of ann's room, and takes the pin off again.
 func (k *contract) pins(ctx context.Context, seq int64) {
 	k.Helper()
@@ -325,6 +416,44 @@ func (k *contract) pins(ctx context.Context, seq int64) {
 	}
 	_, err = k.ann.Unpin(ctx, k.room.ID, seq)
 	k.called(err, "Unpin")
+}
+
+// reports has ann report a message of bob in her room, and keep it.
+func (k *contract) reports(ctx context.Context, seq int64) {
+	k.Helper()
+	r, err := k.ann.Report(ctx, k.room.ID, seq, "other", "no goulash")
+	if k.called(err, "Report"); r.State != "open" || r.Reason != "other" {
+		k.Errorf("reported: %+v", r)
+	}
+	queue, err := k.ann.RoomReports(ctx, k.room.ID, "")
+	if k.called(err, "RoomReports"); queue.Waiting != 1 || queue.Items[0].Message.Seq != seq ||
+		queue.Items[0].Reports[0].Note != "no goulash" {
+		k.Errorf("the queue is %+v", queue)
+	}
+	k.called(k.ann.DecideReport(ctx, k.room.ID, seq, "kept"), "DecideReport")
+	own, err := k.ann.OwnReports(ctx, "")
+	if k.called(err, "OwnReports"); len(own.Items) != 1 || own.Items[0].State != "kept" || own.Items[0].DecidedAt == nil {
+		k.Errorf("ann's reports are %+v", own)
+	}
+}
+
+// userGroups has an administrator make a group of ann, who looks at it.
+func (k *contract) userGroups(ctx context.Context) {
+	k.Helper()
+	admin := client.New(k.URL)
+	_, setup, _ := strings.Cut(k.Setup, "#token=")
+	k.must(admin.Register(ctx, client.Registration{Username: "root", Password: live.Password, SetupToken: setup}))
+	me, err := k.ann.Me(ctx)
+	k.must(err)
+	k.must(admin.Do(ctx, "POST", "/admin/user-groups", map[string]any{"handle": "Cooks", "members": []string{me.ID}}, nil))
+	all, err := k.ann.UserGroups(ctx)
+	if k.called(err, "UserGroups"); len(all) != 1 || all[0].Handle != "cooks" || all[0].Size != 1 || !all[0].Mine {
+		k.Errorf("user groups: %+v", all)
+	}
+	g, err := k.bob.UserGroup(ctx, "cooks")
+	if k.called(err, "UserGroup"); g.Group.Mine || len(g.Members) != 1 || g.Members[0].Username != "ann" {
+		k.Errorf("the user group is %+v", g)
+	}
 }
 
 // personal saves a message of ann's room, keeps a draft there, and takes both back.
@@ -348,4 +477,45 @@ func (k *contract) personal(ctx context.Context, seq int64) {
 	}
 	_, err = k.ann.PutDraft(ctx, client.StoredDraft{Room: k.room.ID, Version: kept.Version})
 	k.must(err)
+	arranged, err := k.ann.PutSections(ctx, client.RoomSections{Sections: []client.RoomSection{
+		{Name: "Kitchen", Closed: true, Rooms: []string{k.room.ID}}}})
+	k.called(err, "PutSections")
+	found, err := k.ann.Sections(ctx)
+	if k.called(err, "Sections"); !reflect.DeepEqual(found, arranged) || found.Sections[0].Rooms[0] != k.room.ID {
+		k.Errorf("arranged is %+v, found %+v", arranged, found)
+	}
+}
+
+// later schedules a message and makes a reminder, changes both, and ends both.
+func (k *contract) later(ctx context.Context, seq int64) {
+	k.Helper()
+	at := time.Now().Add(time.Hour).UTC().Truncate(time.Second)
+	m, err := k.ann.Schedule(ctx, client.NewScheduled{Room: k.room.ID, Text: "good morning", At: at})
+	k.called(err, "Schedule")
+	m, err = k.ann.Reschedule(ctx, m.ID, "good evening", at.Add(time.Minute))
+	k.called(err, "Reschedule")
+	all, err := k.ann.Scheduled(ctx)
+	if k.called(err, "Scheduled"); len(all) != 1 || all[0] != m || m.Text != "good evening" || m.State != "waiting" {
+		k.Errorf("scheduled is %+v of %+v", m, all)
+	}
+	other, err := k.ann.Schedule(ctx, client.NewScheduled{Room: k.room.ID, Text: "good night", At: at})
+	k.must(err)
+	k.called(k.ann.Unschedule(ctx, other.ID), "Unschedule")
+	said, err := k.ann.SendScheduled(ctx, m.ID)
+	if k.called(err, "SendScheduled"); said <= seq {
+		k.Errorf("sent as %d, after %d", said, seq)
+	}
+	r, err := k.ann.Remind(ctx, client.NewReminder{Room: k.room.ID, Seq: seq, At: &at})
+	k.called(err, "Remind")
+	_, err = k.ann.Postpone(ctx, r.ID, at.Add(time.Minute))
+	k.called(err, "Postpone")
+	reminders, err := k.ann.Reminders(ctx)
+	if k.called(err, "Reminders"); len(reminders) != 1 || reminders[0].Message == nil || reminders[0].At.Equal(at) {
+		k.Errorf("reminders are %+v", reminders)
+	}
+	k.called(k.ann.Done(ctx, r.ID), "Done")
+	r, err = k.ann.Remind(ctx, client.NewReminder{Text: "tea",
+		Repeat: &client.Repeat{Zone: "Europe/Berlin", Time: "16:00", Weekdays: []int{1}}})
+	k.must(err)
+	k.called(k.ann.DeleteReminder(ctx, r.ID), "DeleteReminder")
 }

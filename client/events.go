@@ -34,6 +34,12 @@ func (k *link) take(b []byte) error {
 		return then(k, f, func(in wire.InRoom) { k.reset(in.Room, k.l.high(in.Room)) })
 	case wire.TypeIsTyping:
 		return then(k, f, call(k.l.o.OnTyping))
+	case wire.TypeBlocked:
+		return then(k, f, call(k.l.o.OnBlocked))
+	case wire.TypeReportChanged:
+		return then(k, f, call(k.l.o.OnReport))
+	case wire.TypeSlashAnswer:
+		return then(k, f, call(k.l.o.OnSlash))
 	case wire.TypeThread:
 		return then(k, f, call(k.l.o.OnThread))
 	case wire.TypeReadMoved:
@@ -107,7 +113,7 @@ func (c *Client) renewable() bool {
 }
 
 func (k *link) joined(st RoomState) {
-	k.l.begin(st.ID, st.Head)
+	k.l.join(st.ID, st.Head)
 	call(k.l.o.OnJoined)(st)
 	k.sync()
 }

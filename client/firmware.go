@@ -17,7 +17,7 @@ import (
 type FirmwareUpload struct {
 	ID       string     `json:"id"`
 	Product  string     `json:"product"`
-	Kind     string     `json:"kind"` // image, raw or elf
+	Kind     string     `json:"kind"` // image, raw, elf or factory
 	Size     int64      `json:"size"`
 	Received int64      `json:"received"`
 	SHA256   string     `json:"sha256"`
@@ -42,6 +42,18 @@ type ImageInfo struct {
 	Findings      []ImageFinding `json:"findings"`
 	MD5           string         `json:"md5"`
 	SHA1          string         `json:"sha1"`
+	FlashSize     int64          `json:"flash_size"` // of a factory image: bytes of flash that it needs
+	Parts         []FlashPart    `json:"parts"`      // of a factory image: what is written, and where
+}
+
+// FlashPart is a part of a factory image: its bytes from Offset on are written to flash at Offset. Where the file ends
+// before the part does, it goes on with 0xff.
+type FlashPart struct {
+	Name   string `json:"name"`
+	Offset int64  `json:"offset"`
+	Size   int64  `json:"size"`
+	MD5    string `json:"md5"`
+	App    bool   `json:"app"` // the application that is started first
 }
 
 // ImageFinding is something that is worth knowing of an image. An error has it refused.
@@ -59,8 +71,8 @@ const (
 )
 
 // UploadFirmware uploads a file of size bytes for a product, and returns what the server found in it. kind is image,
-// raw or elf. An upload of the same file that broke off is gone on with. It waits and tries again while the server
-// does not answer or has too much to do. progress, if it is not nil, is told how many bytes are there.
+// raw, elf or factory. An upload of the same file that broke off is gone on with. It waits and tries again while the
+// server does not answer or has too much to do. progress, if it is not nil, is told how many bytes are there.
 func (c *Client) UploadFirmware(
 	ctx context.Context, product, kind string, file io.ReaderAt, size int64, progress func(sent int64),
 ) (u FirmwareUpload, err error) {

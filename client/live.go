@@ -50,6 +50,9 @@ type LiveOptions struct {
 	OnTyping   func(Typing)                  // somebody is typing
 	OnPresence func(Presence)                // of a watched user
 	OnRead     func(Mark)                    // the user's read mark has moved, on any device
+	OnBlocked  func(Blocking)                // the user has blocked somebody, or not any longer, on any device
+	OnReport   func(ReportChanged)           // one decides on a report, or made one: see Client.RoomReports
+	OnSlash    func(SlashAnswer)             // a program answers a command of the user later: see RunSlashCommand
 	OnThread   func(ThreadState)             // the user has read a thread or follows it, on any device
 	OnState    func(State, error)            // with the reason
 	OnOther    func(string, json.RawMessage) // frames of other types

@@ -67,3 +67,27 @@ func (c *Client) Drafts(ctx context.Context) ([]StoredDraft, error) {
 	err := c.into(ctx, "/me/drafts", &list)
 	return list.Items, err
 }
+
+// Sections returns how the user arranges their rooms.
+func (c *Client) Sections(ctx context.Context) (RoomSections, error) {
+	var s RoomSections
+	err := c.into(ctx, "/me/sections", &s)
+	return s, err
+}
+
+// PutSections has the user's rooms arranged as s says, on all their devices. s.Version is the version that it replaces:
+// if there is a newer one, that one stays, and the error has the code CodeSectionsChanged. 0 replaces whatever there
+// is. The answer has the new version, and no rooms in which the user is not.
+func (c *Client) PutSections(ctx context.Context, s RoomSections) (kept RoomSections, err error) {
+	body := struct {
+		Favourites RoomGroup     `json:"favourites"`
+		Sections   []RoomSection `json:"sections"`
+		Over       int64         `json:"over,omitempty"`
+	}{s.Favourites, append([]RoomSection{}, s.Sections...), s.Version}
+	body.Favourites.Rooms = append([]string{}, body.Favourites.Rooms...)
+	for i := range body.Sections {
+		body.Sections[i].Rooms = append([]string{}, body.Sections[i].Rooms...)
+	}
+	err = c.Do(ctx, "PUT", "/me/sections", body, &kept)
+	return kept, err
+}

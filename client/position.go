@@ -22,6 +22,17 @@ func (l *Live) begin(room string, head int64) (rewound bool) {
 	return rewound
 }
 
+// join follows a room that the user has joined, from head. A room that is followed goes on from its position: the state
+// of the room may be older than what was delivered since.
+func (l *Live) join(room string, head int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, known := l.last[room]; !known {
+		l.last[room] = head
+	}
+	l.highest[room] = max(l.highest[room], head)
+}
+
 // advance returns the position of e relative to the delivered events. If e is the next one, it
 // counts as delivered.
 func (l *Live) advance(e Event) step {

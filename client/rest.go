@@ -145,6 +145,24 @@ func (c *Client) DeclineRequest(ctx context.Context, room string, block bool) er
 	return c.Do(ctx, http.MethodPost, "/requests/"+url.PathEscape(room)+"/decline", map[string]bool{"block": block}, nil)
 }
 
+// Block has the user not hear of somebody any longer, who is named by id or username and is not told: no requests, no
+// notifications, no unread messages. Who is blocked stands in Hello.Blocked, for clients that fold their messages.
+func (c *Client) Block(ctx context.Context, user string) error {
+	return c.Do(ctx, http.MethodPut, "/me/blocked/"+url.PathEscape(user), nil, nil)
+}
+
+// Unblock takes that back.
+func (c *Client) Unblock(ctx context.Context, user string) error {
+	return c.Do(ctx, http.MethodDelete, "/me/blocked/"+url.PathEscape(user), nil, nil)
+}
+
+// Blocked returns those whom the user has blocked.
+func (c *Client) Blocked(ctx context.Context) ([]User, error) {
+	var p Page[User]
+	err := c.into(ctx, "/me/blocked", &p)
+	return p.Items, err
+}
+
 // Timeline returns a page of a room's timeline, oldest first. An empty cursor returns the latest
 // page; Prev and Next lead to others.
 func (c *Client) Timeline(ctx context.Context, room, cursor string, limit int) (p Page[Event], err error) {
@@ -164,12 +182,15 @@ type Hit struct {
 	Message Message  `json:"message"`
 	Snippet string   `json:"snippet"`
 	Marks   [][2]int `json:"marks"` // matches in the snippet, as pairs of UTF-16 offsets
+	// ByMeaning says that it was found by what it means, and need not have the words.
+	ByMeaning bool `json:"by_meaning"`
 }
 
 // Found is a page of search results.
 type Found struct {
 	Page[Hit]
 	Incomplete bool `json:"incomplete"` // older messages are not indexed yet and cannot be found
+	Meaning    bool `json:"meaning"`    // in order of relevance, the server finds messages by what they mean, too
 }
 
 // Search searches the messages of the user's rooms. sort is "newest" or "relevance".

@@ -17,28 +17,48 @@ type (
 	Reacted     = wire.Reacted
 	Pin         = wire.Pin
 	PinChanged  = wire.PinChanged
+	Forward     = wire.Forward
+	Poll        = wire.Poll
+	PollChoice  = wire.PollChoice
+	PollNow     = wire.PollNow
+	PollVotes   = wire.PollVotes
 	Saved       = wire.Saved
 	StoredDraft = wire.Draft
-	Detail      = wire.Detail
-	User        = wire.User
-	Profile     = wire.Profile
-	Me          = wire.Me
-	Room        = wire.Room
-	RoomState   = wire.RoomState
-	RoomRequest = wire.RoomRequest
-	Member      = wire.Member
-	Invite      = wire.Invite
-	Presence    = wire.Presence
-	Mark        = wire.Mark
-	Thread      = wire.Thread
-	ThreadState = wire.ThreadState
-	Replies     = wire.Replies
-	Sent        = wire.Sent
-	Typing      = wire.Typing
-	Left        = wire.Left
-	Hello       = wire.Hello
-	Replay      = wire.Replay
-	Field       = wire.Field
+
+	OwnReport       = wire.OwnReport
+	ReportedMessage = wire.ReportedMessage
+	ReportChanged   = wire.ReportChanged
+
+	UserGroup        = wire.UserGroup
+	UserGroupMembers = wire.UserGroupMembers
+
+	RoomSections = wire.RoomSections
+	RoomSection  = wire.RoomSection
+	RoomGroup    = wire.RoomGroup
+	Scheduled    = wire.Scheduled
+	Reminder     = wire.Reminder
+	Repeat       = wire.Repeat
+	Detail       = wire.Detail
+	User         = wire.User
+	Profile      = wire.Profile
+	Me           = wire.Me
+	Room         = wire.Room
+	RoomState    = wire.RoomState
+	RoomRequest  = wire.RoomRequest
+	Member       = wire.Member
+	Invite       = wire.Invite
+	Presence     = wire.Presence
+	Mark         = wire.Mark
+	Thread       = wire.Thread
+	ThreadState  = wire.ThreadState
+	Replies      = wire.Replies
+	Sent         = wire.Sent
+	Typing       = wire.Typing
+	Left         = wire.Left
+	Hello        = wire.Hello
+	Blocking     = wire.Blocking
+	Replay       = wire.Replay
+	Field        = wire.Field
 )
 
 // Draft is a message to send.

@@ -117,6 +117,11 @@ func TestEventsAreDeliveredInOrder(t *testing.T) {
 	if want := []int64{5, 6, 7, 8}; len(got) != len(want) || got[0] != 5 || got[1] != 6 || got[2] != 7 || got[3] != 8 {
 		t.Errorf("delivered %v, want %v", got, want)
 	}
+	k.joined(RoomState{Room: Room{ID: "r1", Head: 6}}) // of before the hello
+	k.event(Event{Room: "r1", Seq: 7})
+	if len(got) != 4 {
+		t.Errorf("delivered %v again", got[4:])
+	}
 	k.reset("r1", 20)
 	k.event(Event{Room: "r1", Seq: 21})
 	if len(resets) != 1 || got[len(got)-1] != 21 {

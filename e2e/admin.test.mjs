@@ -1,13 +1,23 @@
 // What an administrator does, in one browser, and what others see of it, in
 // theirs: each of it is in the audit log while one looks on.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { accessibleEverywhere } from './axe.mjs';
 import { composer, launch, line, password, shot, signUp, visitor } from './people.mjs';
 import { Server } from './server.mjs';
 
-const server = new Server({ RATE_LIMIT_LOGIN_PER_MINUTE: '1000', RATE_LIMIT_LOGIN_BURST: '1000' });
+const models = mkdtempSync(join(tmpdir(), 'unhidra-models-'));
+const python = spawnSync('python3', ['-c', 'import sys; sys.exit(sys.version_info < (3, 11))']).status === 0;
+const server = new Server({
+  RATE_LIMIT_LOGIN_PER_MINUTE: '1000',
+  RATE_LIMIT_LOGIN_BURST: '1000',
+  UNHIDRA_ML: 'on',
+  UNHIDRA_ML_MODELS: models,
+});
 let browser;
 let page; // the administrator's
 let bob;
@@ -23,6 +33,7 @@ before(async () => {
 after(async () => {
   await browser?.close();
   await server.close();
+  rmSync(models, { recursive: true, force: true });
 });
 
 function chapter(name, fn) {
@@ -249,6 +260,37 @@ chapter('a room is put under a legal hold, and exported with what was deleted in
   );
 });
 
+chapter('a user group is made, and a mention of it says who is in it', async () => {
+  await at(page, 'groups');
+  await page.getByText('No groups yet').waitFor();
+  const [handle, create] = [page.getByLabel('Handle'), page.getByRole('button', { name: 'Create group' })];
+  await handle.fill('bob');
+  await create.click();
+  await page.getByText('This name is taken').waitFor();
+  await handle.fill('backend');
+  await page.getByLabel('Name').fill('Backend team');
+  await create.click();
+  await page.getByRole('heading', { name: 'Backend team' }).waitFor();
+  await page.getByRole('combobox').fill('bob');
+  await page.getByRole('option', { name: 'Bob Jones' }).click();
+  await page.getByRole('button', { name: 'Add', exact: true }).click();
+  await page.getByRole('list', { name: 'People' }).getByText('Bob Jones').waitFor();
+  await accessibleEverywhere(page, 'admin-group');
+  await composer(bob).pressSequentially('@backe');
+  await bob.getByRole('option', { name: 'Backend team' }).click();
+  await composer(bob).press('Enter');
+  await bob.getByRole('button', { name: '@backend' }).click();
+  const card = bob.getByRole('dialog', { name: 'Group Backend team' });
+  await card.getByText('You’re in this group.').waitFor();
+  await shot(bob, 'user-group-card');
+  await card.getByRole('button', { name: /Bob Jones/ }).click();
+  await bob.getByRole('dialog', { name: /Bob Jones/ }).waitFor();
+  await bob.keyboard.press('Escape');
+  await at(page, 'groups');
+  await row('Backend team').getByText('1 person').waitFor();
+  await accessibleEverywhere(page, 'admin-groups');
+});
+
 chapter('rooms are archived and deleted, and nothing in them is read', async () => {
   await at(page, 'rooms');
   await row('Den').getByText('owned by Bob Jones').waitFor();
@@ -341,6 +383,52 @@ chapter('how the server stands', async () => {
   await page.getByText('No mail server is configured').waitFor();
   await page.getByText('SQLite').waitFor();
   await accessibleEverywhere(page, 'admin-health');
+});
+
+chapter('models are seen, tried, unloaded and loaded', async () => {
+  await fresh();
+  await at(page, 'models');
+  await page.getByRole('heading', { name: python ? 'No models yet' : 'Models', level: 2 }).last().waitFor();
+  if (!python) return page.getByText('No models run.').waitFor();
+  const run = (...args) =>
+    execFileSync(new URL('../bin/unhidra', import.meta.url).pathname, ['model', ...args], {
+      cwd: models,
+      env: { ...process.env, UNHIDRA_ML_MODELS: models, UNHIDRA_ML: 'on' },
+    });
+  run('init', '.greet', 'greet'); // no model has a dot in its name: it is none by itself
+  run('add', '.greet');
+  const model = page.getByRole('region', { name: 'greet', exact: true });
+  const version = model.getByRole('article', { name: 'Version 1' });
+  await version.getByText('ready', { exact: true }).waitFor();
+  await version.getByText('Workers, sandbox and log').click();
+  await version.getByText('What the supervisor did').click();
+  await version.getByText('Worker 1: ready').waitFor();
+  await version.getByText(/Held by: .*core/).waitFor();
+  await accessibleEverywhere(page, 'admin-models');
+
+  await model.getByRole('button', { name: 'Try greet' }).click();
+  const field = dialog().getByLabel('text', { exact: true });
+  assert.equal(await field.inputValue(), 'hello\ngrößer', 'the first golden case is filled in');
+  await field.fill('otter\nowl\nbe');
+  await field.press('Tab');
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter'); // on Ask, past Close
+  await dialog().getByText('5, 3, 2').waitFor();
+  await accessibleEverywhere(page, 'admin-models-try');
+  await dialog().getByRole('button', { name: 'Close' }).first().click();
+
+  const change = async (name) => {
+    await version.getByRole('button', { name: 'Actions for version 1 of greet' }).click();
+    await page.getByRole('menuitem', { name, exact: true }).click();
+    await dialog().getByRole('button', { name }).click();
+  };
+  await change('Unload');
+  await version.getByText('unloaded', { exact: true }).first().waitFor();
+  await model.getByText('No version answers').waitFor();
+  await change('Load');
+  await version.getByText('ready', { exact: true }).first().waitFor();
+  await at(page, 'audit');
+  await logged('model:greet');
 });
 
 chapter('somebody else administers, and then no longer', async () => {

@@ -222,9 +222,9 @@ test('in a room a device is told by a slash, and answers under the command', asy
   await ann.keyboard.press('Enter');
   await ann.getByText('value must be a number.').waitFor();
   assert.equal(await box.inputValue(), '/target warm');
-  await box.fill('/etc is where settings are');
+  await box.fill('/etc/hosts is where names are');
   await ann.keyboard.press('Enter');
-  await line(ann, '/etc is where settings are').waitFor();
+  await line(ann, '/etc/hosts is where names are').waitFor();
   assert.equal(await board.evaluate(() => globalThis.commands), before + 1);
 });
 

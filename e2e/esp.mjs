@@ -44,3 +44,26 @@ export function espImage({ chip = 'esp32c3', project, version, size = 64 << 10, 
   const body = Buffer.concat([...parts, pad]);
   return Buffer.concat([body, createHash('sha256').update(body).digest()]);
 }
+
+/** A factory image for ESP32-C3: a bootloader, a partition table, and an app in a slot of 2 MB and a bit. */
+export function factoryImage(app) {
+  const table = [
+    [1, 2, 0x9000, 0x6000, 'nvs'],
+    [1, 0, 0xf000, 0x2000, 'otadata'],
+    [0, 0x10, 0x20000, 0x200000 + 0x10000, 'ota_0'],
+  ].map(([kind, subtype, at, size, label]) => {
+    const entry = Buffer.alloc(32);
+    entry.set([0xaa, 0x50, kind, subtype]);
+    entry.writeUInt32LE(at, 4);
+    entry.writeUInt32LE(size, 8);
+    entry.write(label, 12);
+    return entry;
+  });
+  const flash = Buffer.alloc(0x20000, 0xff);
+  espImage({ project: 'bootloader', version: '1', size: 4096 }).copy(flash, 0);
+  const entries = Buffer.concat(table);
+  entries.copy(flash, 0x8000);
+  const sum = createHash('md5').update(entries).digest();
+  Buffer.concat([Buffer.from([0xeb, 0xeb]), Buffer.alloc(14, 0xff), sum]).copy(flash, 0x8000 + entries.length);
+  return Buffer.concat([flash, app]);
+}

@@ -2,13 +2,15 @@
 // uploaded and looked into, a release that is signed offline and activated.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { accessibleEverywhere } from './axe.mjs';
-import { espImage } from './esp.mjs';
+import { espImage, factoryImage } from './esp.mjs';
 import { launch, shot, signUp, visitor } from './people.mjs';
+import { simulateSerial } from './serial.mjs';
 import { Server } from './server.mjs';
 
 const bin = new URL('../bin/unhidra', import.meta.url).pathname;
@@ -25,6 +27,7 @@ before(async () => {
   await server.start();
   browser = await launch();
   ann = await visitor(browser, { reducedMotion: 'reduce' });
+  await simulateSerial(ann);
   await ann.goto(server.setupLink);
   await signUp(ann, 'ann', 'Ann Smith', 'Create administrator account');
   await ann.getByRole('heading', { name: /^Welcome/ }).waitFor();
@@ -187,6 +190,62 @@ test('a release is signed on the maker’s machine, and activated', async () => 
   await ann.getByRole('link', { name: 'Greenhouse controller' }).click();
   await ann.getByRole('list', { name: 'Releases' }).getByText('Active').waitFor();
   await shot(ann, 'firmware-product');
+});
+
+test('an active release is installed on a new board, which is simulated in the page', async () => {
+  const board = (how) => ann.evaluate((h) => Object.assign(globalThis.board, h), how);
+  const press = (name) => ann.getByRole('button', { name, exact: true }).click();
+  const app = readFileSync(file('greenhouse.bin'));
+  writeFileSync(file('factory.bin'), factoryImage(app));
+  writeFileSync(file('factory-of-another.bin'), factoryImage(espImage({ project: 'greenhouse', version: '1.0.0' })));
+  await ann.getByRole('list', { name: 'Releases' }).getByRole('link').first().click();
+  await ann.getByRole('link', { name: 'Install on a board' }).click();
+  await ann.getByText('Nobody has uploaded a factory image of 1.0.0', { exact: false }).waitFor();
+  await ann.getByRole('link', { name: '1.0.0' }).click();
+  await ann.getByText('No factory image for new boards').click();
+  await choose('Choose factory image for esp32c3', file('factory-of-another.bin'));
+  await ann.getByRole('alert').getByText('is not the image of this release', { exact: false }).waitFor();
+  await choose('Choose factory image for esp32c3', file('factory.bin'));
+  await ann.getByText(/With a factory image of 2.2/).waitFor();
+
+  await ann.getByRole('link', { name: 'Install on a board' }).click();
+  await board({ chip: 9 });
+  await press('Connect the board');
+  await ann.getByText('This board has an ESP32-S3, and the release is for esp32c3.', { exact: false }).waitFor();
+  await board({ chip: 5, pullAt: 0x20000 });
+  await press('Try again');
+  await ann.getByText('This is an ESP32-C3 with 4 MB of flash.').waitFor();
+  await accessibleEverywhere(ann, 'install-asking');
+  await press('Install 1.0.0');
+  await ann.getByText('The line has ended', { exact: false }).waitFor();
+  await board({ pullAt: -1, rotten: true });
+  await press('Try again');
+  await press('Install 1.0.0');
+  await ann.getByText('it holds something else than was written', { exact: false }).waitFor();
+  await shot(ann, 'install-rotten');
+  await board({ rotten: false });
+  await press('Try again');
+  await ann.getByRole('checkbox', { name: /Erase everything/ }).check();
+  await press('Install 1.0.0');
+  await ann.getByText('1.0.0 is on the board, and the board has checked it.').waitFor();
+  const sum = await ann.evaluate(async (size) => {
+    const { flash, erased } = globalThis.board;
+    const hash = await crypto.subtle.digest('SHA-256', flash.subarray(0x20000, 0x20000 + size));
+    return { erased, hash: [...new Uint8Array(hash)].map((b) => b.toString(16).padStart(2, '0')).join('') };
+  }, app.length);
+  assert.deepEqual(sum, { erased: 1, hash: createHash('sha256').update(app).digest('hex') });
+
+  await ann.getByLabel('Device name').fill('Drip');
+  await press('Continue');
+  await ann.getByText('This is unhidra 1.4.0 ESP32-C3.').waitFor();
+  await ann.getByLabel('Wi-Fi password').fill('right');
+  await press('Set up');
+  await ann.getByRole('heading', { name: 'Drip', exact: true }).waitFor();
+  const devices = await api('GET', '/devices');
+  await api('DELETE', `/devices/${devices.items.find((d) => d.name === 'Drip').id}`);
+  await ann.goto(`${server.url}/firmware`);
+  await ann.getByRole('link', { name: /Greenhouse controller/ }).click();
+  await ann.getByRole('list', { name: 'Releases' }).getByText('Active').waitFor();
 });
 
 /** Calls the API as Ann. */

@@ -11,7 +11,16 @@ const { room, call, story } = workshop([['ann', 'tea?']], [], { UNHIDRA_PRIVATE_
 
 const got = [];
 let status = 200;
+let later; // where a command is answered later
 const receiver = createServer(async (request, answer) => {
+  if (request.url === '/deploy') {
+    const form = new URLSearchParams(Buffer.concat(await request.toArray()).toString());
+    later = form.get('response_url');
+    const room = { response_type: 'in_channel', text: `*${form.get('text')}* is on its way` };
+    const body = JSON.stringify(form.get('text') ? room : { text: 'Which service?' });
+    answer.writeHead(status, { 'Content-Type': 'application/json' }).end(body);
+    return;
+  }
   const body = JSON.parse(Buffer.concat(await request.toArray()).toString());
   got.push(body.data.message?.text ?? body.type);
   receiver.emit('got');
@@ -28,7 +37,7 @@ const details = (page) => page.getByRole('complementary', { name: 'Room details'
 
 story('an admin names an address, and messages are delivered there', async ({ ann }) => {
   await ann.getByRole('button', { name: 'Room details' }).click();
-  const form = details(ann).locator('form').filter({ has: ann.getByLabel('Address', { exact: true }) });
+  const form = details(ann).locator('form').filter({ hasText: 'Send to this address' });
   await form.getByLabel('Name', { exact: true }).fill('Ticket system');
   await form.getByLabel('Address', { exact: true }).fill('http://example.org/');
   await form.getByRole('button', { name: 'Send to this address' }).click();
@@ -73,6 +82,52 @@ story('it is removed', async ({ ann }) => {
   await details(ann).getByRole('button', { name: 'Remove' }).click();
   await ann.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
   await details(ann).getByText('Nothing is sent elsewhere').waitFor();
+});
+
+story('a command asks a program, which answers its writer, the room, and the writer later', async ({ ann, bob }) => {
+  const form = details(ann).getByRole('form', { name: 'Commands' });
+  await form.getByLabel('Command', { exact: true }).fill('topic');
+  await form.getByLabel('What it does').fill('Bring a service to production');
+  await form.getByLabel('What follows it').fill('SERVICE');
+  await form.getByLabel('Address', { exact: true }).fill(`http://127.0.0.1:${receiver.address().port}/deploy`);
+  await form.getByRole('button', { name: 'Create command' }).click();
+  await form.getByText(/^\/topic is a command that rooms have already/).waitFor();
+  await form.getByLabel('Command', { exact: true }).fill('deploy');
+  await form.getByRole('button', { name: 'Create command' }).click();
+  await details(ann).getByLabel('Secret of /deploy').waitFor();
+  await accessibleEverywhere(ann, 'slash-commands');
+  await shot(ann, 'slash-command-made');
+
+  const box = ann.getByRole('textbox', { name: /^Message/ });
+  await box.fill('/dep');
+  await ann.getByRole('option', { name: /\/deploy SERVICE/ }).waitFor();
+  await box.press('Enter');
+  await box.press('Enter');
+  const answers = (page) => page.getByRole('log', { name: 'Answers that only you see' });
+  await answers(ann).getByText('Which service?').waitFor();
+  await shot(ann, 'slash-command-answered');
+  await answers(ann).getByRole('button', { name: 'Dismiss the answer of /deploy' }).click();
+  await answers(ann).waitFor({ state: 'detached' });
+  await box.fill('/deploy api');
+  await box.press('Enter');
+  await bob.getByText('api is on its way').first().waitFor();
+  await fetch(later, { method: 'POST', body: 'api is *deployed*' });
+  await answers(ann).getByText('api is deployed').waitFor();
+
+  await details(bob).getByRole('button', { name: 'Back' }).tap();
+  const small = bob.getByRole('textbox', { name: /^Message/ });
+  status = 500;
+  await small.fill('/deploy api');
+  await bob.getByRole('button', { name: 'Send', exact: true }).tap();
+  const failed = 'The program behind this command answered with an error. Tell an admin of this room.';
+  await bob.getByText(failed).first().waitFor();
+  assert.equal(await small.inputValue(), '/deploy api');
+  status = 200;
+  await small.fill('/deploy');
+  await bob.getByRole('button', { name: 'Send', exact: true }).tap();
+  await answers(bob).getByText('Which service?').waitFor();
+  await accessibleEverywhere(bob, 'slash-command-answered');
+  await shot(bob, 'phone-slash-command-answered');
 });
 
 story('its owner leaves a room that has only a webhook besides', async ({ ann }) => {

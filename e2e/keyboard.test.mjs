@@ -92,6 +92,7 @@ chapter('registers and signs in again', async () => {
   await page.getByRole('heading', { name: /^Welcome/ }).waitFor();
 
   await press('Control+k');
+  await page.getByRole('dialog').waitFor();
   await type('sign out');
   await press('Enter');
   await page.getByRole('heading', { name: 'Sign in' }).waitFor();
@@ -126,6 +127,7 @@ chapter('creates rooms and jumps between them', async () => {
   await create('Garden');
   await create('Kitchen');
   await press('Control+k');
+  await page.getByRole('dialog').waitFor();
   await type('gard');
   await press('Enter');
   await page.getByRole('main', { name: 'Garden' }).waitFor();

@@ -1,7 +1,7 @@
 // Messages in Markdown: tables, tasks that their author ticks, spoilers, and long ones that are folded.
 import assert from 'node:assert/strict';
-import { accessibleEverywhere } from './axe.mjs';
-import { shot } from './people.mjs';
+import { accessible, accessibleEverywhere } from './axe.mjs';
+import { composer, shot } from './people.mjs';
 import { workshop } from './workshop.mjs';
 
 const wide = ['what', ...Array.from({ length: 9 }, (_, i) => `column number ${i + 1}`)];
@@ -47,6 +47,26 @@ story('a spoiler is shown when it is pressed', async ({ bob }) => {
   await bob.locator('em', { hasText: 'butler' }).waitFor();
   await bob.getByRole('button', { name: 'Hide the spoiler' }).click();
   await covered.waitFor();
+});
+
+story('a slash lists commands, an unknown one stays, and what one does is shown as that', async ({ ann, bob }) => {
+  await composer(ann).pressSequentially('/');
+  await ann.getByRole('option', { name: /\/topic TEXT/ }).waitFor();
+  await shot(ann, 'commands');
+  await accessible(ann, 'commands');
+  await composer(ann).fill('/dance wildly');
+  await ann.keyboard.press('Enter');
+  await ann.getByText(/There is no command \/dance here/).waitFor();
+  assert.equal(await composer(ann).inputValue(), '/dance wildly');
+  await composer(ann).fill('/me waves at @bob');
+  await ann.keyboard.press('Enter');
+  const waved = bob.getByRole('article').filter({ hasText: 'waves at' });
+  await waved.filter({ hasText: /Ann.*waves at/s }).waitFor();
+  await composer(bob).pressSequentially('/sh');
+  await shot(bob, 'phone-commands');
+  await bob.getByRole('option', { name: /\/shrug/ }).tap();
+  assert.equal(await composer(bob).inputValue(), '/shrug ');
+  await composer(bob).fill('');
 });
 
 story('a wide table scrolls in its own box, and a long message opens', async ({ ann, bob }) => {

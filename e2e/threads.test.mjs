@@ -39,7 +39,7 @@ story('on a phone the thread is the whole page, and both see what the other says
   await panel(bob).getByText('with milk', { exact: true }).waitFor();
   assert.equal((await panel(bob).boundingBox()).width, 390);
   await panel(bob).getByRole('textbox').fill('and two sugars');
-  await panel(bob).getByRole('button', { name: 'Send' }).tap();
+  await panel(bob).getByRole('button', { name: 'Send', exact: true }).tap();
   await panel(ann).getByText('and two sugars', { exact: true }).waitFor();
   await of(main(ann), 'tea?').getByRole('button', { name: /2 replies/ }).waitFor();
   await accessibleEverywhere(bob, 'phone-thread');

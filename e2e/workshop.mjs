@@ -35,11 +35,15 @@ export function workshop(lines, more = [], settings = {}) {
     tokens[username] = (await call('', 'POST', '/auth/register', { username, display_name, password })).access_token;
   }
 
-  async function enter(page, name) {
+  async function signIn(page, name) {
     await page.goto(server.url);
     await page.getByLabel('Username or e-mail').fill(name);
     await page.getByRole('textbox', { name: 'Passphrase' }).fill(password);
     await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+  }
+
+  async function enter(page, name) {
+    await signIn(page, name);
     await page.getByRole('link', { name: /Workshop/ }).click();
     await line(page, lines.at(-1)[1]).waitFor();
   }
@@ -78,15 +82,15 @@ export function workshop(lines, more = [], settings = {}) {
     });
   }
 
-  /** Another device of somebody, in the same room: a phone like Bob's unless options say otherwise. */
-  async function device(who, options = phone) {
+  /** Another device of somebody, in the same room if inside: a phone like Bob's unless options say otherwise. */
+  async function device(who, options = phone, inside = true) {
     const page = await visitor(browser, options);
     people[`${who}-${Object.keys(people).length}`] = page; // a failure shows it, too
-    await enter(page, who);
+    await (inside ? enter : signIn)(page, who);
     return page;
   }
 
-  return { server, room, call, story, device };
+  return { server, room, call, register, story, device };
 }
 
 /** So many lines that somebody says. */

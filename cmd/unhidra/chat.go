@@ -32,9 +32,19 @@ token of unhidra token issue, replaces username and password. Type /help for the
 commands.
 `
 
-const chatHelp = `/rooms             list your rooms
+const chatHelp = `/me TEXT           say what you do
+/poll Q | A | B    ask the room something, with choices
+/vote N 1 3        vote for choices of the poll N; without choices, take it back
+/topic TEXT        set the topic of the room; without a text, show it
+/invite @NAME      add somebody to the room
+/leave             leave the room
+/mute              turn off notifications of the room
+/unmute            turn them on again
+/shrug TEXT        say something, with a shrug
+/remind WHEN TEXT  be reminded: in 20 minutes, tomorrow at 9, every weekday at 9:30
+/rooms             list your rooms
 /open NAME         open a room: by name, by id, or @user for a conversation
-/join NAME         join a public room and open it
+/join ROOM         join a public room and open it
 /create NAME       create a public room and open it
 /more              show earlier messages
 /text N            show message N as it was written, with marks and spoilers
@@ -50,9 +60,14 @@ const chatHelp = `/rooms             list your rooms
 /thread N TEXT     reply in the thread of message N; without a text, show the thread
 /pin N             pin message N; without a number, list the pinned messages
 /unpin N           take message N off the pinned ones
+/report N REASON   report message N, for spam, harassment, dangerous or other, with a note if you like
 /saved N           save message N for yourself; without a number, list what you saved
 /unsave N          take message N off the saved ones
+/forward N ROOM    forward message N to another room of yours
+/block @USER       fold what somebody writes, and hear nothing of them
+/unblock @USER     hear of them again
 /unread N          have message N and those after it be unread again
+/NAME TEXT         ask a program, by a slash command of the room
 /quit              exit`
 
 func chatCommand() command {
@@ -74,9 +89,11 @@ func chat(ctx context.Context, e *env, args []string) error {
 	}
 	t := &chatSession{
 		c: client.New(*server), out: e.stdout, errs: e.stderr, rooms: make(map[string]client.RoomState),
-		mine: make(map[string]int64), heard: make(map[string]int64), last: make(map[string]int64), follow: *follow,
-		piped: !terminal(e.stdin),
+		blocked: make(map[string]bool),
+		mine:    make(map[string]int64), heard: make(map[string]int64), last: make(map[string]int64), follow: *follow,
+		piped: !terminal(e.stdin), answers: make(map[string]int),
 	}
+	t.tz, _ = e.getenv("TZ")
 	in := bufio.NewReader(e.stdin)
 	err := signIn(ctx, e, t.c, in, *login)
 	switch {
@@ -111,17 +128,20 @@ type chatSession struct {
 	follow bool
 	piped  bool // the input is not a terminal
 	me     string
+	tz     string // TZ: name of the time zone; empty: that of the system
 
 	out   io.Writer
 	errs  io.Writer
 	lines chan func() // callbacks of the connection, for the goroutine that prints
 
-	rooms map[string]client.RoomState
-	open  string           // id of the room that messages go to
-	mine  map[string]int64 // number of the user's last message, by room
-	heard map[string]int64 // number of the user's last line of any kind that came, by room
-	last  map[string]int64 // number of the last message, by room
-	older string           // cursor of the page before the ones shown
+	rooms   map[string]client.RoomState
+	open    string           // id of the room that messages go to
+	mine    map[string]int64 // number of the user's last message, by room
+	blocked map[string]bool  // ids of those whom the user has blocked
+	heard   map[string]int64 // number of the user's last line of any kind that came, by room
+	last    map[string]int64 // number of the last message, by room
+	older   string           // cursor of the page before the ones shown
+	answers map[string]int   // bytes that are printed of what assistants wrote, by room and number
 }
 
 // signIn authenticates with a token or a password.
@@ -319,6 +339,10 @@ func (t *chatSession) hear(ctx context.Context) client.LiveOptions {
 				for _, st := range h.Rooms {
 					t.rooms[st.ID] = st
 				}
+				t.blocked = make(map[string]bool)
+				for _, id := range h.Blocked {
+					t.blocked[id] = true
+				}
 			})
 		},
 		OnJoined: func(st client.RoomState) {
@@ -333,7 +357,10 @@ func (t *chatSession) hear(ctx context.Context) client.LiveOptions {
 				delete(t.rooms, l.Room)
 			})
 		},
-		OnEvent: func(ev client.Event) { post(func() { t.event(ev) }) },
+		OnReport:  func(r client.ReportChanged) { post(func() { t.reported(r) }) },
+		OnSlash:   func(a client.SlashAnswer) { post(func() { t.answered(a) }) },
+		OnBlocked: func(b client.Blocking) { post(func() { t.blocked[b.User] = b.Blocked }) },
+		OnEvent:   func(ev client.Event) { post(func() { t.event(ev) }) },
 		OnState: func(s client.State, err error) {
 			if s == client.Waiting {
 				post(func() { fmt.Fprintln(t.out, "* no connection; trying again") })

@@ -37,6 +37,8 @@ func (t *chatSession) typed(ctx context.Context, line string) error {
 		return t.enter(ctx, st)
 	case "/search":
 		return t.search(ctx, rest)
+	case "/block", "/unblock":
+		return t.block(ctx, rest, name == "/block")
 	}
 	if line == "/saved" {
 		return t.listSaved(ctx)
@@ -73,16 +75,73 @@ func (t *chatSession) inRoom(ctx context.Context, name, rest, line string) error
 		return t.thread(ctx, room, rest)
 	case name == "/unread":
 		return t.unread(ctx, room, rest)
+	case name == "/vote":
+		return t.vote(ctx, room, rest)
 	case name == "/pin" || name == "/unpin":
 		return t.pin(ctx, room, rest, name == "/unpin")
+	case name == "/report":
+		return t.report(ctx, room, rest)
 	case name == "/saved" || name == "/unsave":
 		return t.keep(ctx, room, rest, name == "/saved")
+	case name == "/forward":
+		return t.forward(ctx, room, rest)
 	case name == "/text":
 		return t.text(ctx, room, rest)
-	case strings.HasPrefix(name, "/") && !strings.HasPrefix(line, "//"):
-		return fmt.Errorf("there is no command %s; /help lists them, and // begins a message with a slash", name)
+	case isOwn(name):
+		return t.own(ctx, name, rest)
+	case isCommand(line):
+		return t.slash(ctx, name, rest)
 	}
-	return t.send(ctx, client.Draft{Room: room, Text: strings.TrimPrefix(line, "/")})
+	if strings.HasPrefix(line, "//") {
+		line = line[1:]
+	}
+	return t.send(ctx, client.Draft{Room: room, Text: line})
+}
+
+// slash has a program answer, by a slash command of the room.
+func (t *chatSession) slash(ctx context.Context, name, text string) error {
+	room := t.open
+	var reply client.SlashReply
+	err := t.await(func() (err error) {
+		reply, err = t.c.RunSlashCommand(ctx, room, client.WrittenCommand{Command: name[1:], Text: text})
+		return err
+	})
+	var refused *client.Error
+	switch {
+	case errors.As(err, &refused) && refused.Code == client.CodeNoSlash:
+		return fmt.Errorf("there is no command %s; /help lists them, and // begins a message with a slash", name)
+	case err != nil:
+		return err
+	case reply.Seq > 0 && t.piped:
+		t.echo(ctx, room, reply.Seq)
+	case reply.Seq == 0:
+		t.answered(client.SlashAnswer{Command: name[1:], Text: reply.Text})
+	}
+	return nil
+}
+
+// answered shows what a program answers to the user alone.
+func (t *chatSession) answered(a client.SlashAnswer) {
+	if a.Text == "" {
+		a.Text = "done"
+	}
+	fmt.Fprintf(t.out, "* /%s, to you alone: %s\n", a.Command, plain(a.Text))
+}
+
+// block has the user not hear of somebody any longer, or hear of them again.
+func (t *chatSession) block(ctx context.Context, user string, block bool) error {
+	if user = strings.TrimPrefix(user, "@"); user == "" {
+		return errors.New("say whom, as in /block @eve")
+	}
+	do, done := t.c.Block, "blocked"
+	if !block {
+		do, done = t.c.Unblock, "blocked no longer"
+	}
+	err := t.await(func() error { return do(ctx, user) })
+	if err == nil {
+		fmt.Fprintf(t.out, "* @%s is %s\n", user, done)
+	}
+	return err
 }
 
 // send sends a message, and prints it before the next line of a pipe is read.
@@ -123,14 +182,14 @@ func (t *chatSession) thread(ctx context.Context, room, rest string) error {
 		return err
 	}
 	if p.Thread.First != nil {
-		fmt.Fprintln(t.out, describe(client.Event{Type: string(domain.MessageCreated), At: p.Thread.First.At,
+		fmt.Fprintln(t.out, t.line(client.Event{Type: string(domain.MessageCreated), At: p.Thread.First.At,
 			Actor: p.Thread.First.Sender, Message: p.Thread.First}))
 	}
 	if p.Prev != "" {
 		fmt.Fprintln(t.out, "* earlier replies are left out")
 	}
 	for _, ev := range p.Items {
-		fmt.Fprintln(t.out, describe(ev))
+		fmt.Fprintln(t.out, t.line(ev))
 	}
 	if len(p.Items) == 0 {
 		return nil
@@ -236,17 +295,26 @@ func (t *chatSession) openRoom(ctx context.Context, name string) error {
 		}
 		return t.enter(ctx, st)
 	}
-	rooms, err := t.c.Rooms(ctx)
+	st, err := t.ownRoom(ctx, name)
 	if err != nil {
 		return err
+	}
+	return t.enter(ctx, st)
+}
+
+// ownRoom returns a room of the user by its name or id.
+func (t *chatSession) ownRoom(ctx context.Context, name string) (st client.RoomState, err error) {
+	rooms, err := t.c.Rooms(ctx)
+	if err != nil {
+		return st, err
 	}
 	i := slices.IndexFunc(rooms, func(st client.RoomState) bool {
 		return st.ID == name || strings.EqualFold(st.Name, strings.TrimPrefix(name, "#"))
 	})
 	if i < 0 {
-		return fmt.Errorf("you are in no room %q; /rooms lists yours", name)
+		return st, fmt.Errorf("you are in no room %q; /rooms lists yours", name)
 	}
-	return t.enter(ctx, rooms[i])
+	return rooms[i], nil
 }
 
 // enter shows the end of a room's history and opens the room.
@@ -268,7 +336,7 @@ func (t *chatSession) more(ctx context.Context) error {
 	}
 	for _, ev := range p.Items {
 		t.seen(ev)
-		fmt.Fprintln(t.out, describe(ev))
+		fmt.Fprintln(t.out, t.line(ev))
 	}
 	if p.Prev != "" {
 		t.older = p.Prev
@@ -311,6 +379,14 @@ func (t *chatSession) search(ctx context.Context, q string) error {
 	p, err := t.c.Search(ctx, q, "newest", "")
 	if err != nil {
 		return err
+	}
+	if len(p.Items) == 0 && p.Meaning {
+		if p, err = t.c.Search(ctx, q, "relevance", ""); err != nil {
+			return err
+		}
+		if len(p.Items) > 0 {
+			fmt.Fprintln(t.out, "Nothing has these words. Similar in meaning:")
+		}
 	}
 	if len(p.Items) == 0 {
 		fmt.Fprintln(t.out, "Nothing found.")

@@ -43,7 +43,7 @@ func (t *chatSession) pins(ctx context.Context, room string) error {
 	for i := len(pins) - 1; i >= 0; i-- {
 		m := pins[i].Message
 		fmt.Fprintf(t.out, "message %d, pinned by %s\n%s\n", m.Seq, plain(pins[i].By.DisplayName),
-			describe(client.Event{Type: string(domain.MessageCreated), At: m.At, Actor: m.Sender, Message: &m}))
+			t.line(client.Event{Type: string(domain.MessageCreated), At: m.At, Actor: m.Sender, Message: &m}))
 	}
 	return nil
 }

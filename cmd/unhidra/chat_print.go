@@ -25,17 +25,49 @@ func (t *chatSession) event(ev client.Event) {
 	if ev.Room != t.open && !t.follow {
 		return
 	}
+	ev, news := t.grown(ev)
+	if !news {
+		return
+	}
 	prefix := ""
 	if t.follow {
 		prefix = "[" + roomName(t.rooms[ev.Room]) + "] "
 	}
-	fmt.Fprintln(t.out, prefix+describe(ev))
+	fmt.Fprintln(t.out, prefix+t.line(ev))
+}
+
+// grown returns what an event says of the answer of an assistant, which grows: what is printed already is left out, and
+// if that is all, ok is false. Other events it returns as they are.
+func (t *chatSession) grown(ev client.Event) (_ client.Event, ok bool) {
+	if ev.Message == nil || ev.Message.ContentType != domain.ContentAnswer || ev.Message.DeletedAt != nil {
+		return ev, true
+	}
+	key, m := fmt.Sprint(ev.Room, " ", ev.Message.Seq), *ev.Message
+	printed := min(t.answers[key], len(m.Text))
+	switch domain.EventType(ev.Type) {
+	case domain.MessageCreated:
+	case domain.MessageEdited:
+		if m.Text = m.Text[printed:]; strings.TrimSpace(m.Text) == "" {
+			return ev, false
+		}
+	default:
+		return ev, true
+	}
+	t.answers[key] = len(ev.Message.Text)
+	ev.Message = &m
+	return ev, true
 }
 
 // described has a function for each type of event that returns its text, without the time.
 var described = map[domain.EventType]func(ev client.Event, who, about string) string{
 	domain.MessageCreated: said,
 	domain.MessageEdited: func(ev client.Event, who, _ string) string {
+		if ev.Message.Hidden {
+			return who + " edited a message from before you joined"
+		}
+		if ev.Message.ContentType == domain.ContentAnswer {
+			return who + " … " + plain(domain.PlainText(ev.Message.Text))
+		}
 		return who + " edited: " + plain(domain.PlainText(ev.Message.Text))
 	},
 	domain.MessageDeleted: func(ev client.Event, who, _ string) string {
@@ -103,6 +135,7 @@ var described = map[domain.EventType]func(ev client.Event, who, about string) st
 	domain.MessageUnpinned: func(ev client.Event, who, _ string) string {
 		return "* " + who + " unpinned " + messageOf(ev.Detail)
 	},
+	domain.PollChanged: func(ev client.Event, _, _ string) string { return "* " + votes(ev.Detail) },
 	domain.RoomCreated: func(_ client.Event, who, _ string) string { return "* the room was created by " + who },
 	domain.RoomUpdated: func(_ client.Event, who, _ string) string { return "* the room was updated by " + who },
 }
@@ -252,10 +285,24 @@ func said(ev client.Event, who, _ string) string {
 	quote := ""
 	if ev.Message.Thread != 0 {
 		quote = fmt.Sprintf("(thread %d) ", ev.Message.Thread)
-	} else if q := ev.Message.ReplyTo; q != nil {
+	} else if q := ev.Message.ReplyTo; q != nil && q.Hidden {
+		quote = "(to a message from before you joined) "
+	} else if q != nil {
 		quote = "(to @" + q.Sender.Username + ") "
 	}
-	return who + ": " + quote + plain(domain.PlainText(ev.Message.Text)) + files(ev.Message) + reactions(ev.Message) +
+	if ev.Message.ContentType == domain.ContentAction {
+		who = "* " + who
+	} else {
+		who += ":"
+	}
+	if f := ev.Message.Forward; f != nil {
+		return who + " " + quote + forwarded(f) + reactions(ev.Message) + replies(ev.Message)
+	}
+	if ev.Message.Poll != nil {
+		return who + " " + quote + plain(ev.Message.Poll.Question) + poll(ev.Message) + reactions(ev.Message) +
+			replies(ev.Message)
+	}
+	return who + " " + quote + plain(domain.PlainText(ev.Message.Text)) + files(ev.Message) + reactions(ev.Message) +
 		replies(ev.Message)
 }
 
@@ -297,6 +344,16 @@ func (t *chatSession) seen(ev client.Event) {
 	if ev.Type == string(domain.MessageCreated) {
 		t.last[ev.Room] = max(t.last[ev.Room], ev.Seq)
 	}
+}
+
+// line describes an event, without what somebody says whom the user has blocked.
+func (t *chatSession) line(ev client.Event) string {
+	ev = t.foldForward(ev)
+	if m := ev.Message; m != nil && t.blocked[m.Sender.ID] && m.DeletedAt == nil {
+		return fmt.Sprintf("%s * message %d is from a blocked person; /text %[2]d shows it",
+			ev.At.Local().Format(time.TimeOnly), m.Seq)
+	}
+	return describe(ev)
 }
 
 // describe returns the line for an event. For unknown types, from a newer server, it has only the

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -57,5 +58,28 @@ func TestChatKnowsEveryEvent(t *testing.T) {
 	newer := describe(client.Event{Type: "reading.taken\x1b[2J", Actor: client.User{Username: "ann"}})
 	if !strings.Contains(newer, "reading.taken") || strings.Contains(newer, "\x1b") {
 		t.Errorf("a newer event is %q", newer)
+	}
+}
+
+// What an assistant writes is printed once, as it comes in.
+func TestAnAnswerIsPrintedAsItGrows(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	s := &chatSession{out: &out, answers: map[string]int{}, mine: map[string]int64{}, heard: map[string]int64{},
+		last: map[string]int64{}, rooms: map[string]client.RoomState{}, open: "r"}
+	for i, text := range []string{"Tea", "Tea is", "Tea is", "Tea is ready."} {
+		e := client.Event{Room: "r", Seq: int64(i + 1), Type: "message.edited", Actor: client.User{ID: "a", Username: "ask"},
+			Message: &client.Message{Room: "r", Seq: 1, Text: text, ContentType: domain.ContentAnswer}}
+		if i == 0 {
+			e.Type = "message.created"
+		}
+		s.event(e)
+	}
+	var lines []string
+	for line := range strings.Lines(out.String()) {
+		lines = append(lines, strings.TrimSpace(line[len("15:04:05 "):]))
+	}
+	if want := []string{"@ask: Tea", "@ask … is", "@ask … ready."}; !slices.Equal(lines, want) {
+		t.Errorf("printed %q", lines)
 	}
 }

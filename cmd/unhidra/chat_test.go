@@ -74,8 +74,8 @@ func kitchen(t *testing.T) (s *live.Server, ann *client.Client, soup client.Sent
 func chats(t *testing.T, s *live.Server, ann *client.Client, lines string) (out, errs string, code int) {
 	t.Helper()
 	var stdout, stderr strings.Builder
-	e := &env{stdout: &stdout, stderr: &stderr, environ: []string{"UNHIDRA_TOKEN=" + ann.Tokens().Access},
-		stdin: strings.NewReader(lines)}
+	e := &env{stdout: &stdout, stderr: &stderr, stdin: strings.NewReader(lines),
+		environ: []string{"UNHIDRA_TOKEN=" + ann.Tokens().Access, "TZ=Europe/Berlin"}}
 	code = run(t.Context(), e, []string{"chat", "--server", s.URL, "--room", "Kitchen"})
 	return stdout.String(), stderr.String(), code
 }
@@ -171,5 +171,32 @@ func TestChatSaves(t *testing.T) {
 	}
 	if !strings.Contains(errs.String(), "give the number of a message") {
 		t.Errorf("what is no number: %s", &errs)
+	}
+}
+
+// A message is forwarded by its number to a room by its name, and shown there with whose it is, unless that person is
+// blocked.
+func TestChatForwards(t *testing.T) {
+	t.Parallel()
+	s, ann, soup := kitchen(t)
+	if _, err := ann.CreateRoom(t.Context(), client.NewRoom{Kind: "private", Name: "Tea Room"}); err != nil {
+		t.Fatal(err)
+	}
+	out, errs, code := chats(t, s, ann, fmt.Sprintf("/forward %d tea room\n/forward soup\n/forward %[1]d Cellar\n"+
+		"/open Tea Room\n", soup.Seq))
+	if code == exitOK || !strings.Contains(errs, "/forward 412 Kitchen") || !strings.Contains(errs, `no room "Cellar"`) {
+		t.Errorf("exit code %d: %s", code, errs)
+	}
+	for _, want := range []string{fmt.Sprintf("* message %d is in Tea Room now\n", soup.Seq), "    [forwarded from @ann, ",
+		"]\n    soup?\n"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in:\n%s", want, out)
+		}
+	}
+	chat := chatSession{blocked: map[string]bool{"usr_eve": true}}
+	line := chat.line(client.Event{Type: "message.created", Message: &client.Message{Seq: 7,
+		Forward: &client.Forward{Sender: client.User{ID: "usr_eve"}, Text: "soup"}}})
+	if strings.Contains(line, "soup") || !strings.Contains(line, "/text 7 shows it") {
+		t.Errorf("of a blocked person: %s", line)
 	}
 }

@@ -205,6 +205,7 @@ type onlineRelease struct {
 		RevisionMax   uint16 `json:"revision_max"`
 		SecureVersion uint32 `json:"secure_version"`
 		HasELF        bool   `json:"has_elf"`
+		Factory       *struct{ SHA256 string }
 	}
 }
 
@@ -343,6 +344,9 @@ func (o *remote) show(r onlineRelease) {
 		debug := ""
 		if i.HasELF {
 			debug = ", with its ELF file"
+		}
+		if i.Factory != nil {
+			debug += ", with a factory image"
 		}
 		fmt.Fprintf(o.stdout, "  %s, revisions %s, %d bytes, secure version %d, SHA-256 %s%s\n", plain(i.Chip),
 			revisions(i.RevisionMin, i.RevisionMax), i.Size, i.SecureVersion, i.SHA256, debug)

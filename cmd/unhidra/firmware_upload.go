@@ -3,21 +3,26 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/unhidra/unhidra/client"
 )
 
-const uploadText = `firmware upload [flags] <product> <image>...
+const uploadText = `firmware upload [flags] <product> [image]...
 
 Uploads images, says what they are and what is wrong with them, and makes them a draft of
 a release, or adds them to one. What broke off goes on when the command is repeated. Then:
 unhidra firmware release --save.
+
+--factory adds what people write to new boards by a cable, from their browser: a file of
+"esptool merge-bin" with bootloader, partition table and an image of the release. It may
+come later than the images, and by itself.
 `
 
 type uploadFlags struct {
 	version, notes, raw string
 	code, minCode       uint
-	elf                 *[]string
+	elf, factory        *[]string
 }
 
 func firmwareUpload(ctx context.Context, e *env, args []string) error {
@@ -28,11 +33,12 @@ func firmwareUpload(ctx context.Context, e *env, args []string) error {
 	o.fs.StringVar(&f.notes, "notes", "", "what is new")
 	o.fs.StringVar(&f.raw, "raw", "", "take the image for this `chip`, without reading it")
 	f.elf = list(o.fs, "elf", "ELF `file` that an image was made from, to explain crashes")
+	f.factory = list(o.fs, "factory", "`file` for new boards: bootloader, partition table and an image of the release")
 	words, err := interspersed(o.fs, args)
 	if err != nil {
 		return err
 	}
-	if len(words) < 2 {
+	if len(words) < 1 || len(words) < 2 && len(*f.factory) == 0 {
 		return usagef("name a product, and one image or more")
 	}
 	if f.raw != "" && (f.version == "" || len(words) > 2) {
@@ -51,7 +57,18 @@ func firmwareUpload(ctx context.Context, e *env, args []string) error {
 			}
 			images = append(images, u)
 		}
-		r, err := o.draft(ctx, p.ID, f, images)
+		var factories []client.FirmwareUpload
+		for _, name := range *f.factory {
+			u, err := o.upload(ctx, p.ID, "factory", name)
+			if err != nil {
+				return err
+			}
+			factories = append(factories, u)
+		}
+		r, err := o.draft(ctx, p.ID, f, images, factories)
+		if err == nil {
+			err = o.addFactories(ctx, r, factories)
+		}
 		if err != nil {
 			return err
 		}
@@ -94,6 +111,9 @@ func (o *remote) upload(ctx context.Context, product, kind, name string) (u clie
 	if err != nil {
 		return u, fmt.Errorf("%s: %w", name, err)
 	}
+	if i := u.Image; i != nil && i.Format == "factory" && i.Chip != "" {
+		fmt.Fprintf(o.stdout, "%s: %s %s for new boards with %s\n", name, plain(i.Project), plain(i.Version), i.Chip)
+	}
 	if i := u.Image; i != nil && i.Format == "esp" {
 		fmt.Fprintf(o.stdout, "%s: %s %s for %s, revisions %s, secure version %d, %s of Secure Boot\n", name,
 			plain(i.Project), plain(i.Version), i.Chip, revisions(uint16(i.RevisionMin), uint16(i.RevisionMax)), i.SecureVersion,
@@ -128,12 +148,34 @@ func (f uploadFlags) fit(r onlineRelease) error {
 	return nil
 }
 
+// addFactories puts factory images beside the images of a release for the same chips. The server compares their bytes.
+func (o *remote) addFactories(ctx context.Context, r onlineRelease, factories []client.FirmwareUpload) error {
+	for _, u := range factories {
+		var of []string
+		for _, i := range r.Images {
+			if u.Image != nil && i.Chip == u.Image.Chip && u.Image.RevisionMin <= int(i.RevisionMin) &&
+				int(i.RevisionMax) <= u.Image.RevisionMax {
+				of = append(of, i.SHA256)
+			}
+		}
+		if len(of) != 1 {
+			return fmt.Errorf("release %s has %s that a factory image for %s fits, and needs one: upload that first", r.Version,
+				count(len(of), "image"), u.Image.Chip)
+		}
+		at := "/firmware/releases/" + r.ID + "/images/" + of[0] + "/factory"
+		if err := o.c.Do(ctx, "PUT", at, map[string]string{"upload": u.ID}, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // draft makes uploads the images of a draft, which is made if there is none of the version.
 func (o *remote) draft(
-	ctx context.Context, product string, f uploadFlags, images []client.FirmwareUpload,
+	ctx context.Context, product string, f uploadFlags, images, factories []client.FirmwareUpload,
 ) (r onlineRelease, err error) {
-	if f.version == "" && images[0].Image != nil {
-		f.version = images[0].Image.Version
+	if u := append(slices.Clone(images), factories...)[0]; f.version == "" && u.Image != nil {
+		f.version = u.Image.Version
 	}
 	all, err := o.releases(ctx, product)
 	if err != nil {
@@ -148,6 +190,9 @@ func (o *remote) draft(
 		return r, err
 	}
 	if r.ID == "" {
+		if len(images) == 0 {
+			return r, fmt.Errorf("there is no release %s yet: upload its image first, or with the factory image", f.version)
+		}
 		if f.code == 0 {
 			return r, usagef("there is no release %s yet: give its version_code with --code", f.version)
 		}

@@ -14,6 +14,7 @@ func commands() []command {
 		{"upgrade-check", "check whether this version can replace the running one", upgradeCheck},
 		{"config", "print all settings in effect and where each comes from", showConfig},
 		userCommand(),
+		userGroupCommand(),
 		tokenCommand(),
 		deviceCommand(),
 		firmwareCommand(),

@@ -113,7 +113,18 @@ func askOperator(ctx context.Context, c config.Config, method, path string, chan
 		return nil, err
 	}
 	if res.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("the server refuses: %s", strings.TrimSpace(string(answer)))
+		return nil, fmt.Errorf("the server refuses: %s", refusal(answer))
 	}
 	return answer, nil
+}
+
+// refusal is why the server's operator listener refuses something: a text, alone or as the "error" of an object.
+func refusal(answer []byte) string {
+	var object struct {
+		Error string `json:"error"`
+	}
+	if json.Unmarshal(answer, &object) == nil && object.Error != "" {
+		return object.Error
+	}
+	return strings.TrimSpace(string(answer))
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/unhidra/unhidra/internal/espimage/imagetest"
+	"github.com/unhidra/unhidra/internal/testkit/node"
 )
 
 func TestMain(m *testing.M) {
@@ -33,8 +34,11 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// The scripts in testdata run the command. Each has its own data folder and free ports.
+// The scripts in testdata run the command. Each has its own data folder and free ports. They start it some 300 times, and
+// so as it is released: with the race detector a command takes four times as long. What races in a server is found in
+// internal/app, and what races in a command by the tests beside this one.
 func TestScripts(t *testing.T) {
+	bin := filepath.Dir(node.Build(t))
 	docs, err := filepath.Abs("../../docs")
 	if err != nil {
 		t.Fatal(err)
@@ -54,9 +58,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("UNHIDRA_BIND_ADDR", "127.0.0.1")
 			e.Setenv("UNHIDRA_OPERATOR_ADDR", "127.0.0.1:"+operator)
 			e.Setenv("UNHIDRA_DRAIN", "10ms")
-			// With the race detector a program waits for a second when it has ended, and scripts start some 300. What races
-			// while it runs is told as before.
-			e.Setenv("GORACE", "atexit_sleep_ms=20 "+e.Getenv("GORACE"))
+			e.Setenv("PATH", bin+string(os.PathListSeparator)+e.Getenv("PATH"))
 			return nil
 		},
 	})
@@ -156,7 +158,7 @@ func unprivileged() {
 }
 
 // image writes an image of ESP-IDF to the file that is its first argument, with the version that is its
-// second and the chip whose number is its third.
+// second and the chip whose number is its third; of ESP32-C3 also a factory image to factory.bin.
 func image() {
 	chip, err := strconv.ParseUint(os.Args[3], 0, 16)
 	if err != nil {
@@ -165,6 +167,12 @@ func image() {
 	b := imagetest.Build(imagetest.App{ChipID: uint16(chip), Project: "greenhouse", Version: os.Args[2],
 		ELF: [32]byte{1}, Code: imagetest.Code(4000, 1)})
 	if err := os.WriteFile(os.Args[1], b, 0o600); err != nil {
+		panic(err)
+	}
+	if chip != 5 {
+		return
+	}
+	if err := os.WriteFile("factory.bin", imagetest.Factory(5, 0, b), 0o600); err != nil {
 		panic(err)
 	}
 }

@@ -38,6 +38,8 @@ names. docs/models.md shows it from training to traffic.
   model pin <name> <unit> <version> have a version answer a user, room or device; 0: no more
   model shadow <name> <version>     ask a version, too, and only compare its answers; 0: no more
   model reload <name> <version>     replace its workers, without losing a request
+  model unload <name> <version>     end its workers, and start none until it is loaded
+  model load <name> <version>       start them again
 `
 
 func modelCommand() command {
@@ -61,6 +63,7 @@ func manageModels(ctx context.Context, e *env, args []string) error {
 		{name: "promote", names: []string{"<name>", "<version>"}}, {name: "rollback", names: []string{"<name>"}},
 		{name: "pin", names: []string{"<name>", "<unit>", "<version>"}},
 		{name: "shadow", names: []string{"<name>", "<version>"}}, {name: "reload", names: []string{"<name>", "<version>"}},
+		{name: "unload", names: []string{"<name>", "<version>"}}, {name: "load", names: []string{"<name>", "<version>"}},
 	}
 	if err := checkAction("model", actions, words); err != nil {
 		return err
@@ -109,7 +112,7 @@ func (e *env) listModels(ctx context.Context, c config.Config, method, path stri
 		return nil
 	}
 	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "MODEL\tVERSION\tANSWERS\tREADY\tWAITING\tREQUESTS\tERRORS\tP95\tRESTARTS\tLAST")
+	fmt.Fprintln(w, "MODEL\tVERSION\tANSWERS\tSTATE\tREADY\tWAITING\tREQUESTS\tERRORS\tP95\tRESTARTS\tLAST")
 	for _, m := range models {
 		for _, v := range m.Versions {
 			part := "-"
@@ -121,8 +124,8 @@ func (e *env) listModels(ctx context.Context, c config.Config, method, path stri
 			case m.Routing.Shadow:
 				part = "shadow"
 			}
-			fmt.Fprintf(w, "%s\t%d\t%s\t%d/%d\t%d\t%d\t%d\t%.1f ms\t%d\t%q\n", m.Name, v.Version, part, v.Ready, v.Workers,
-				v.Waiting, v.Requests, v.Errors, v.P95, v.Restarts, cmp.Or(v.Failed, v.LastError, m.Routing.Reason))
+			fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%d/%d\t%d\t%d\t%d\t%.1f ms\t%d\t%q\n", m.Name, v.Version, part, v.State, v.Ready,
+				v.Workers, v.Waiting, v.Requests, v.Errors, v.P95, v.Restarts, cmp.Or(v.Failed, v.LastError, m.Routing.Reason))
 		}
 	}
 	return w.Flush()
@@ -214,7 +217,7 @@ func (e *env) addModel(ctx context.Context, c config.Config, folder string) erro
 	}
 	fmt.Fprintf(e.stdout, "added as %s\n", to)
 	if !c.ML.On {
-		fmt.Fprintln(e.stdout, "models are off here: start the server with UNHIDRA_ML=on")
+		fmt.Fprintln(e.stdout, "UNHIDRA_ML is off in these settings; a server with UNHIDRA_ML=on runs the version by itself")
 	}
 	return nil
 }

@@ -188,7 +188,7 @@ func (x *roomExport) room(ctx context.Context, r domain.Room, head exportHead) e
 		return err
 	}
 	for after := r.Floor; after < r.Head; {
-		events, err := x.db.Log.Replay(ctx, r.ID, after, roomPage)
+		events, err := x.db.Log.Replay(ctx, domain.WholeLog(r.ID), after, roomPage)
 		if err != nil {
 			return err
 		}

@@ -34,6 +34,7 @@ type pace struct {
 type pod struct {
 	*node.Node
 	name  string
+	began time.Time
 	drain drain
 }
 
@@ -100,7 +101,7 @@ func (c *cluster) patience() time.Duration {
 
 func (c *cluster) start() {
 	c.started++
-	p := &pod{name: fmt.Sprint("pod ", c.started), Node: node.New(c.t, c.bin, c.log, c.env...)}
+	p := &pod{name: fmt.Sprint("pod ", c.started), Node: node.New(c.t, c.bin, c.log, c.env...), began: time.Now()}
 	p.Start()
 	c.pods = append(c.pods, p)
 	c.t.Logf("%s is started", p.name)

@@ -33,7 +33,7 @@ func TestPeopleActOnAnAlarm(t *testing.T) {
 			t.Errorf("%+v, %v", a, err)
 		}
 		g.want(t, "acknowledged", raised, acked)
-		page, err := db.Log.Timeline(ctx, g.room, domain.PageQuery{Around: open[0].Seq, Limit: 1})
+		page, err := db.Log.Timeline(ctx, domain.WholeLog(g.room), domain.PageQuery{Around: open[0].Seq, Limit: 1})
 		if err != nil {
 			t.Fatal(err)
 		}

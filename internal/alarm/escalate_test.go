@@ -56,7 +56,7 @@ func TestAnAlarmThatNobodyAcknowledgesEscalates(t *testing.T) {
 		}
 		g.want(t, "acknowledged, told once", raised, escalated, domain.AlarmAcknowledged)
 		for _, seq := range []int64{a.Seq, a.EscalatedSeq} {
-			line, err := db.Log.Replay(t.Context(), g.room, seq-1, 1)
+			line, err := db.Log.Replay(t.Context(), domain.WholeLog(g.room), seq-1, 1)
 			if err != nil || acknowledgedIn(line[0]) != owner.ID {
 				t.Errorf("line %d is %+v, %v", seq, line[0].Payload, err)
 			}

@@ -114,7 +114,7 @@ func (g *garden) reads(t *testing.T, after time.Duration, v float64, nodes ...*S
 // posted returns what the room was told, without what came before.
 func (g *garden) posted(t *testing.T) (types []domain.EventType) {
 	t.Helper()
-	events, err := g.db.Log.Replay(t.Context(), g.room, 0, 500)
+	events, err := g.db.Log.Replay(t.Context(), domain.WholeLog(g.room), 0, 500)
 	if err != nil {
 		t.Fatal(err)
 	}

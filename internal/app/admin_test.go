@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -43,6 +44,12 @@ func TestEveryAdministratorsActionIsAudited(t *testing.T) {
 	must(t, err)
 	var den client.RoomState
 	must(t, bob.Do(t.Context(), "POST", "/rooms", map[string]any{"kind": "private", "name": "Den"}, &den))
+	eve := s.User("eve")
+	must(t, bob.Add(t.Context(), den.ID, id(t, eve)))
+	said, err := bob.Send(t.Context(), client.Draft{Room: den.ID, Text: "rude"})
+	must(t, err)
+	_, err = eve.Report(t.Context(), den.ID, said.Message.Seq, "other", "") // of who moderates the room
+	must(t, err)
 	var sessions struct{ Items []struct{ ID string } }
 	must(t, bob.Do(t.Context(), "GET", "/me/sessions", nil, &sessions))
 	user, room := "/users/"+me.ID, "/rooms/"+den.ID
@@ -55,6 +62,8 @@ func TestEveryAdministratorsActionIsAudited(t *testing.T) {
 		out        any
 		want       domain.AuditType
 	}{
+		{"admin-decide-report", "POST", func() string { return fmt.Sprint("/reports/", den.ID, "/", said.Message.Seq) },
+			map[string]any{"decision": "kept"}, nil, domain.AuditReportDecide},
 		{"admin-update-user", "PATCH", func() string { return user }, map[string]any{"role": "admin"}, nil,
 			domain.AuditAdminUserRole},
 		{"admin-update-user", "PATCH", func() string { return user }, map[string]any{"disabled": true}, nil,
@@ -82,9 +91,20 @@ func TestEveryAdministratorsActionIsAudited(t *testing.T) {
 		{"admin-set-settings", "PATCH", func() string { return "/settings" }, map[string]any{"registration": "closed"}, nil,
 			domain.AuditConfigChange},
 		{"verify-audit", "POST", func() string { return "/audit/verify" }, nil, nil, domain.AuditVerify},
+		{"admin-create-user-group", "POST", func() string { return "/user-groups" }, map[string]any{"handle": "tea"}, nil,
+			domain.AuditAdminUserGroup},
+		{"admin-update-user-group", "PATCH", func() string { return "/user-groups/tea" }, map[string]any{"handle": "cake"},
+			nil, domain.AuditAdminUserGroup},
+		{"admin-add-to-user-group", "PUT", func() string { return "/user-groups/cake/members/" + me.ID }, nil, nil,
+			domain.AuditAdminUserGroup},
+		{"admin-remove-from-user-group", "DELETE", func() string { return "/user-groups/cake/members/" + me.ID }, nil, nil,
+			domain.AuditAdminUserGroup},
+		{"admin-delete-user-group", "DELETE", func() string { return "/user-groups/cake" }, nil, nil,
+			domain.AuditAdminUserGroup},
 		{"admin-delete-user", "DELETE", func() string { return user }, nil, nil, domain.AuditAdminUserDelete},
 	}
-	done := map[string]bool{}
+	// TestAModelBesideAServer changes a model; to try one changes nothing.
+	done := map[string]bool{"admin-change-model": true, "admin-try-model": true}
 	who, err := admin.Me(t.Context())
 	must(t, err)
 	for _, step := range steps {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,11 +17,11 @@ import (
 // know of the type.
 func TestTypesOfEventsAreNamedOnce(t *testing.T) {
 	t.Parallel()
-	var names []string
+	types := make(map[string]bool)
 	for _, s := range domain.EventSpecs() {
-		names = append(names, regexp.QuoteMeta(string(s.Type)))
+		types[string(s.Type)] = true
 	}
-	literal := regexp.MustCompile("[\"'`](" + strings.Join(names, "|") + ")[\"'`]")
+	literal := regexp.MustCompile("[\"'`]([a-z_.]+)[\"'`]")
 	catalogue, seen := filepath.Join("..", "domain", "eventtype.go"), false
 	for _, dir := range []string{"..", "../../cmd", "../../client"} {
 		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
@@ -34,8 +35,11 @@ func TestTypesOfEventsAreNamedOnce(t *testing.T) {
 				return nil
 			}
 			text, err := os.ReadFile(path)
+			if !anyIn(string(text), types) {
+				return err // most files, and the expression is slow with the race detector
+			}
 			for line := range strings.Lines(string(text)) {
-				found := literal.MatchString(line)
+				found := slices.ContainsFunc(literal.FindAllStringSubmatch(line, -1), func(m []string) bool { return types[m[1]] })
 				if path == catalogue {
 					seen = seen || found
 				} else if found && !strings.Contains(line, ` example:"`) {
@@ -51,4 +55,13 @@ func TestTypesOfEventsAreNamedOnce(t *testing.T) {
 	if !seen {
 		t.Error("the catalogue itself was not looked at")
 	}
+}
+
+func anyIn(text string, words map[string]bool) bool {
+	for w := range words {
+		if strings.Contains(text, w) {
+			return true
+		}
+	}
+	return false
 }

@@ -24,19 +24,21 @@ import (
 	"github.com/unhidra/unhidra/internal/testkit/traffic"
 )
 
-// BenchmarkDownloads loads an image many times at once, over as many connections, from a server process and from an
-// nginx that has the same file, one after the other: 1,000 times one of 1 MiB, and 250 times one of 4 MiB, so that what
-// a request costs can be told from what a byte costs. It tells how much processor time each takes for a GB, after a
-// round that does not count: the server has what it does at its start behind it then.
+// BenchmarkDownloads loads an image many times at once, over as many connections, from a server process, from a program
+// that has the same file and net/http alone, and from an nginx that has it, one after the other: 1,000 times one of
+// 1 MiB, and 250 times one of 4 MiB, so that what a request costs can be told from what a byte costs. It tells how much
+// processor time each takes for a GB, after a round that does not count: the server has what it does at its start
+// behind it then.
 func BenchmarkDownloads(b *testing.B) {
 	for _, size := range []int{1 << 20, 4 << 20} {
 		image, downloads := randomBytes(size, 3), 1000<<20/size
 		link, server := imageServer(b, image)
+		least, bare := bareWith(b, image)
 		page, peer := nginxWith(b, image)
 		for _, c := range []struct {
 			name, url string
 			pids      func() []int
-		}{{"unhidra", link, server}, {"nginx", page, peer}} {
+		}{{"unhidra", link, server}, {"net-http", least, bare}, {"nginx", page, peer}} {
 			b.Run(fmt.Sprintf("%dMiB/%s", size>>20, c.name), func(b *testing.B) {
 				loadAtOnce(b, c.url, downloads, len(image))
 				before, begin, gb := cpuOf(b, c.pids()), time.Now(), 0.0
@@ -112,6 +114,29 @@ func imageServer(b *testing.B, image []byte) (link string, pids func() []int) {
 	return r.Images[0].URL, func() []int { return []int{n.PID()} }
 }
 
+// bareWith starts a file server of net/http that serves a file.
+func bareWith(b *testing.B, file []byte) (url string, pids func() []int) {
+	b.Helper()
+	dir, port := b.TempDir(), node.Port(b)
+	if err := os.WriteFile(filepath.Join(dir, "image.bin"), file, 0o600); err != nil {
+		b.Fatal(err)
+	}
+	var log testkit.Buffer
+	at := fmt.Sprint("127.0.0.1:", port)
+	return imageFrom(b, node.Command(b, &log, nil, node.Program(b, "bench/fileserver"), dir, at), at, len(file))
+}
+
+// imageFrom starts a program that serves the file image.bin at an address, and waits until it does.
+func imageFrom(b *testing.B, p *node.Process, at string, size int) (url string, pids func() []int) {
+	b.Helper()
+	p.Start()
+	url = "http://" + at + "/image.bin"
+	ctx, cancel := context.WithTimeout(b.Context(), 10*time.Second)
+	defer cancel()
+	traffic.Wait(ctx, b, "it serves the file", func() bool { return loadOnce(ctx, url, size) == nil })
+	return url, func() []int { return []int{p.PID()} }
+}
+
 // nginxWith starts an nginx with one worker that serves a file.
 func nginxWith(b *testing.B, file []byte) (url string, pids func() []int) {
 	b.Helper()
@@ -139,19 +164,14 @@ server { listen 127.0.0.1:%[2]d; root %[1]s; } }`, dir, port)
 		b.Skip("no nginx to compare with: install nginx-light")
 	}
 	var log testkit.Buffer
-	p := node.Command(b, &log, os.Environ(), "nginx", "-c", filepath.Join(dir, "nginx.conf"), "-p", dir)
-	p.Start()
-	url = fmt.Sprintf("http://127.0.0.1:%d/image.bin", port)
-	ctx, cancel := context.WithTimeout(b.Context(), 10*time.Second)
-	defer cancel()
 	defer func() {
 		if b.Failed() {
 			errors, _ := os.ReadFile(filepath.Join(dir, "error.log"))
 			b.Logf("nginx: %s\n%s", errors, log.String())
 		}
 	}()
-	traffic.Wait(ctx, b, "nginx serves the file", func() bool { return loadOnce(ctx, url, len(file)) == nil })
-	return url, func() []int { return []int{p.PID()} }
+	p := node.Command(b, &log, nil, "nginx", "-c", filepath.Join(dir, "nginx.conf"), "-p", dir)
+	return imageFrom(b, p, fmt.Sprint("127.0.0.1:", port), len(file))
 }
 
 // cpuOf is the processor time that processes have used.

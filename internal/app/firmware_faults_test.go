@@ -110,6 +110,7 @@ func TestAnUploadSaysWhatAnImageIsAndWhatIsWrongWithIt(t *testing.T) {
 		}
 		_, err = f.attach(r.ID, map[string]any{"upload": again.ID, "revision_min": 4})
 		must(t, err)
+		factoryImages(f, r.ID, u.SHA256, good, again)
 		hidden, err := f.upload("raw", []byte("\x7fELF, and not what a device of another kind runs"))
 		must(t, err)
 		if got := strings.Join(finding(hidden), ", "); got != "error elf" {
@@ -119,6 +120,55 @@ func TestAnUploadSaysWhatAnImageIsAndWhatIsWrongWithIt(t *testing.T) {
 			t.Errorf("no ELF file: %v", err)
 		}
 	})
+}
+
+// factoryImages adds a factory image to an image of a release, which is good, and others in vain.
+func factoryImages(f *firm, release, hash string, good []byte, image client.FirmwareUpload) {
+	t, at := f.t, "/firmware/releases/"+release+"/images/"+hash+"/factory"
+	put := func(kind string, file []byte) (string, error) {
+		u, err := f.upload(kind, file)
+		must(t, err)
+		return u.SHA256, f.c.Do(t.Context(), "PUT", at, map[string]any{"upload": u.ID}, nil)
+	}
+	whole := imagetest.Factory(5, 0, good)
+	other := imagetest.Build(imagetest.App{ChipID: 5, Project: "tank", Version: "2.0"})
+	for name, c := range map[string]struct {
+		kind string
+		file []byte
+	}{
+		"cut off":                 {"factory", whole[:len(whole)-100]},
+		"no factory image":        {"raw", whole},
+		"with another image":      {"factory", imagetest.Factory(5, 0, other)},
+		"of a bootloader too far": {"factory", imagetest.Factory(5, 0x1000, good)},
+	} {
+		if _, err := put(c.kind, c.file); codeOf(err) != client.CodeBadImage {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	factory, err := put("factory", whole)
+	must(t, err)
+	var r struct {
+		Images []struct {
+			SHA256  string
+			Factory *struct {
+				SHA256, URL string
+				Info        client.ImageInfo
+			}
+		}
+	}
+	must(t, f.c.Do(t.Context(), "GET", "/firmware/releases/"+release, nil, &r))
+	is := r.Images[0].Factory
+	if r.Images[0].SHA256 != hash || is == nil || is.SHA256 != factory || len(is.Info.Parts) != 4 ||
+		is.Info.FlashSize != 0x220000 || r.Images[1].Factory != nil {
+		t.Fatalf("%+v", r.Images)
+	}
+	if res, got := load(t, is.URL, "", ""); res.StatusCode != 200 || !bytes.Equal(got, whole) {
+		t.Errorf("by its link: %s, %d bytes", res.Status, len(got))
+	}
+	must(t, f.c.Do(t.Context(), "DELETE", at, nil, nil))
+	if err := f.c.Do(t.Context(), "PUT", at, map[string]any{"upload": image.ID}, nil); codeOf(err) != client.CodeNoUpload {
+		t.Errorf("by an upload that a release has: %v", err)
+	}
 }
 
 // An image that ends after any KiB is in no release: it is found by what it is, if the sender takes it for whole, and

@@ -1,5 +1,7 @@
 package app_test
 
+import "time"
+
 // A row says what an operation answers to those to whom nothing belongs of what
 // its path names: Ann's private room, her message, invitation, device, session.
 type row struct {
@@ -18,6 +20,7 @@ const noFile = "0000000000000000000000000000000000000000000000000000000000000000
 // The table: every operation of the OpenAPI document. A new operation needs a row
 // here, and the test says so.
 func rows() map[string]row {
+	soon := `"at":"` + time.Now().Add(time.Hour).UTC().Format(time.RFC3339) + `"`
 	open, own, admin := row{open: true}, row{own: true}, row{eve: 403}
 	with := func(r row, body string) row { r.body = body; return r }
 	theirs := func(body string) row { return row{eve: 404, body: body} } // Ann's, and there for nobody else
@@ -40,6 +43,14 @@ func rows() map[string]row {
 		"admin-delete-user": admin,
 		"admin-hold-room":   with(admin, `{"held":true,"reason":"x"}`), "admin-get-room-use": admin,
 		"admin-reset-factors": admin, "admin-reset-password": admin, "admin-end-sessions": admin, "admin-end-session": admin,
+		"admin-list-reports": admin, "admin-get-report": admin,
+		"admin-decide-report":     with(admin, `{"decision":"removed"}`),
+		"admin-create-user-group": with(admin, `{"handle":"mine"}`),
+		"admin-update-user-group": with(admin, `{"name":"Mine"}`), "admin-delete-user-group": admin,
+		"admin-add-to-user-group": admin, "admin-remove-from-user-group": admin,
+		"list-user-groups": own, "get-user-group": theirs(""), // there is none
+		"admin-list-models":  admin,
+		"admin-change-model": with(admin, `{"action":"rollback"}`), "admin-try-model": with(admin, `{"inputs":[]}`),
 
 		"report-spans": with(own, `{"spans":[{}]}`),
 		"get-me":       own, "update-me": with(own, `{"about":"x"}`), "delete-me": own, "set-avatar": own,
@@ -64,7 +75,7 @@ func rows() map[string]row {
 
 		// nobody whom the caller had blocked
 		"list-requests": own, "list-blocked": own, "set-requests": with(own, `{"asked_by":"everyone"}`),
-		"unblock":        {eve: 204},
+		"block": {eve: 204}, "unblock": {eve: 204},
 		"accept-request": room(404, ""), "decline-request": room(404, `{}`),
 
 		"list-devices": own, "register-device": with(own, `{"name":"Mine"}`), "get-device": registry(200),
@@ -113,6 +124,7 @@ func rows() map[string]row {
 		"list-releases": theirs(""), "create-release": theirs(`{"version":"2","version_code":2}`),
 		"get-release": theirs(""), "update-release": theirs(`{"notes":"Mine"}`), "delete-release": theirs(""),
 		"add-image": theirs(`{"upload":"{upload}","chip":"esp32"}`), "remove-image": theirs(""),
+		"set-factory-image": theirs(`{"upload":"{upload}"}`), "remove-factory-image": theirs(""),
 		"create-rollout": theirs(`{"release":"{release}"}`), "list-rollouts": theirs(""), "get-rollout": theirs(""),
 		"act-on-rollout": theirs(`{"action":"pause"}`), "revert-rollout": theirs(`{"release":"{release}"}`),
 		"list-updates": theirs(""), "get-rollout-log": theirs(""), "list-crashes": theirs(""),
@@ -133,6 +145,7 @@ func rows() map[string]row {
 		"list-bans":     room(403, ""), "ban": room(403, `{}`), "unban": room(403, ""),
 		"list-bots": own, "create-bot": with(own, `{"username":"mine","token":{"scopes":["read"]}}`),
 		"delete-bot": theirs(""), "create-bot-token": theirs(`{"scopes":["read"]}`), "revoke-bot-token": theirs(""),
+		"list-assistants": own, "set-assistant": {eve: 403, body: `{}`}, "end-assistant": theirs(""),
 		// tokens of people open nothing there
 		"bot-events": {eve: 401}, "bot-send": {eve: 401, body: `{"room":"{room}","key":"1","text":"x"}`},
 		"list-hooks": room(403, ""), "create-hook": room(403, `{"name":"Mine"}`), "renew-hook": room(403, ""),
@@ -142,7 +155,11 @@ func rows() map[string]row {
 		"update-outgoing-hook": room(403, `{"on":false}`), "rotate-outgoing-hook": room(403, ""),
 		"delete-outgoing-hook": room(403, ""), "test-outgoing-hook": room(403, ""),
 		"list-hook-deliveries": room(403, ""), "redeliver-hook": room(403, ""),
-		"list-invites": room(403, ""), "create-invite": room(403, `{}`), "revoke-invite": room(403, ""),
+		"list-slash-commands": room(200, ""), "run-slash-command": room(404, `{"command":"none"}`),
+		"create-slash-command": room(403, `{"name":"mine","url":"https://example.org/"}`),
+		"update-slash-command": room(403, `{"on":false}`), "rotate-slash-command": room(403, ""),
+		"delete-slash-command": room(403, ""),
+		"list-invites":         room(403, ""), "create-invite": room(403, `{}`), "revoke-invite": room(403, ""),
 		"replay-events": room(200, ""), "get-timeline": room(200, ""), "get-message": room(200, ""),
 		"list-versions": room(200, ""),
 		"send-message":  room(201, `{"key":"1","text":"hello"}`), "edit-message": room(403, `{"text":"mine"}`),
@@ -152,9 +169,22 @@ func rows() map[string]row {
 		"mark-thread": room(200, `{"seq":1}`), "mark-unread": room(200, ""), "follow-thread": room(200, `{"following":true}`),
 		"follow-threads": room(204, `{"following":true}`),
 		"add-reaction":   room(200, ""), "remove-reaction": room(200, ""), "list-reactions": room(200, ""),
+		"create-poll":     room(201, `{"key":"p1","question":"Tea?","choices":["yes","no"]}`),
+		"forward-message": room(201, `{"key":"f1","from":"{room}","seq":{seq}}`),
+		"vote":            room(404, `{"choices":[1]}`), "close-poll": room(404, ""), "list-voters": room(404, ""),
 		"pin-message": room(403, ""), "unpin-message": room(403, ""), "list-pins": room(200, ""),
-		"list-saved": own, "list-saved-in-room": room(200, ""), "save-message": room(204, ""),
+		"report-message": room(200, `{"reason":"spam"}`), "list-own-reports": own, "list-room-reports": room(403, ""),
+		"decide-room-report": room(403, `{"decision":"removed"}`),
+		"list-saved":         own, "list-saved-in-room": room(200, ""), "save-message": room(204, ""),
 		"unsave-message": room(204, ""), "list-drafts": own, "put-draft": room(200, `{"text":"mine"}`),
+		"get-sections":   own,
+		"put-sections":   with(own, `{"favourites":{"rooms":["{room}"]},"sections":[]}`),
+		"list-scheduled": own, "delete-scheduled": theirs(""), "send-scheduled": theirs(""),
+		"schedule-message": room(201, `{"key":"{room}","room":"{room}","text":"mine",`+soon+`}`),
+		"change-scheduled": theirs(`{"text":"mine",` + soon + `}`),
+		"list-reminders":   own, "finish-reminder": theirs(""), "delete-reminder": theirs(""),
+		"create-reminder":        room(201, `{"key":"{room}","room":"{room}","seq":{seq},`+soon+`}`),
+		"change-reminder":        theirs(`{` + soon + `}`),
 		"get-notifications":      own,
 		"set-notifications":      with(own, `{"level":"all","keywords":[],"quiet":{"spans":[]}}`),
 		"set-room-notifications": room(200, `{"level":"all"}`),

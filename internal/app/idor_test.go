@@ -156,16 +156,23 @@ func newHouse(t *testing.T) *house {
 	}
 	must(t, h.ann.Do(t.Context(), "POST", "/bots", map[string]any{"username": "deploy",
 		"token": map[string]any{"scopes": []string{"read"}}}, &program))
+	var den, scheduled, reminder struct{ ID string }
+	must(t, h.ann.Do(t.Context(), "POST", "/rooms", map[string]any{"kind": "private", "name": "Den"}, &den))
+	must(t, h.ann.Do(t.Context(), "POST", "/me/scheduled", map[string]any{"key": "1", "room": den.ID, "text": "a secret",
+		"at": now.Add(time.Hour)}, &scheduled))
+	must(t, h.ann.Do(t.Context(), "POST", "/me/reminders", map[string]any{"key": "1", "text": "a secret",
+		"at": now.Add(time.Hour)}, &reminder))
 	h.fixed = []string{
 		"{user}", me.ID, "{bob}", bob.ID, "{banned}", banned.ID, "{session}", sessions.Items[0].ID,
 		"{command}", domain.NewID(domain.CommandPrefix), "{batch}", domain.NewID(domain.BatchPrefix),
 		"{alarm}", domain.NewID(domain.AlarmPrefix),
 		"{window}", domain.NewID(domain.MaintenancePrefix),
 		"{rule}", domain.NewID(domain.AlarmRulePrefix),
+		"{usergroup}", "anns",
 		"{group}", "anns", "{template}", "anns", "{browser}", "rem_anns", "{passkey}", "anns-key", "{hash}", "nothing",
-		"{preview}", "nothing",
+		"{preview}", "nothing", "{model}", "greet",
 		"{provider}", "oidc", "{product}", product.ID, "{release}", release.ID, "{upload}", upload.ID, "{sha256}", hash,
-		"{subscription}", subscription.ID,
+		"{subscription}", subscription.ID, "{scheduled}", scheduled.ID, "{reminder}", reminder.ID,
 		"{bot}", program.User.ID, "{token}", program.Tokens[0].ID,
 		"{n}", "0", "{start}", "0", "{rollout}", rollout.ID, "{update}", domain.NewID(domain.UpdatePrefix),
 	}
@@ -177,6 +184,7 @@ func newHouse(t *testing.T) *house {
 func (h *house) fill(t *testing.T) func(string) string {
 	t.Helper()
 	ctx := t.Context()
+	must(t, h.bob.Unblock(ctx, "ann")) // whom the operation before may have blocked
 	var room struct{ ID string }
 	must(t, h.ann.Do(ctx, "POST", "/rooms", map[string]any{"kind": "private", "name": "Den", "members": []string{h.bobID}},
 		&room))
@@ -192,15 +200,18 @@ func (h *house) fill(t *testing.T) func(string) string {
 	var outgoing struct{ ID string }
 	must(t, h.ann.Do(ctx, "POST", at+"/outgoing-hooks",
 		map[string]any{"name": "Tickets", "url": "https://tickets.example.org/"}, &outgoing))
+	var slash struct{ ID string }
+	must(t, h.ann.Do(ctx, "POST", at+"/slash-commands", map[string]any{"name": "deploy", "url": "https://ci.example.org/"},
+		&slash))
 	_ = h.ann.DeleteFile(ctx, h.file) // there may be but so many; the first time there is none
 	file, err := h.ann.BeginUpload(ctx, room.ID, "plan", 1)
 	must(t, err)
 	h.file = file.ID
 	var made issued
 	must(t, h.ann.Do(ctx, "POST", "/devices", map[string]any{"name": "Door"}, &made))
-	pairs := append(slices.Clone(h.fixed), "{room}", room.ID, "{emoji}", "%F0%9F%91%8D", "{file}", file.ID,
-		"{seq}", message.Seq.String(), "{task}", "1", "{invite}", invite.ID, "{hook}", hook.ID,
-		"{outgoing}", outgoing.ID, "{delivery}", room.ID+":1", "{code}", invite.Code,
+	pairs := append(slices.Clone(h.fixed), "{room}", room.ID, "{emoji}", "%F0%9F%91%8D", "{choice}", "1",
+		"{file}", file.ID, "{seq}", message.Seq.String(), "{task}", "1", "{invite}", invite.ID, "{hook}", hook.ID,
+		"{outgoing}", outgoing.ID, "{slash}", slash.ID, "{delivery}", room.ID+":1", "{code}", invite.Code,
 		"{device}", made.Device.ID, "{key}", made.KeyID)
 	return strings.NewReplacer(pairs...).Replace
 }
@@ -305,6 +316,13 @@ func (h *house) untouched(t *testing.T) {
 	if len(factors.Passkeys) != 1 || len(factors.Remembered) != 1 {
 		t.Errorf("Ann's factors are %+v", factors)
 	}
+	for _, list := range []string{"/me/scheduled", "/me/reminders"} {
+		var kept struct{ Items []any }
+		must(t, h.ann.Do(t.Context(), "GET", list, nil, &kept))
+		if len(kept.Items) != 1 {
+			t.Errorf("Ann's %s are %+v", list, kept.Items)
+		}
+	}
 	var rooms struct {
 		Items []struct{ Name, Role string }
 	}
@@ -331,6 +349,7 @@ func TestCHK_DV_03_ListsShowOnesOwn(t *testing.T) {
 			}
 		}
 	}
+	h.newcomers(t, eve)
 }
 
 // Mass assignment: no operation takes a field that it does not name, so that

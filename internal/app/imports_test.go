@@ -19,7 +19,8 @@ func floors() map[string][]string {
 	ground := []string{"internal/domain", "internal/config", "internal/ratelimit", "internal/obs", "internal/trace"}
 	kits := append([]string{"internal/password", "internal/totp", "internal/passkey", "internal/oidc", "internal/bus",
 		"internal/httpx", "internal/wire", "internal/token", "internal/fulltext", "internal/names", "internal/ws",
-		"internal/captcha", "internal/picture", "internal/feed", "internal/blob", "internal/attach"}, ground...)
+		"internal/captcha", "internal/picture", "internal/feed", "internal/blob", "internal/attach",
+		"internal/embed"}, ground...)
 	// A part of the store stands on the engine, and on these other parts.
 	part := func(others ...string) []string {
 		may := append([]string{"internal/store"}, ground...)
@@ -37,7 +38,9 @@ func floors() map[string][]string {
 		"internal/trace":     {"internal/domain", "internal/ratelimit"},
 
 		"internal/fulltext": {"internal/domain"},
+		"internal/embed":    {},
 		"internal/names":    {"internal/domain"},
+		"internal/phrase":   {"internal/domain"},
 		"internal/wire":     {"internal/domain"},
 		"internal/ws":       {"internal/domain"},
 
@@ -93,7 +96,7 @@ func floors() map[string][]string {
 		"internal/store/roomlog":    part("accounts"),
 		"internal/store/readings":   append(part("readings/rollup"), "internal/chunk"),
 		"internal/store/feedlog":    append(part("roomlog"), "internal/feed"),
-		"internal/store/search":     append(part("naming", "roomlog"), "internal/fulltext"),
+		"internal/store/search":     append(part("naming", "roomlog"), "internal/fulltext", "internal/embed"),
 		"internal/store/rooms":      part("accounts", "bots", "devices", "naming", "roomlog"),
 		"internal/store/messages": part("accounts", "files", "notifications", "personal", "previews", "rooms", "roomlog",
 			"search"),
@@ -107,14 +110,16 @@ func floors() map[string][]string {
 		"internal/store/rollouts":   part("accounts", "rooms", "roomlog"),
 		// of notifications
 		"internal/store/notifications": part("rooms", "roomlog"),
-		"internal/store/personal":      part("rooms", "roomlog"),
+		"internal/store/personal":      part("notifications", "rooms", "roomlog"),
 		"internal/store/previews":      part("blobs", "rooms", "roomlog"),
+		"internal/store/moderation":    part("accounts", "messages", "rooms", "roomlog"),
+		"internal/store/usergroups":    append(part("accounts", "naming"), "internal/names"),
 		// where they cross
-		"internal/store/departure": part("accounts", "alarms", "bots", "commands", "devices", "files", "firmware", "hooks", "messages",
-			"mqtt", "notifications", "personal", "rollouts", "rooms", "roomlog"),
+		"internal/store/departure": part("accounts", "alarms", "bots", "commands", "devices", "files", "firmware", "hooks",
+			"messages", "moderation", "mqtt", "notifications", "personal", "rollouts", "rooms", "roomlog", "usergroups"),
 		"internal/store/all": part("accounts", "alarms", "audit", "blobs", "bots", "commands", "dashboards", "departure", "devices",
-			"feedlog", "files", "firmware", "hooks", "mails",
-			"messages", "mqtt", "notifications", "personal", "previews", "rollouts", "rooms", "roomlog", "search", "server"),
+			"feedlog", "files", "firmware", "hooks", "mails", "messages", "moderation", "mqtt", "notifications", "personal",
+			"previews", "rollouts", "rooms", "roomlog", "search", "server", "usergroups"),
 		"internal/store/readings/rollup": {"internal/chunk", "internal/domain"}, // without SQL
 
 		"internal/backup": ground,
@@ -144,17 +149,23 @@ func floors() map[string][]string {
 		"internal/ota":       kits,
 		"internal/firmware": append([]string{"internal/delta", "internal/espimage", "internal/manifest", "internal/symbols"},
 			kits...),
-		"internal/files":            kits,
-		"internal/history":          kits,
-		"internal/presence":         kits,
-		"internal/notify":           append([]string{"internal/outbound", "internal/webpush"}, kits...),
-		"internal/personal":         kits,
-		"internal/preview":          append([]string{"internal/outbound"}, kits...),
-		"internal/webtrace":         kits,
-		"internal/webhook":          append([]string{"internal/webhook/incoming"}, kits...),
-		"internal/webhook/incoming": {"internal/domain"},
-		"internal/webhook/outgoing": append([]string{"internal/outbound"}, kits...),
-		"internal/ml":               kits,
+		"internal/files":                 kits,
+		"internal/history":               kits,
+		"internal/presence":              kits,
+		"internal/notify":                append([]string{"internal/outbound", "internal/webpush"}, kits...),
+		"internal/personal":              kits,
+		"internal/moderation":            kits,
+		"internal/usergroup":             kits,
+		"internal/meaning":               kits,
+		"internal/preview":               append([]string{"internal/outbound"}, kits...),
+		"internal/webtrace":              kits,
+		"internal/webhook":               append([]string{"internal/webhook/incoming"}, kits...),
+		"internal/webhook/incoming":      {"internal/domain"},
+		"internal/webhook/outgoing":      append([]string{"internal/outbound", "internal/webhook/incoming"}, kits...),
+		"internal/ml":                    kits,
+		"internal/inference":             {"internal/domain", "internal/inference/inferencepb", "internal/ml"},
+		"internal/inference/inferencepb": {},
+		"internal/assistant":             kits,
 		"internal/telemetry": append([]string{"internal/chunk", "internal/promql", "internal/remotewrite", "internal/senml"},
 			kits...),
 

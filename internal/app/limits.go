@@ -25,7 +25,7 @@ func writeLimits(c config.Config) httpx.Limits {
 	// What is made and stays: seldom, and by many from one address in an office.
 	shared(httpx.Limit{Name: "changes", User: perMinute(n), Addr: perMinute(10 * n)},
 		"create-room", "open-direct", "delete-room", "create-invite", "revoke-invite", "add-member", "hand-over-room",
-		"accept-request", "decline-request", "set-requests", "unblock",
+		"accept-request", "decline-request", "set-requests", "block", "unblock",
 		"register-device", "import-devices", "update-device", "revoke-device", "delete-readings",
 		"rotate-device-key", "revoke-device-key", "revoke-device-keys", "put-device-group",
 		"change-device-group", "delete-device-group",
@@ -38,11 +38,14 @@ func writeLimits(c config.Config) httpx.Limits {
 		"create-hook", "renew-hook", "delete-hook",
 		"create-outgoing-hook", "update-outgoing-hook", "rotate-outgoing-hook", "delete-outgoing-hook",
 		"test-outgoing-hook", "redeliver-hook",
-		"create-bot", "delete-bot", "create-bot-token", "revoke-bot-token")
+		"create-slash-command", "update-slash-command", "rotate-slash-command", "delete-slash-command",
+		"create-bot", "delete-bot", "create-bot-token", "revoke-bot-token",
+		"set-assistant", "end-assistant")
 	shared(httpx.Limit{Name: "firmware", User: perMinute(2 * n), Addr: perMinute(20 * n)},
 		"create-product", "update-product", "share-product", "delete-product", "add-root",
 		"begin-upload", "complete-upload", "delete-upload", "create-release",
-		"update-release", "delete-release", "add-image", "remove-image", "sign-release")
+		"update-release", "delete-release", "add-image", "remove-image", "sign-release",
+		"set-factory-image", "remove-factory-image")
 	// Files in messages, several to one of them.
 	shared(httpx.Limit{Name: "files", User: perMinute(5 * n), Addr: perMinute(50 * n)},
 		"create-file", "complete-file", "delete-file", "link-files")
@@ -62,13 +65,18 @@ func writeLimits(c config.Config) httpx.Limits {
 		"update-me", "set-status", "set-avatar", "delete-avatar", "set-hook-avatar", "delete-hook-avatar")
 	shared(httpx.Limit{Name: "messages_by_http", User: ratelimit.New(c.MessagesPerSec, time.Second, 2*c.MessagesPerSec)},
 		"send-message", "edit-message", "tick-task", "delete-message", "remove-previews", "add-reaction", "remove-reaction",
-		"pin-message", "unpin-message", "save-message", "unsave-message",
+		"create-poll", "forward-message", "vote", "close-poll", "pin-message", "unpin-message", "save-message",
+		"unsave-message", "report-message", "decide-room-report",
 		"mark-thread", "follow-thread", "follow-threads",
 		"set-room-notifications",
-		"bot-send", "mark-read", "mark-unread", "send-command", "cancel-command",
+		"bot-send", "run-slash-command", "mark-read", "mark-unread", "send-command", "cancel-command",
 		"post-chart", "put-dashboard")
 	// Of who writes, a client tells every few seconds at most.
 	shared(httpx.Limit{Name: "drafts", User: perMinute(2 * n)}, "put-draft")
+	shared(httpx.Limit{Name: "sections", User: perMinute(2 * n)}, "put-sections")
+	shared(httpx.Limit{Name: "scheduled", User: perMinute(n)},
+		"schedule-message", "change-scheduled", "send-scheduled", "delete-scheduled",
+		"create-reminder", "change-reminder", "finish-reminder", "delete-reminder")
 	// What many devices are told at once.
 	shared(httpx.Limit{Name: "group_commands", User: perMinute(max(n/6, 1)), Addr: perMinute(2 * n)}, "send-group-command")
 	// One's own way to sign in.
@@ -93,7 +101,9 @@ func writeLimits(c config.Config) httpx.Limits {
 		"admin-update-user", "admin-delete-user", "admin-end-sessions", "admin-end-session", "admin-reset-factors",
 		"admin-reset-password",
 		"admin-create-invite", "admin-delete-invite", "admin-update-room", "admin-delete-room", "admin-hold-room",
-		"admin-set-settings",
+		"admin-set-settings", "admin-decide-report", "admin-create-user-group", "admin-update-user-group",
+		"admin-delete-user-group", "admin-add-to-user-group", "admin-remove-from-user-group",
+		"admin-change-model", "admin-try-model",
 		"verify-audit")
 	return limits
 }

@@ -66,6 +66,11 @@ func (s *server) serve(name string, l net.Listener, secure *tls.Config, h http.H
 		DisableGeneralOptionsHandler: true, // it would wait for the body of an OPTIONS * for good
 		ErrorLog:                     slog.NewLogLogger(log.With("listener", name).Handler(), slog.LevelDebug),
 	}
+	if name == "operator" { // gRPC comes by HTTP/2, and without TLS there
+		srv.Protocols = new(http.Protocols)
+		srv.Protocols.SetHTTP1(true)
+		srv.Protocols.SetUnencryptedHTTP2(true)
+	}
 	var fresh newConns
 	limiter := newConnLimiter(connsFactor*s.Config.ConnsPerAddr, s.Config.TrustedProxies)
 	srv.ConnState = func(c net.Conn, state http.ConnState) {

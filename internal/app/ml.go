@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"path/filepath"
 
+	"github.com/unhidra/unhidra/internal/inference"
 	"github.com/unhidra/unhidra/internal/ml"
 	"github.com/unhidra/unhidra/worker"
 )
@@ -13,12 +14,13 @@ func (s *server) buildML() {
 	s.modules.ml = ml.New(ml.Deps{
 		On: c.ML.On, Dir: c.ModelsDir(), Scratch: filepath.Join(c.DataDir, "worker"), Python: c.ML.Python,
 		Package: worker.FS(), Sandbox: ml.Sandbox(c.ML.Sandbox), Log: s.logs.Part("ml"), Metrics: s.reg,
-		Settings: s.db.Server, Audit: s.modules.audit, Token: OperatorToken(s.keys),
+		Settings: s.db.Server, Audit: s.modules.audit, Proofs: s.modules.auth, Token: OperatorToken(s.keys),
 	})
 	s.run("models", s.modules.ml.Run)
 }
 
-// withModels adds what package ml answers to the operator's listener. Its bodies are larger than others there.
+// withModels adds what packages ml and inference answer to the operator's listener. Their bodies are larger than others
+// there.
 func (s *server) withModels(operator http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	models := s.modules.ml.Handler()
@@ -26,5 +28,5 @@ func (s *server) withModels(operator http.Handler) http.Handler {
 	mux.Handle("/v2/", models)
 	mux.Handle("/internal/ml/", models)
 	mux.Handle("/", operator)
-	return mux
+	return inference.Handler(s.modules.ml, s.logs.Part("ml"), mux)
 }

@@ -1,19 +1,25 @@
 package app_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/unhidra/unhidra/internal/app"
+	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/testkit"
 	"github.com/unhidra/unhidra/internal/testkit/live"
+	"github.com/unhidra/unhidra/internal/token"
 )
 
 const shout = `from unhidra_worker import Model, Tensor
@@ -49,7 +55,11 @@ shape = [-1]
 "model.py" = %q
 `, hex.EncodeToString(sum[:]))
 	must(t, os.WriteFile(filepath.Join(folder, "model.toml"), []byte(manifest), 0o600))
-	s := live.Start(t, testkit.SQLite(t), "UNHIDRA_ML=on", "UNHIDRA_ML_MODELS="+dir, "UNHIDRA_OPERATOR_ADDR=127.0.0.1:0")
+	const key = "the key of this server, for models"
+	s := live.Start(t, testkit.SQLite(t), "UNHIDRA_ML=on", "UNHIDRA_ML_MODELS="+dir, "UNHIDRA_OPERATOR_ADDR=127.0.0.1:0",
+		"UNHIDRA_SERVER_KEY="+key)
+	keys, err := token.NewKeyring("", []byte(key))
+	must(t, err)
 	url := "http://" + s.Operator
 	ask := func(method, path, body string) (int, string) {
 		r, err := http.NewRequestWithContext(t.Context(), method, url+path, strings.NewReader(body))
@@ -79,5 +89,95 @@ shape = [-1]
 	if _, text := ask("GET", "/metrics", ""); !strings.Contains(text,
 		`ml_requests_total{model="shout",outcome="ok",version="1"} 1`) {
 		t.Error("the metrics have no such request")
+	}
+	t.Run("tritonclient", func(t *testing.T) { askByTriton(t, s, app.OperatorToken(keys)) })
+	administerModel(t, s)
+}
+
+// askByTriton asks the model by the client of Triton from PyPI, by HTTP and by gRPC.
+func askByTriton(t *testing.T, s *live.Server, key string) {
+	t.Helper()
+	packages := filepath.Join("..", "..", "bin", "tritonclient")
+	if _, err := os.Stat(filepath.Join(packages, "tritonclient")); err != nil {
+		t.Skip("tritonclient is not in bin/tritonclient (.ci/tools puts it there): it is not tried")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	c := exec.CommandContext(ctx, "python3", "testdata/triton_client.py", s.Operator, key)
+	c.Env = append(os.Environ(), "PYTHONPATH="+packages)
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Errorf("%v:\n%s", err, out)
+	}
+}
+
+// administerModel sees, tries and changes the model as an administrator.
+func administerModel(t *testing.T, s *live.Server) {
+	t.Helper()
+	admin := root(t, s)
+	var list struct {
+		On    bool
+		Items []struct {
+			Name     string
+			Answers  int
+			Versions []struct {
+				State     string
+				Workers   int
+				Processes []struct{ State string }
+				Events    []struct{ Kind string }
+			}
+		}
+	}
+	must(t, admin.Do(t.Context(), "GET", "/admin/models", nil, &list))
+	if v := list.Items[0].Versions[0]; !list.On || list.Items[0].Answers != 1 || v.State != "ready" ||
+		len(v.Processes) != 1 || v.Events[len(v.Events)-1].Kind != "ready" {
+		t.Errorf("administrators see %+v", list)
+	}
+	inputs := func(kind string) map[string]any {
+		return map[string]any{"inputs": []any{
+			map[string]any{"name": "text", "datatype": kind, "shape": []int{2}, "data": []string{"a", "ß"}}}}
+	}
+	try := "/admin/models/shout/infer"
+	var answer struct {
+		Version int
+		Outputs []struct{ Data []string }
+	}
+	must(t, admin.Do(t.Context(), "POST", try, inputs("BYTES"), &answer))
+	if answer.Version != 1 || !slices.Equal(answer.Outputs[0].Data, []string{"A", "SS"}) {
+		t.Errorf("the model answers %+v", answer)
+	}
+	for _, c := range []struct {
+		path string
+		body any
+		code domain.Code
+	}{
+		{try, inputs("FP32"), domain.CodeInvalidRequest},
+		{try, map[string]any{"version": 2, "inputs": []any{}}, domain.CodeNoRoute},
+		{"/admin/models/nobody/infer", inputs("BYTES"), domain.CodeNoRoute},
+		{"/admin/models/nobody", map[string]any{"action": "rollback"}, domain.CodeNoRoute},
+		{"/admin/models/shout", map[string]any{"action": "guess"}, domain.CodeInvalidRequest},
+		{"/admin/models/shout", map[string]any{"action": "promote", "version": 1, "percent": 101},
+			domain.CodeInvalidRequest},
+		{"/admin/models/shout", map[string]any{"action": "unload", "version": 7}, domain.CodeInvalidRequest},
+	} {
+		if err := admin.Do(t.Context(), "POST", c.path, c.body, nil); codeOf(err) != c.code {
+			t.Errorf("%s %v: %v; want %s", c.path, c.body, err, c.code)
+		}
+	}
+	change := func(action string) {
+		must(t, admin.Do(t.Context(), "POST", "/admin/models/shout", map[string]any{"action": action, "version": 1}, &list))
+	}
+	change("unload")
+	if v := list.Items[0].Versions[0]; v.State != "unloaded" || v.Workers != 0 || list.Items[0].Answers != 0 {
+		t.Errorf("an unloaded version is shown as %+v", list)
+	}
+	if err := admin.Do(t.Context(), "POST", try, inputs("BYTES"), nil); codeOf(err) != domain.CodeBusy {
+		t.Errorf("an unloaded version answers %v", err)
+	}
+	change("load")
+	wait(t, func() bool { return admin.Do(t.Context(), "POST", try, inputs("BYTES"), &answer) == nil })
+	me, err := admin.Me(t.Context())
+	must(t, err)
+	if n := recorded(t, admin, "target=model:shout&actor="+me.ID)[string(domain.AuditConfigChange)]; n != 2 {
+		t.Errorf("%d records of two changes", n)
 	}
 }

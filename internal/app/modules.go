@@ -12,6 +12,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/admin"
 	"github.com/unhidra/unhidra/internal/alarm"
+	"github.com/unhidra/unhidra/internal/assistant"
 	"github.com/unhidra/unhidra/internal/audit"
 	"github.com/unhidra/unhidra/internal/auth"
 	"github.com/unhidra/unhidra/internal/backup"
@@ -32,7 +33,9 @@ import (
 	"github.com/unhidra/unhidra/internal/httpx"
 	"github.com/unhidra/unhidra/internal/hub"
 	"github.com/unhidra/unhidra/internal/mail"
+	"github.com/unhidra/unhidra/internal/meaning"
 	"github.com/unhidra/unhidra/internal/ml"
+	"github.com/unhidra/unhidra/internal/moderation"
 	"github.com/unhidra/unhidra/internal/mqtt"
 	"github.com/unhidra/unhidra/internal/notify"
 	"github.com/unhidra/unhidra/internal/obs"
@@ -44,6 +47,7 @@ import (
 	"github.com/unhidra/unhidra/internal/shadow"
 	"github.com/unhidra/unhidra/internal/store/readings"
 	"github.com/unhidra/unhidra/internal/telemetry"
+	"github.com/unhidra/unhidra/internal/usergroup"
 	"github.com/unhidra/unhidra/internal/webhook"
 	"github.com/unhidra/unhidra/internal/webhook/outgoing"
 	"github.com/unhidra/unhidra/internal/webtrace"
@@ -94,7 +98,10 @@ type modules struct {
 	presence     *presence.Service
 	notify       *notify.Service
 	personal     *personal.Service
+	moderation   *moderation.Service
+	usergroup    *usergroup.Service
 	preview      *preview.Service
+	meaning      *meaning.Service
 	webtrace     *webtrace.Service
 	device       *device.Service
 	command      *command.Service
@@ -110,6 +117,7 @@ type modules struct {
 	files        *files.Service
 	ota          *ota.Service
 	ml           *ml.Service
+	assistant    *assistant.Service
 	telemetry    *telemetry.Service
 	hub          *hub.Hub
 	gateway      *gateway.Service
@@ -134,10 +142,14 @@ func (s *server) build(ctx context.Context) error {
 	if err := s.buildAudit(); err != nil {
 		return err
 	}
+	if err := s.buildMeaning(); err != nil {
+		return err
+	}
 	s.buildHistory()
 	s.buildChat()
 	s.buildPersonal()
 	s.buildFeed()
+	s.runMeaning()
 	if err := s.buildFiles(ctx); err != nil {
 		return err
 	}
@@ -165,9 +177,10 @@ func (s *server) build(ctx context.Context) error {
 	s.buildAlarms()
 	s.buildTelemetry()
 	s.buildDashboards()
-	s.buildWebhooks()
 	s.buildOutgoing()
+	s.buildWebhooks()
 	s.buildBots()
+	s.buildAssistants()
 	if err := s.buildFirmware(); err != nil {
 		return err
 	}
@@ -177,6 +190,9 @@ func (s *server) build(ctx context.Context) error {
 	s.buildGateway()
 	s.buildMQTT()
 	s.buildAdmin()
+	s.buildModeration()
+	s.modules.usergroup = usergroup.New(usergroup.Deps{Store: s.db.UserGroups, Audit: s.modules.audit,
+		Log: s.logs.Part("usergroup")})
 	s.watchQueues()
 	return nil
 }
@@ -189,7 +205,8 @@ func (s *server) run(name string, run func(context.Context) error) {
 func (s *server) buildHistory() {
 	r := s.Config.Retention
 	s.modules.history = history.New(history.Deps{
-		Store: historyStore(s.db), Bus: s.bus, Audit: s.modules.audit, Log: s.logs.Part("history"), Metrics: s.reg,
+		Store: historyStore(s.db), Meaning: s.byMeaning(), Bus: s.bus, Audit: s.modules.audit,
+		Log: s.logs.Part("history"), Metrics: s.reg,
 		Retention: domain.RetentionRules{
 			Default: domain.Retention{Days: r.Days, Lines: r.Lines}, MinDays: r.MinDays, MaxDays: r.MaxDays,
 		},
@@ -213,8 +230,12 @@ func (s *server) buildChat() {
 
 func (s *server) buildPersonal() {
 	s.modules.personal = personal.New(personal.Deps{
-		Store: s.db.Personal, RoomLog: s.db.Log, Bus: s.bus, Log: s.logs.Part("personal"), DiskFull: s.reserve.Full,
+		Store: s.db.Personal, RoomLog: s.db.Log, Chat: s.modules.chat, Bus: s.bus, Log: s.logs.Part("personal"),
+		DiskFull: s.reserve.Full,
 	})
+	if s.Config.Works() {
+		s.run("scheduled messages and reminders", s.modules.personal.Run)
+	}
 }
 
 func (s *server) buildPresence() {
@@ -280,8 +301,8 @@ func (s *server) buildDashboards() {
 func (s *server) buildWebhooks() {
 	m := &s.modules
 	m.webhook = webhook.New(webhook.Deps{
-		Store: s.db.Hooks, Chat: m.chat, Pictures: m.auth, Audit: m.audit, Log: s.logs.Part("webhook"), Metrics: s.reg,
-		Hash: s.keys.Hash, URL: s.addrs.URL,
+		Store: s.db.Hooks, Chat: m.chat, Pictures: m.auth, Commands: m.outgoing, Audit: m.audit, Log: s.logs.Part("webhook"),
+		Metrics: s.reg, Hash: s.keys.Hash, URL: s.addrs.URL,
 	})
 }
 
@@ -335,12 +356,20 @@ func (s *server) buildAdmin() {
 	})
 }
 
+func (s *server) buildModeration() {
+	m := &s.modules
+	m.moderation = moderation.New(moderation.Deps{
+		Store: s.db.Moderation, Rooms: s.db.Rooms, Proofs: m.auth, Audit: m.audit, Bus: s.bus, Log: s.logs.Part("moderation"),
+		DiskFull: s.reserve.Full,
+	})
+}
+
 // healthCheckers are the modules that report to administrators.
 func (s *server) healthCheckers() []admin.HealthChecker {
 	m := s.modules
 	return []admin.HealthChecker{
 		m.gateway, s.db, disk.Health{Dir: s.Config.DataDir}, m.mail, m.audit, m.backup, certs.Health{Source: s.certs},
-		certs.Health{Source: s.mqttCerts}, m.firmwareEnds, m.ml,
+		certs.Health{Source: s.mqttCerts}, m.firmwareEnds, m.ml, m.assistant,
 	}
 }
 
@@ -384,11 +413,14 @@ func (m *modules) routes(api huma.API, c config.Config) {
 	}
 	m.audit.Routes(api)
 	m.admin.Routes(api)
+	m.ml.Routes(api)
 	m.chat.Routes(api)
 	m.history.Routes(api)
 	m.presence.Routes(api)
 	m.notify.Routes(api)
 	m.personal.Routes(api)
+	m.moderation.Routes(api)
+	m.usergroup.Routes(api)
 	m.preview.Routes(api)
 	m.device.Routes(api)
 	m.command.Routes(api)
@@ -399,6 +431,7 @@ func (m *modules) routes(api huma.API, c config.Config) {
 	m.webhook.Routes(api)
 	m.outgoing.Routes(api)
 	m.bot.Routes(api)
+	m.assistant.Routes(api)
 	m.firmware.Routes(api)
 	m.files.Routes(api)
 	m.rollout.Routes(api)

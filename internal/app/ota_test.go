@@ -310,7 +310,14 @@ func TestWrongLinksDelayNoOtherDevice(t *testing.T) {
 	if asked < 100 || asked == most || res.Header.Get("Retry-After") == "" {
 		t.Errorf("an old link is answered %d times, then %s", asked, res.Status)
 	}
-	p.answers("another wrong link", http.StatusTooManyRequests, "GET", old+"x")
+	refused := false // within a few: on a slow machine some are allowed again meanwhile
+	for range 20 {
+		res, _ = p.ask("GET", old+"x")
+		refused = refused || res.StatusCode == http.StatusTooManyRequests
+	}
+	if !refused {
+		t.Errorf("another wrong link: %s, want 429", res.Status)
+	}
 	p.answers("the new link, beside the old one", http.StatusNotModified, "GET", p.ota.Image)
 	q.answers("a key, beside the old link", http.StatusNotModified, "GET", s.URL+"/ota/x.bin", byKey...)
 }

@@ -9,17 +9,18 @@ import (
 	"github.com/unhidra/unhidra/internal/webhook/outgoing"
 )
 
-// buildOutgoing makes the module of outgoing webhooks. Nothing reads the feed for it until somebody makes one.
+// buildOutgoing makes the module of outgoing webhooks and slash commands. Nothing reads the feed for it until somebody makes one.
 func (s *server) buildOutgoing() {
 	c, m := s.Config, &s.modules
 	m.outgoing = outgoing.New(outgoing.Deps{
-		Store: s.db.OutHooks, Queue: s.db.OutHooks, Chat: m.chat, Audit: m.audit,
+		Store: s.db.OutHooks, Queue: s.db.OutHooks, Slash: s.db.Slash, Chat: m.chat, Bus: s.bus, Audit: m.audit,
 		Begin: func(ctx context.Context) error {
 			now := time.Now()
 			_, _, err := s.db.Feed.ClaimCursor(ctx, outgoing.ConsumerName, "first webhook", feed.Now, now, now)
 			return err
 		},
 		Client: outbound.Client(c.PrivateNetworks, outgoing.Timeout), Networks: c.PrivateNetworks,
+		Hash: s.keys.Hash, URL: s.addrs.URL,
 		Key: s.keys.Derive("outgoing webhooks"), Log: s.logs.Part("webhook"), Metrics: s.reg,
 	})
 	if !c.Works() {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -69,7 +70,15 @@ func TestSavedMessagesAndDraftsFollowAPerson(t *testing.T) {
 		if got := next(t, drafts); got != kept || got.Text != "and cream" {
 			t.Errorf("bob is told of the draft %+v, which is %+v", got, kept)
 		}
+		sections := framesOf[wire.RoomSections](t, bob, wire.TypeSections)
+		arranged, err := bob.PutSections(ctx, client.RoomSections{Favourites: client.RoomGroup{Rooms: []string{room.ID}},
+			Sections: []client.RoomSection{{Name: "Kitchen"}}})
+		must(t, err)
+		if got := next(t, sections); !reflect.DeepEqual(got, arranged) || got.Favourites.Rooms[0] != room.ID {
+			t.Errorf("bob is told of %+v, which is %+v", got, arranged)
+		}
 		exported(t, s.URL, bob, room.ID, said.Seq)
+		refusedSections(t, bob, s.User("mallory"), arranged)
 		refusedPersonal(t, bob, s.User("eve"), room.ID, kept)
 		must(t, bob.Leave(ctx, room.ID))
 		all, _, err := bob.Saved(ctx, "")
@@ -89,11 +98,13 @@ func exported(t *testing.T, url string, bob *client.Client, room string, seq int
 	res, err := http.DefaultClient.Do(req)
 	must(t, err)
 	defer func() { _ = res.Body.Close() }()
-	var saved, draft int
+	var saved, draft, sections int
 	for d := json.NewDecoder(res.Body); d.More(); {
 		var line struct {
 			Saved json.RawMessage
 			Draft json.RawMessage
+
+			Sections *wire.RoomSections `json:"room_sections"`
 		}
 		must(t, d.Decode(&line))
 		var ref wire.SavedRef
@@ -110,9 +121,13 @@ func exported(t *testing.T, url string, bob *client.Client, room string, seq int
 		if kept.Room == room && kept.Text == "and cream" {
 			draft++
 		}
+		if line.Sections != nil && line.Sections.Favourites.Rooms[0] == room {
+			sections++
+		}
 	}
-	if res.StatusCode != http.StatusOK || saved != 1 || draft != 1 {
-		t.Errorf("status %d; the download has the saved message %d times, the draft %d times", res.StatusCode, saved, draft)
+	if res.StatusCode != http.StatusOK || saved != 1 || draft != 1 || sections != 1 {
+		t.Errorf("status %d; the download has the saved message %d times, the draft %d times, the sections %d times",
+			res.StatusCode, saved, draft, sections)
 	}
 }
 
@@ -138,6 +153,41 @@ func refusedPersonal(t *testing.T, bob, eve *client.Client, room string, kept cl
 		"a draft that is no text":  {put(bob, client.StoredDraft{Room: room, Text: "a\x00b"}), client.CodeInvalidField},
 		"an older version": {put(bob, client.StoredDraft{Room: room, Text: "hi", Version: kept.Version - 1}),
 			client.CodeDraftChanged},
+	} {
+		var e *client.Error
+		if !errors.As(c.err, &e) || e.Code != c.code {
+			t.Errorf("%s: %v, want %s", what, c.err, c.code)
+		}
+	}
+}
+
+// Nobody arranges what they are not in, for others, or over what they do not know.
+func refusedSections(t *testing.T, bob, outsider *client.Client, bobs client.RoomSections) {
+	t.Helper()
+	ctx := t.Context()
+	if got, err := outsider.PutSections(ctx, bobs); err != nil || len(got.Favourites.Rooms) != 0 {
+		t.Errorf("somebody else arranges %+v, %v", got, err)
+	}
+	if got, err := bob.Sections(ctx); err != nil || !reflect.DeepEqual(got, bobs) {
+		t.Errorf("bob has then %+v, %v", got, err)
+	}
+	put := func(version int64, names ...string) error {
+		s := client.RoomSections{Version: version}
+		for _, name := range names {
+			s.Sections = append(s.Sections, client.RoomSection{Name: name})
+		}
+		_, err := bob.PutSections(ctx, s)
+		return err
+	}
+	for what, c := range map[string]struct {
+		err  error
+		code client.Code
+	}{
+		"an older version":  {put(bobs.Version-1, "a"), client.CodeSectionsChanged},
+		"no version":        {put(1<<60, "a"), client.CodeInvalidField},
+		"a name twice":      {put(0, "a", "A"), client.CodeInvalidField},
+		"no name":           {put(0, " "), client.CodeInvalidField},
+		"too many sections": {put(0, make([]string, 51)...), client.CodeInvalidRequest},
 	} {
 		var e *client.Error
 		if !errors.As(c.err, &e) || e.Code != c.code {

@@ -3,6 +3,7 @@ package app
 import (
 	"github.com/unhidra/unhidra/internal/admin"
 	"github.com/unhidra/unhidra/internal/alarm"
+	"github.com/unhidra/unhidra/internal/assistant"
 	"github.com/unhidra/unhidra/internal/audit"
 	"github.com/unhidra/unhidra/internal/auth"
 	"github.com/unhidra/unhidra/internal/auth/factor"
@@ -19,6 +20,8 @@ import (
 	"github.com/unhidra/unhidra/internal/history"
 	"github.com/unhidra/unhidra/internal/hub"
 	"github.com/unhidra/unhidra/internal/mail"
+	"github.com/unhidra/unhidra/internal/meaning"
+	"github.com/unhidra/unhidra/internal/moderation"
 	"github.com/unhidra/unhidra/internal/mqtt"
 	"github.com/unhidra/unhidra/internal/notify"
 	"github.com/unhidra/unhidra/internal/ota"
@@ -37,6 +40,7 @@ import (
 	storefirmware "github.com/unhidra/unhidra/internal/store/firmware"
 	"github.com/unhidra/unhidra/internal/store/hooks"
 	"github.com/unhidra/unhidra/internal/store/mails"
+	storemoderation "github.com/unhidra/unhidra/internal/store/moderation"
 	storemqtt "github.com/unhidra/unhidra/internal/store/mqtt"
 	"github.com/unhidra/unhidra/internal/store/notifications"
 	storepersonal "github.com/unhidra/unhidra/internal/store/personal"
@@ -44,8 +48,11 @@ import (
 	"github.com/unhidra/unhidra/internal/store/readings"
 	"github.com/unhidra/unhidra/internal/store/roomlog"
 	"github.com/unhidra/unhidra/internal/store/rooms"
+	"github.com/unhidra/unhidra/internal/store/search"
 	storeserver "github.com/unhidra/unhidra/internal/store/server"
+	"github.com/unhidra/unhidra/internal/store/usergroups"
 	"github.com/unhidra/unhidra/internal/telemetry"
+	"github.com/unhidra/unhidra/internal/usergroup"
 	"github.com/unhidra/unhidra/internal/webhook"
 	"github.com/unhidra/unhidra/internal/webhook/outgoing"
 )
@@ -55,7 +62,10 @@ var (
 	_ notify.Store      = (*notifications.Repository)(nil)
 	_ personal.Store    = (*storepersonal.Repository)(nil)
 	_ personal.RoomLog  = (*roomlog.Repository)(nil)
+	_ moderation.Store  = (*storemoderation.Repository)(nil)
+	_ usergroup.Store   = (*usergroups.Repository)(nil)
 	_ preview.Store     = (*previews.Repository)(nil)
+	_ meaning.Store     = (*search.Repository)(nil)
 	_ presence.Users    = (*accounts.Repository)(nil)
 	_ presence.Peers    = (*rooms.Repository)(nil)
 	_ device.Store      = (*devices.Repository)(nil)
@@ -66,6 +76,7 @@ var (
 	_ outgoing.Store    = (*hooks.Outgoing)(nil)
 	_ outgoing.Queue    = (*hooks.Outgoing)(nil)
 	_ bot.Store         = (*bots.Repository)(nil)
+	_ assistant.Store   = (*bots.Assistants)(nil)
 	_ command.Store     = (*commands.Repository)(nil)
 	_ files.Store       = (*storefiles.Repository)(nil)
 	_ firmware.Products = (*storefirmware.Products)(nil)
@@ -88,6 +99,7 @@ var (
 	_ captcha.Uses      = (*storeserver.Repository)(nil)
 	_ certs.Store       = (*storeserver.Repository)(nil)
 
+	_ outgoing.SlashStore = (*hooks.Slash)(nil)
 	_ telemetry.Store     = (*readings.Repository)(nil)
 	_ telemetry.Cleaner   = (*readings.Repository)(nil)
 	_ telemetry.Watchable = (*devices.Repository)(nil)
@@ -97,7 +109,8 @@ var (
 func authStore(db *all.Store) auth.Store {
 	return auth.Store{
 		UserStore: db.Accounts, AvatarStore: db.Accounts, DepartureStore: db.Departure,
-		MessageStore: db.Log, PersonalStore: db.Personal, PeerStore: db.Rooms, DeviceStore: db.Devices,
+		MessageStore: db.Log, PersonalStore: db.Personal, EachReportBy: db.Moderation.EachReportBy,
+		PeerStore: db.Rooms, DeviceStore: db.Devices,
 		FlowStore: db.Sessions, Sessions: db.Sessions, Attempts: db.Sessions,
 		Factors:      factor.Store{FactorStore: db.Factors, IdentityStore: db.Factors, TicketStore: db.Accounts},
 		Links:        db.Accounts,
@@ -111,13 +124,15 @@ func OperatorStore(db *all.Store) auth.OperatorStore {
 }
 
 func chatStore(db *all.Store) chat.Store {
-	return chat.Store{RoomStore: db.Rooms, DepartureStore: db.Departure, MessageStore: db.Messages, UserStore: db.Accounts}
+	return chat.Store{RoomStore: db.Rooms, DepartureStore: db.Departure, MessageStore: db.Messages, UserStore: db.Accounts,
+		LogStore: db.Log}
 }
 
 func historyStore(db *all.Store) history.Store {
 	return history.Store{
-		RoomStore: db.Rooms, LogStore: db.Log, ReactionStore: db.Log, PinStore: db.Log, ThreadStore: db.Log,
-		SearchStore: db.Search, UserStore: db.Accounts, RetentionStore: db.Messages, SettingStore: db.Server, Database: db,
+		RoomStore: db.Rooms, LogStore: db.Log, ReactionStore: db.Log, PinStore: db.Log, PollStore: db.Log,
+		ThreadStore: db.Log, SearchStore: db.Search, UserStore: db.Accounts, RetentionStore: db.Messages,
+		SettingStore: db.Server, Database: db,
 	}
 }
 

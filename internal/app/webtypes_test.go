@@ -18,19 +18,24 @@ import (
 var webTypes = map[string][]string{
 	"User": {"User", "ws:User"}, "Quote": {"Quote", "ws:Quote"}, "Message": {"Message", "ws:Message"},
 	"Detail": {"Detail", "ws:Detail"}, "Keep": {"Keep", "ws:Keep"},
-	"OutgoingHook": {"OutHookBody"}, "HookDelivery": {"DeliveryBody"}, "KeepOf": {"KeepOf", "ws:KeepOf"},
+	"OutgoingHook": {"OutHookBody"}, "HookDelivery": {"DeliveryBody"},
+	"SlashCommand": {"SlashBody"}, "SlashAnswer": {"ws:SlashAnswer"}, "KeepOf": {"KeepOf", "ws:KeepOf"},
 	"RetentionRules": {"RulesOutputBody"}, "Event": {"TimelineLine", "Event", "ws:Event"}, "Folded": {"FoldedRun"},
 	"Member": {"Member"}, "Room": {"ListedRoom"}, "RoomState": {"RoomState", "ws:RoomState"},
 	"PublicRoom": {"PublicRoom"}, "RoomRequest": {"RoomRequest", "ws:RoomRequest"}, "Invite": {"Invite"},
 	"Ban": {"Ban"}, "Status": {"Status", "ws:Status"}, "Profile": {"Profile", "ws:Profile"}, "Me": {"Me", "ws:Me"},
 	"Factors": {"FactorsOutputBody"}, "SessionView": {"Session"}, "Enrolment": {"EnrolOutputBody"},
-	"DeviceKey": {"DeviceKey"}, "Device": {"Device"}, "IssuedKey": {"IssuedDevice"},
+	"DeviceKey": {"DeviceKey"}, "Device": {"Device"}, "IssuedKey": {"IssuedDevice"}, "ClaimToken": {"ClaimToken"},
 	"Seen": {"Presence", "ws:Presence"}, "Invitation": {"Preview"}, "Account": {"Account"},
 	"AccountDetail": {"DetailOutputBody"}, "ServerInvite": {"ServerInvite"}, "OwnedRoom": {"ListedRoom"},
 	"Health": {"Health"}, "AuditRecord": {"Entry"}, "AuditPage": {"ListOutputBody"}, "Verdict": {"VerifyOutputBody"},
 	"ServerInfo": {"ServerOutputBody"}, "Hello": {"ws:Hello"}, "Sent": {"Sent", "ws:Sent"},
 	"Chosen": {"Notifications", "ws:Notifications"}, "NotifyChoice": {"NotifyChoice"},
-	"Subscribed": {"PushSubscription"},
+	"Subscribed": {"PushSubscription"}, "ModelList": {"ModelsOutputBody"}, "ModelAnswer": {"TryOutputBody"},
+	"ModelChange": {"ModelChange"}, "AssistantList": {"AssistantList"}, "Assistant": {"AssistantBody"},
+	"OwnReport": {"OwnReport"}, "MessageReport": {"MessageReport"},
+	"ReportedMessage": {"ReportedMessage"}, "AdminReport": {"AdminReport"}, "ReportContext": {"ReportContext"},
+	"ReportChanged": {"ws:ReportChanged"}, "UserGroup": {"UserGroup"}, "UserGroupMembers": {"UserGroupMembers"},
 }
 
 // TestWebTypes holds that the web client's types are those of the server's
@@ -170,6 +175,8 @@ func (c comparer) compare(ts, where string, all []schema) {
 			}
 		}
 		c.compare(strings.Trim(strings.TrimSuffix(ts, "[]"), "()"), where+"[]", items)
+	case strings.HasPrefix(ts, "Record<string, "):
+		want = "object"
 	case strings.HasPrefix(ts, "["):
 		want = "array"
 	case unionOfWords.MatchString(ts):

@@ -160,6 +160,8 @@ func ocsfClass(v view) (class, activity int) {
 		return ocsfEntity, 3
 	case domain.AuditDeviceRevoke:
 		return ocsfEntity, 7
+	case domain.AuditAdminUserGroup: // is of no account
+		return ocsfAPI, 99
 	}
 	if v.kind() == "auth" || strings.HasPrefix(v.o.str("type"), "admin.user") {
 		return ocsfAccount, 99

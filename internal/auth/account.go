@@ -76,29 +76,38 @@ func (s *Service) exported(ctx context.Context, p domain.Principal, c Client) (e
 	return export{wire.FromMe(u), sessions.Body.Items, factors.Body.Passkeys, factors.Body.Remembered, ids, s.Now()}, nil
 }
 
-// writeExport writes the account on the first line, and each message that its owner wrote on one more, then each of
-// their reactions, saved messages and drafts. After an error in the middle, the last line, which tells that it is the
-// last, is not there.
+// writeExport writes the account on the first line, and one more for each message, reaction and vote of its owner,
+// for each thing that they keep for themselves, and for each message that they reported. After an error in the middle,
+// the last line, which tells that it is the last, is not there.
 func (s *Service) writeExport(ctx context.Context, w io.Writer, account export) error {
-	e := json.NewEncoder(w)
-	if err := e.Encode(map[string]export{"account": account}); err != nil {
+	e, id, db := json.NewEncoder(w), account.Me.ID, s.Store
+	put := func(name string, v any) error { return e.Encode(map[string]any{name: v}) }
+	if err := put("account", account); err != nil {
 		return err
 	}
-	messages, err := s.Store.EachMessageBy(ctx, account.Me.ID, func(m domain.Message) error {
-		return e.Encode(map[string]wire.Message{"message": wire.FromMessage(m)})
+	messages, err := db.EachMessageBy(ctx, id, func(m domain.Message) error { return put("message", wire.FromMessage(m)) })
+	if err != nil {
+		return err
+	}
+	reactions, err := db.EachReactionBy(ctx, id, func(r domain.ReactionBy) error {
+		return put("reaction", wire.ReactionBy(r))
 	})
 	if err != nil {
 		return err
 	}
-	reactions, err := s.Store.EachReactionBy(ctx, account.Me.ID, func(r domain.ReactionBy) error {
-		return e.Encode(map[string]wire.ReactionBy{"reaction": wire.ReactionBy(r)})
-	})
+	votes, err := db.EachVoteBy(ctx, id, func(v domain.VoteBy) error { return put("vote", wire.VoteBy(v)) })
 	if err != nil {
 		return err
 	}
-	kept, err := s.Store.EachKept(ctx, account.Me.ID, func(k domain.Kept) error { return e.Encode(wire.FromKept(k)) })
+	kept, err := db.EachKept(ctx, id, func(k domain.Kept) error { return e.Encode(wire.FromKept(k)) })
 	if err != nil {
 		return err
 	}
-	return e.Encode(map[string]int{"messages": messages, "reactions": reactions, "kept": kept})
+	report := func(r domain.MessageReport) error { return put("report", wire.FromOwnReport(r)) }
+	reports, err := db.EachReportBy(ctx, id, report)
+	if err != nil {
+		return err
+	}
+	return e.Encode(map[string]int{"messages": messages, "reactions": reactions, "votes": votes, "kept": kept,
+		"reports": reports})
 }

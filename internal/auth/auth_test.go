@@ -38,7 +38,7 @@ func storeOf(db *all.Store) Store {
 		FlowStore: db.Sessions, Sessions: db.Sessions, Attempts: db.Sessions,
 		Factors:      factor.Store{FactorStore: db.Factors, IdentityStore: db.Factors, TicketStore: db.Accounts},
 		Links:        db.Accounts,
-		SettingStore: db.Server, PersonalStore: db.Personal,
+		SettingStore: db.Server, PersonalStore: db.Personal, EachReportBy: db.Moderation.EachReportBy,
 	}
 }
 

@@ -41,8 +41,7 @@ func (s *Service) SetAvatar(ctx context.Context, user string, data []byte) (doma
 func (s *Service) keepAvatar(ctx context.Context, user, hash string) (domain.User, error) {
 	u, err := s.Store.SetAvatar(ctx, user, hash, s.Now())
 	if err == nil {
-		s.tell(ctx, u)
-		s.tellName(ctx, u)
+		s.tell(ctx, u, true)
 	}
 	return u, err
 }

@@ -409,7 +409,7 @@ func TestDeletedAccount(t *testing.T) {
 		var lines bytes.Buffer
 		if err := f.writeExport(ctx, &lines, account); err != nil || !strings.Contains(lines.String(), `"text":"hello"`) ||
 			!strings.Contains(lines.String(), `"emoji":"👍"`) ||
-			!strings.HasSuffix(lines.String(), "{\"kept\":0,\"messages\":1,\"reactions\":1}\n") {
+			!strings.HasSuffix(lines.String(), "{\"kept\":0,\"messages\":1,\"reactions\":1,\"reports\":0,\"votes\":0}\n") {
 			t.Fatal(lines.String(), err)
 		}
 		refused(t, f.Delete(ctx, p, here), domain.CodeLastOwner)
@@ -423,7 +423,7 @@ func TestDeletedAccount(t *testing.T) {
 		refused(t, err, domain.CodeInvalidCredentials)
 		_, err = f.Authenticate(ctx, s.Access)
 		refused(t, err, domain.CodeSignedOut)
-		page, err := f.db.Log.Timeline(ctx, st.Room.ID, domain.PageQuery{Limit: 10})
+		page, err := f.db.Log.Timeline(ctx, domain.WholeLog(st.Room.ID), domain.PageQuery{Limit: 10})
 		if err != nil || len(page.Events) == 0 {
 			t.Fatal(page, err)
 		}

@@ -20,8 +20,7 @@ func (s *Service) UpdateProfile(ctx context.Context, user string, p domain.Profi
 	}
 	u, err := s.Store.UpdateProfile(ctx, user, p)
 	if err == nil {
-		s.tell(ctx, u)
-		s.tellName(ctx, u)
+		s.tell(ctx, u, true)
 	}
 	return u, err
 }
@@ -45,32 +44,25 @@ func (s *Service) SetStatus(ctx context.Context, user string, st domain.Status) 
 	}
 	u, err := s.Store.SetStatus(ctx, user, st)
 	if err == nil {
-		s.tell(ctx, u)
+		s.tell(ctx, u, false)
 	}
 	return u, err
 }
 
-// tell tells everyone who looks at u, and u's own connections, what is new.
-func (s *Service) tell(ctx context.Context, u domain.User) {
+// tell tells everyone who looks at u, and u's own connections, what is new. If that is in the profile, it tells all who
+// share a room with u, too.
+func (s *Service) tell(ctx context.Context, u domain.User, profile bool) {
 	packed, err := wire.PackUser(u)
 	if err == nil {
 		err = s.Bus.Publish(bus.PresenceSubject, packed)
+	}
+	if err == nil && profile {
+		err = s.Bus.Publish(bus.ProfileSubject, packed)
 	}
 	if err != nil {
 		s.Log.WarnContext(ctx, "tell of a changed user", "user", u.ID, "err", err)
 	}
 	s.tellOwn(ctx, u)
-}
-
-// tellName tells all who share a room with u what they are called now.
-func (s *Service) tellName(ctx context.Context, u domain.User) {
-	packed, err := wire.PackUser(u)
-	if err == nil {
-		err = s.Bus.Publish(bus.ProfileSubject, packed)
-	}
-	if err != nil {
-		s.Log.WarnContext(ctx, "tell of a new name", "user", u.ID, "err", err)
-	}
 }
 
 func (s *Service) tellOwn(ctx context.Context, u domain.User) {

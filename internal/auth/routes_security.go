@@ -52,8 +52,9 @@ func (s *Service) securityRoutes(api huma.API) {
 		"Have a browser asked for the second factor again")), s.deleteBrowser)
 	export := own("export-me", "GET", "/me/export",
 		"Everything that the server has about you, and all that you wrote, a JSON object to a line")
-	export.Responses = map[string]*huma.Response{"200": {Description: "account, then messages, then their number",
-		Content: map[string]*huma.MediaType{"application/x-ndjson": {}}}}
+	export.Responses = map[string]*huma.Response{"200": {
+		Description: "account, then messages, reactions, votes and what you keep for yourself, then how many of each",
+		Content:     map[string]*huma.MediaType{"application/x-ndjson": {}}}}
 	httpx.Register(api, export, s.getExport)
 	httpx.Register(api, gone(own("delete-me", "DELETE", "/me", "Delete your account; what you said stays, under no name")),
 		s.deleteMe)

@@ -22,10 +22,11 @@ type Store struct {
 	PeerStore
 	DeviceStore
 	FlowStore
-	Sessions sessions.Store
-	Attempts lockout.Store
-	Factors  factor.Store
-	Links    links.Store
+	EachReportBy func(ctx context.Context, user string, do func(domain.MessageReport) error) (count int, err error)
+	Sessions     sessions.Store
+	Attempts     lockout.Store
+	Factors      factor.Store
+	Links        links.Store
 	SettingStore
 }
 
@@ -53,6 +54,7 @@ type DeviceStore interface {
 type MessageStore interface {
 	EachMessageBy(ctx context.Context, user string, do func(domain.Message) error) (count int, err error)
 	EachReactionBy(ctx context.Context, user string, do func(domain.ReactionBy) error) (count int, err error)
+	EachVoteBy(ctx context.Context, user string, do func(domain.VoteBy) error) (count int, err error)
 }
 
 // PersonalStore finds what somebody keeps for themselves.

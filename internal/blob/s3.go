@@ -65,11 +65,24 @@ func NewS3(o S3Options) (*S3, error) {
 // the key, the error is of kind domain.Unavailable.
 func (s *S3) Check(ctx context.Context) error {
 	found, err := s.client.BucketExists(ctx, s.o.Bucket)
+	if minio.ToErrorResponse(err).Code == minio.AccessDenied { // which is all that an answer to HEAD can say
+		return errors.Join(s.listOne(ctx), away(err))
+	}
 	if err != nil {
 		return away(err)
 	}
 	if !found {
 		return fmt.Errorf("there is no bucket %q at %s; make it first", s.o.Bucket, s.o.Endpoint)
+	}
+	return nil
+}
+
+// listOne asks for the name of one object, to hear why the service refuses requests.
+func (s *S3) listOne(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	for o := range s.client.ListObjects(ctx, s.o.Bucket, minio.ListObjectsOptions{MaxKeys: 1}) {
+		return away(o.Err)
 	}
 	return nil
 }
@@ -82,6 +95,9 @@ func away(err error) error {
 		return err
 	case errors.As(err, &said) && said.Code == minio.NoSuchKey:
 		return Missing(said.Key)
+	case errors.As(err, &said) && said.Code == minio.RequestTimeTooSkewed:
+		err = fmt.Errorf("the clocks of this server and of the S3 service differ too much; set the one that is wrong: %w",
+			err)
 	}
 	return domain.Unavailable.Errorf(domain.CodeFilesUnavailable,
 		"the server cannot reach its storage of files just now; try again").

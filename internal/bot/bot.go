@@ -35,7 +35,7 @@ type Accounts interface {
 
 // RoomLog reads events of rooms.
 type RoomLog interface {
-	Replay(ctx context.Context, room string, after int64, limit int) ([]domain.Event, error)
+	Replay(ctx context.Context, v domain.View, after int64, limit int) ([]domain.Event, error)
 }
 
 // Chat takes messages.

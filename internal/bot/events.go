@@ -127,7 +127,7 @@ func (s *Service) since(
 	looked := 0
 	for _, r := range rooms {
 		for read[r.ID] < r.Head && len(events) < pageEvents && looked < maxLooked {
-			page, err := s.RoomLog.Replay(ctx, r.ID, read[r.ID], pageEvents)
+			page, err := s.RoomLog.Replay(ctx, domain.View{Room: r.ID, Since: r.Since}, read[r.ID], pageEvents)
 			if err != nil {
 				return nil, false, err
 			}

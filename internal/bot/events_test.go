@@ -30,9 +30,9 @@ func (w *world) BotRooms(context.Context, string) ([]domain.BotRoom, error) {
 	return slices.Clone(w.rooms), nil
 }
 
-func (w *world) Replay(_ context.Context, room string, after int64, limit int) ([]domain.Event, error) {
+func (w *world) Replay(_ context.Context, v domain.View, after int64, limit int) ([]domain.Event, error) {
 	var page []domain.Event
-	for _, e := range w.logs[room] {
+	for _, e := range w.logs[v.Room] {
 		if e.Seq > after && len(page) < limit {
 			page = append(page, e)
 		}

@@ -26,6 +26,7 @@ type Store struct {
 	DepartureStore
 	MessageStore
 	UserStore
+	LogStore
 }
 
 // RoomStore stores rooms.
@@ -74,6 +75,7 @@ type MessageStore interface {
 	EditMessage(
 		ctx context.Context, actor, room string, seq int64, text string, mentions []string, mentionRoom bool, now time.Time,
 	) (domain.Event, error)
+	GrowMessage(ctx context.Context, actor, room string, seq int64, text string, now time.Time) (domain.Event, error)
 	Tick(
 		ctx context.Context, actor, room string, seq int64, t domain.Ticking, now time.Time,
 	) (domain.Event, error)
@@ -84,6 +86,7 @@ type MessageStore interface {
 	StoredBy(ctx context.Context, user string, each int64) (bytes int64, err error)
 	ThreadStore
 	PinStore
+	PollStore
 }
 
 // Invites stores invite links.
@@ -177,7 +180,12 @@ func (s *Service) send(ctx context.Context, p domain.Principal, d domain.Draft) 
 	if err := domain.CheckKey(d.Key); err != nil {
 		return e, err
 	}
-	if err := domain.CheckContentType(d.ContentType); err != nil {
+	if d.Answer {
+		d.ContentType = domain.ContentAnswer
+	} else if d.Poll == nil && d.Forward == nil {
+		err = domain.CheckContentType(d.ContentType)
+	}
+	if err != nil {
 		return e, err
 	}
 	if err := domain.CheckAttachments(d.Files); err != nil {
@@ -198,7 +206,15 @@ func (s *Service) send(ctx context.Context, p domain.Principal, d domain.Draft) 
 	if err := s.quota.take(p, d.Text); err != nil {
 		return e, err
 	}
-	names, room := domain.Mentions(d.Text)
+	var names []string
+	var room bool
+	switch {
+	case d.Answer:
+	case d.Forward != nil: // what is quoted names nobody anew
+		names, room = domain.Mentions(d.Forward.Note)
+	default:
+		names, room = domain.Mentions(d.Text)
+	}
 	e, _, err = s.Store.AppendMessage(ctx, p.ID, d, names, room, s.Now())
 	if err == nil {
 		s.tellFollowers(ctx, e.Message)
@@ -216,6 +232,12 @@ func (s *Service) MayWrite(ctx context.Context, p domain.Principal, room string)
 func (s *Service) MayRead(ctx context.Context, p domain.Principal, room string) error {
 	_, _, err := s.authorize(ctx, p, room, domain.ReadRoom)
 	return err
+}
+
+// ViewOf returns what p sees of the log of room, or an error if p may not read it.
+func (s *Service) ViewOf(ctx context.Context, p domain.Principal, room string) (domain.View, error) {
+	_, m, err := s.authorize(ctx, p, room, domain.ReadRoom)
+	return m.View(), err
 }
 
 // MayManageHooks returns an error if p may not manage the webhooks of room.
@@ -246,6 +268,24 @@ func (s *Service) Edit(
 		s.tellFollowers(ctx, e.Message)
 	}
 	return e, err
+}
+
+// Grow gives one's own answer, as of Draft.Answer, a text that begins with the one it has. It names nobody, and the
+// text before is not kept.
+func (s *Service) Grow(
+	ctx context.Context, p domain.Principal, room string, seq int64, text string,
+) (e domain.Event, err error) {
+	if text, err = domain.CheckText(text); err != nil {
+		return e, err
+	}
+	if err := s.checkDisk(); err != nil {
+		return e, err
+	}
+	// How much longer it is, is not known here. The next refresh counts it.
+	if err := s.quota.take(p, ""); err != nil {
+		return e, err
+	}
+	return s.Store.GrowMessage(ctx, p.ID, room, seq, text, s.Now())
 }
 
 // Tick marks a task of one's own message as done or not. If it is so already, the event has no number.

@@ -41,7 +41,7 @@ func (s *Service) postMessage(ctx context.Context, in *struct {
 	Body struct {
 		Key         string `json:"key" doc:"idempotency key: 1 to 64 printable characters, such as a fresh UUID"`
 		Text        string `json:"text,omitempty" example:"Tea is ready." doc:"needed without files"`
-		ContentType string `json:"content_type,omitempty" doc:"absent: text/markdown"`
+		ContentType string `json:"content_type,omitempty" doc:"absent: text/markdown; text/vnd.unhidra.action: the text says what the sender does"`
 		ReplyTo     int64  `json:"reply_to,omitempty" doc:"seq of the message it answers"`
 		Thread      int64  `json:"thread,omitempty" doc:"seq of the message whose thread it is a reply in"`
 		Broadcast   bool   `json:"broadcast,omitempty" doc:"with thread: also a line of the room"`

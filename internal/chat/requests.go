@@ -16,9 +16,10 @@ import (
 type Requests interface {
 	RoomRequests(ctx context.Context, user, room string) ([]domain.RoomRequest, error)
 	AcceptRequest(ctx context.Context, user, room string, now time.Time) error
-	DeclineRequest(ctx context.Context, user, room string, block bool) error
+	DeclineRequest(ctx context.Context, user, room string, alsoBlock bool) (blocked string, err error)
 	BlockedUsers(ctx context.Context, user string) ([]domain.UserRef, error)
-	Unblock(ctx context.Context, user, other string) error
+	Block(ctx context.Context, user, other string) (changed bool, err error)
+	Unblock(ctx context.Context, user, other string) (changed bool, err error)
 	RequestPolicy(ctx context.Context, user string) (domain.RequestPolicy, error)
 	SetRequestPolicy(ctx context.Context, user string, a domain.RequestPolicy) error
 }
@@ -32,10 +33,12 @@ func (s *Service) requestRoutes(api huma.API) {
 		"Do not; who asked is not told"), http.StatusNoContent), s.declineRequest)
 	httpx.Register(api, status(op("set-requests", "PUT", "/me/requests", tag, "Choose who must ask you"),
 		http.StatusNoContent), s.putAskedBy)
-	httpx.Register(api, op("list-blocked", "GET", "/me/blocked", tag, "Those whose requests you do not see"),
+	httpx.Register(api, op("list-blocked", "GET", "/me/blocked", tag, "Those whom you have blocked, by username"),
 		s.listBlocked)
-	httpx.Register(api, status(op("unblock", "DELETE", "/me/blocked/{user}", tag, "Let somebody ask you again"),
-		http.StatusNoContent), s.deleteBlocked)
+	httpx.Register(api, status(op("block", "PUT", "/me/blocked/{user}", tag,
+		"Hear of somebody no longer, who is not told; repeating it changes nothing"), http.StatusNoContent), s.putBlocked)
+	httpx.Register(api, status(op("unblock", "DELETE", "/me/blocked/{user}", tag,
+		"Hear of somebody again; repeating it changes nothing"), http.StatusNoContent), s.deleteBlocked)
 }
 
 type requestList struct {
@@ -76,15 +79,19 @@ func (s *Service) acceptRequest(ctx context.Context, in *InRoom) (*body[wire.Roo
 func (s *Service) declineRequest(ctx context.Context, in *struct {
 	InRoom
 	Body struct {
-		Block bool `json:"block,omitempty" doc:"do not let them ask again, for any room"`
+		Block bool `json:"block,omitempty" doc:"block who asked, too"`
 	}
 }) (*struct{}, error) {
 	p := httpx.Principal(ctx)
 	if err := domain.CheckRoomID(in.Room); err != nil {
 		return nil, err
 	}
-	if err := s.Store.DeclineRequest(ctx, p.ID, in.Room, in.Body.Block); err != nil {
+	blocked, err := s.Store.DeclineRequest(ctx, p.ID, in.Room, in.Body.Block)
+	if err != nil {
 		return nil, err
+	}
+	if blocked != "" {
+		s.publishToUser(ctx, p.ID, wire.TypeBlocked, wire.Blocking{User: blocked, Blocked: true})
 	}
 	s.publishToUser(ctx, p.ID, wire.TypeAnswered, wire.InRoom{Room: in.Room})
 	return nil, nil
@@ -114,14 +121,33 @@ func (s *Service) listBlocked(ctx context.Context, _ *struct{}) (*body[userList]
 	return out, nil
 }
 
-func (s *Service) deleteBlocked(ctx context.Context, in *struct {
+// aUser names a user.
+type aUser struct {
 	User string `path:"user" maxLength:"64" doc:"id or username"`
-}) (*struct{}, error) {
-	user, err := s.userID(ctx, in.User)
+}
+
+func (s *Service) putBlocked(ctx context.Context, in *aUser) (*struct{}, error) {
+	return nil, s.setBlocked(ctx, in.User, true, s.Store.Block)
+}
+
+func (s *Service) deleteBlocked(ctx context.Context, in *aUser) (*struct{}, error) {
+	return nil, s.setBlocked(ctx, in.User, false, s.Store.Unblock)
+}
+
+// setBlocked has set block somebody or not any longer, and tells all devices of the user.
+func (s *Service) setBlocked(
+	ctx context.Context, name string, to bool, set func(ctx context.Context, user, other string) (bool, error),
+) error {
+	p := httpx.Principal(ctx)
+	other, err := s.userID(ctx, name)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return nil, s.Store.Unblock(ctx, httpx.Principal(ctx).ID, user)
+	changed, err := set(ctx, p.ID, other)
+	if changed && err == nil {
+		s.publishToUser(ctx, p.ID, wire.TypeBlocked, wire.Blocking{User: other, Blocked: to})
+	}
+	return err
 }
 
 // publishRequest notifies those of users who have a request for room, except those who have blocked

@@ -128,6 +128,50 @@ func TestRequestsOfBlockedUsersAreDeclined(t *testing.T) {
 		if n := len(waiting(t, ann)); n != 1 {
 			t.Errorf("%d requests after the block was lifted", n)
 		}
+
+		// She blocks without a request, too. Her devices are told, and he is brought up by nothing that waited.
+		hello, told := make(chan client.Hello, 10), make(chan client.Blocking, 10)
+		l := ann.Live(t.Context(), client.LiveOptions{OnHello: func(h client.Hello) { hello <- h },
+			OnBlocked: func(b client.Blocking) { told <- b }})
+		defer l.Close()
+		if h := <-hello; len(h.Blocked) != 0 {
+			t.Errorf("blocked at first: %v", h.Blocked)
+		}
+		her, _ := eve.Me(t.Context())
+		for _, to := range []bool{true, false, true} {
+			do := ann.Block
+			if !to {
+				do = ann.Unblock
+			}
+			for range 2 { // the second time nobody is told
+				if err := do(t.Context(), "eve"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if b := <-told; b != (client.Blocking{User: her.ID, Blocked: to}) {
+				t.Errorf("told of %+v", b)
+			}
+		}
+		if n := len(waiting(t, ann)); n != 0 {
+			t.Errorf("%d requests of somebody who was blocked since", n)
+		}
+		var direct client.RoomState
+		if st, code := ask(t, eve, "POST", "/direct", obj{"users": []string{me.ID}}, &direct); st != 200 {
+			t.Errorf("who is blocked is told: %d %s", st, code)
+		}
+		if st, _ := ask(t, ann, "GET", "/rooms/"+direct.ID, nil, nil); st != 404 || len(waiting(t, ann)) != 0 {
+			t.Errorf("she is in a conversation with whom she blocked: %d", st)
+		}
+		again := ann.Live(t.Context(), client.LiveOptions{OnHello: func(h client.Hello) { hello <- h }})
+		defer again.Close()
+		if h := <-hello; len(h.Blocked) != 1 || h.Blocked[0] != her.ID {
+			t.Errorf("a hello says that she blocked %v", h.Blocked)
+		}
+		for user, want := range map[string]int{"ann": 400, "nobody": 404, domain.NewID(domain.UserPrefix): 404, "!": 404} {
+			if st, code := ask(t, ann, "PUT", "/me/blocked/"+user, nil, nil); st != want {
+				t.Errorf("to block %q: %d %s", user, st, code)
+			}
+		}
 	})
 }
 

@@ -23,6 +23,8 @@ func (s *Service) Routes(api huma.API) {
 	s.messageRoutes(api)
 	s.reactionRoutes(api)
 	s.pinRoutes(api)
+	s.pollRoutes(api)
+	s.forwardRoutes(api)
 	s.threadRoutes(api)
 }
 
@@ -198,6 +200,8 @@ type roomChangeInput struct {
 		Archived *bool   `json:"archived,omitempty"`
 		Previews *bool   `json:"previews,omitempty" doc:"whether pages that messages link to are shown with a preview"`
 
+		Hides *bool `json:"hides_history,omitempty" doc:"whether those who join from now on do not see what was written before; for private rooms"`
+
 		Retention *wire.KeepOf `json:"retention,omitempty" doc:"how long messages are kept; for the owner, within the server's rules"`
 	}
 }
@@ -208,7 +212,7 @@ func (s *Service) patchRoom(ctx context.Context, in *roomChangeInput) (*body[wir
 		return nil, err
 	}
 	c := domain.RoomChange{Name: in.Body.Name, Topic: in.Body.Topic, Archived: in.Body.Archived,
-		Previews: in.Body.Previews}
+		Previews: in.Body.Previews, Hides: in.Body.Hides}
 	if k := in.Body.Retention; k != nil {
 		c.Keep = &domain.RoomRetention{Own: !k.Server, Retention: domain.Retention(k.Keep)}
 		if k.Server {
@@ -217,7 +221,7 @@ func (s *Service) patchRoom(ctx context.Context, in *roomChangeInput) (*body[wir
 	}
 	if c == (domain.RoomChange{}) && in.Body.Kind == nil {
 		return nil, domain.Invalid.Errorf(domain.CodeNothingToChange,
-			"say what to change: name, topic, kind, archived, previews or retention")
+			"say what to change: name, topic, kind, archived, previews, hides_history or retention")
 	}
 	var err error
 	if c.Name != nil {
@@ -267,7 +271,7 @@ func (s *Service) checkName(ctx context.Context, user, room, name string) (*stri
 }
 
 // recordChange records in the audit log what a room chose that affects more than itself: how long it keeps what others
-// wrote, and whether the server loads pages for it.
+// wrote, what new members see of it, and whether the server loads pages for it.
 func (s *Service) recordChange(ctx context.Context, p domain.Principal, room string, c domain.RoomChange) {
 	if s.Audit == nil {
 		return
@@ -283,6 +287,9 @@ func (s *Service) recordChange(ctx context.Context, p domain.Principal, room str
 	if k := c.Keep; k != nil {
 		record(domain.AuditRoomRetention, map[string]string{"own": strconv.FormatBool(k.Own), "days": strconv.Itoa(k.Days),
 			"lines": strconv.Itoa(k.Lines)})
+	}
+	if c.Hides != nil {
+		record(domain.AuditRoomHistory, map[string]string{"hidden": strconv.FormatBool(*c.Hides)})
 	}
 	if c.Previews != nil {
 		record(domain.AuditRoomPreviews, map[string]string{"on": strconv.FormatBool(*c.Previews)})

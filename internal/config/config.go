@@ -58,7 +58,8 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 	// PrivateNetworks may be reached at addresses that users name.
 	PrivateNetworks []netip.Prefix
-	LinkPreviews    bool // rooms may have previews of links
+	LinkPreviews    bool   // rooms may have previews of links
+	SearchModel     string // the model by which search understands meaning; empty: search finds by words alone
 
 	LoginPerMinute  int
 	LoginBurst      int
@@ -93,6 +94,7 @@ type Config struct {
 	DrainDelay      time.Duration // before anything stops, not ready any more
 	ShutdownTimeout time.Duration
 	ML              ML
+	Assistant       Assistant
 	Log             Log
 	Trace           Trace
 	settings        []Setting

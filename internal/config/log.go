@@ -17,14 +17,13 @@ type Log struct {
 
 // LogParts are the parts of a server that have a level of their own.
 func LogParts() []string {
-	return []string{"admin", "alarm", "audit", "auth", "backup", "blob", "bot", "bus", "captcha", "certs", "chat",
-		"command",
-		"device", "disk", "feed", "files", "firmware", "gateway", "history", "http", "hub", "mail", "ml", "mqtt",
-		"notify", "ota", "personal",
+	return []string{"admin", "alarm", "assistant", "audit", "auth", "backup", "blob", "bot", "bus", "captcha", "certs",
+		"chat", "command", "device", "disk", "feed", "files", "firmware", "gateway", "history", "http", "hub", "mail",
+		"meaning", "ml", "moderation", "mqtt", "notify", "ota", "personal",
 		"presence", "preview", "proxy",
 		"rollout", "server",
 		"shadow",
-		"store", "telemetry", "trace", "webhook"}
+		"store", "telemetry", "trace", "usergroup", "webhook"}
 }
 
 // LogLevels are the levels, from that which lets through most.

@@ -421,6 +421,9 @@ func (c *Config) options() []option {
 		{models, "UNHIDRA_ML", "ml", "off",
 			"`on`: models run in workers beside the server, which needs Python 3.11 or newer; see [models](models.md)", false,
 			onOff(&c.ML.On)},
+		{models, "UNHIDRA_SEARCH_MODEL", "", "",
+			"file of the model by which [search understands meaning](meaning.md); empty: search finds by words alone", false,
+			str(&c.SearchModel)},
 		{models, "UNHIDRA_ML_MODELS", "", "", "folder of models; empty: `models` in the data folder", false, str(&c.ML.Models)},
 		{models, "UNHIDRA_ML_PYTHON", "", "python3", "Python program that workers run in, such as that of a virtual environment",
 			false, str(&c.ML.Python)},
@@ -429,6 +432,18 @@ func (c *Config) options() []option {
 				"[levels](models.md#the-sandbox), " +
 				"or a model does not run; `off`, nothing, for models that start programs", false,
 			oneOf(&c.ML.Sandbox, "best-effort", "required", "off")},
+
+		{models, "UNHIDRA_ASSISTANT_URL", "", "",
+			"endpoint in the form of OpenAI's API that answers for [assistants](assistants.md): `https://api.example.org/v1`, " +
+				"or `http://localhost:11434/v1` on this machine or in a private network; empty: there are no assistants", false,
+			endpoint(&c.Assistant.URL)},
+		{models, "UNHIDRA_ASSISTANT_KEY", "", "", "key that this endpoint asks for; empty: none is sent", true,
+			secret(&c.Assistant.Key)},
+		{models, "UNHIDRA_ASSISTANT_MODEL", "", "", "name of the model there; needed with UNHIDRA_ASSISTANT_URL", false,
+			str(&c.Assistant.Model)},
+		{models, "UNHIDRA_ASSISTANT_PER_HOUR", "", "30",
+			"questions that one person may ask assistants in an hour; in one room there may be four times as many", false,
+			num(&c.Assistant.PerHour, 1, 10_000)},
 
 		{logs, "UNHIDRA_LOG_LEVEL", "log-level", "info", "`debug`, `info`, `warn` or `error`", false,
 			oneOf(&c.Log.Level, LogLevels()...)},

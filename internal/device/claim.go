@@ -2,6 +2,8 @@ package device
 
 import (
 	"context"
+	"encoding/json"
+	"net/url"
 	"strings"
 	"time"
 
@@ -9,6 +11,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/httpx"
+	"github.com/unhidra/unhidra/internal/totp"
 )
 
 // A claim token is what somebody gives to a device that they set up: with it the device gets a key of its own, which
@@ -97,22 +100,59 @@ func (s *Service) claimRoutes(api huma.API, op func(id, method, path, summary st
 
 // ClaimToken is what a device is given to claim its key.
 type ClaimToken struct {
-	Token   string    `json:"token" doc:"cannot be read again"`
-	Expires time.Time `json:"expires_at"`
+	Token   string        `json:"token" doc:"cannot be read again"`
+	Expires time.Time     `json:"expires_at"`
+	Setup   string        `json:"setup,omitempty" doc:"JSON with server and claim, as firmware takes it; if the request named the server"`
+	Picture *totp.Picture `json:"picture,omitempty" doc:"QR code of setup: the path of an SVG of this size"`
+}
+
+// with adds the setup for the server at an address, which is checked.
+func (c *ClaimToken) with(server string) error {
+	b, err := json.Marshal(struct {
+		Server string `json:"server"`
+		Claim  string `json:"claim"`
+	}{server, c.Token})
+	if err != nil {
+		return err
+	}
+	picture, err := totp.Draw(string(b))
+	c.Setup, c.Picture = string(b), &picture
+	return err
+}
+
+// checkServer checks that an address is one as firmware takes it.
+func checkServer(address string) error {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "wss" && u.Scheme != "ws" || u.Hostname() == "" || u.Port() == "" ||
+		address != u.Scheme+"://"+u.Host {
+		return domain.InvalidField("/server", "the address of the server is wss://HOST:PORT, or ws://HOST:PORT where "+
+			"nothing is encrypted")
+	}
+	return nil
 }
 
 func (s *Service) postClaim(ctx context.Context, in *struct {
 	OnDevice
 	Body struct {
-		ExpiresIn int `json:"expires_in,omitempty" minimum:"1" maximum:"604800" doc:"seconds that it is good for, at most 7 days; absent: 15 minutes"`
+		ExpiresIn int    `json:"expires_in,omitempty" minimum:"1" maximum:"604800" doc:"seconds that it is good for, at most 7 days; absent: 15 minutes"`
+		Server    string `json:"server,omitempty" maxLength:"139" doc:"address of this server as the device reaches it, such as wss://chat.example.org:443; the answer then has setup and picture"`
 	}
 }) (*struct{ Body ClaimToken }, error) {
+	if in.Body.Server != "" { // before a token that is good ends
+		if err := checkServer(in.Body.Server); err != nil {
+			return nil, err
+		}
+	}
 	owner := httpx.Principal(ctx).ID
 	token, expires, err := s.LetClaim(ctx, userActor(owner), owner, in.Device, domain.Seconds(in.Body.ExpiresIn))
 	if err != nil {
 		return nil, err
 	}
-	return &struct{ Body ClaimToken }{ClaimToken{token, expires}}, nil
+	c := ClaimToken{Token: token, Expires: expires}
+	if in.Body.Server != "" {
+		err = c.with(in.Body.Server)
+	}
+	return &struct{ Body ClaimToken }{c}, err
 }
 
 // ClaimedKey is a device's own key.

@@ -198,3 +198,23 @@ func TestWhoMayLetADeviceClaim(t *testing.T) {
 		}
 	})
 }
+
+// What a device is given has the address of the server, if that is one, and a QR code of both.
+func TestASetupNamesTheServer(t *testing.T) {
+	t.Parallel()
+	c := ClaimToken{Token: "dc_x"}
+	if err := c.with("wss://chat.example.org:443"); err != nil {
+		t.Fatal(err)
+	}
+	if c.Setup != `{"server":"wss://chat.example.org:443","claim":"dc_x"}` ||
+		!strings.HasPrefix(c.Picture.Path, "M4 4h7") {
+		t.Errorf("%+v", c)
+	}
+	for address, good := range map[string]bool{"wss://a:1": true, "ws://192.0.2.1:9000": true, "wss://a": false,
+		"https://a:443": false, "wss://a:443/": false, "wss://u@a:443": false, "wss://:443": false, "wss://a:443?": false,
+		"wss://a b:1": false} {
+		if err := checkServer(address); (err == nil) != good {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+}

@@ -34,7 +34,7 @@ const (
 	AuditOIDCLogin        AuditType = "auth.oidc_login"
 	AuditSessionRevoke    AuditType = "session.revoke"
 
-	AuditBot AuditType = "auth.bot" // a bot or a token of one was made or deleted
+	AuditBot AuditType = "auth.bot" // a bot or a token was made or deleted, or a bot is an assistant or none any more
 
 	AuditDeviceRegister   AuditType = "device.register"
 	AuditDeviceRotate     AuditType = "device.rotate"
@@ -86,13 +86,19 @@ const (
 	AuditAdminInvite        AuditType = "admin.invite"
 	AuditAdminInviteRevoke  AuditType = "admin.invite_revoke"
 	AuditAdminRoom          AuditType = "admin.room"
+	AuditAdminUserGroup     AuditType = "admin.user_group" // one was made, changed or deleted, or who is in it
 
 	AuditConfigChange AuditType = "config.change"
 
 	AuditRoomRetention AuditType = "room.retention" // a room chose how long it keeps its messages
+	AuditRoomHistory   AuditType = "room.history"   // what new members of a room see was changed
 	AuditRoomPreviews  AuditType = "room.previews"  // previews of links were switched on or off in a room
 	AuditHook          AuditType = "room.hook"      // a webhook of a room was made, changed, renewed or removed
 	AuditPurge         AuditType = "room.purge"     // what is kept no longer was forgotten
+
+	AuditReport       AuditType = "moderation.report"   // somebody reported a message
+	AuditReportView   AuditType = "moderation.view"     // an administrator looked at a reported message
+	AuditReportDecide AuditType = "moderation.decision" // somebody decided on the reports of a message
 
 	AuditStart        AuditType = "audit.start"      // the server began to record
 	AuditStop         AuditType = "audit.stop"       // and stopped

@@ -41,5 +41,6 @@ func (k BotToken) Covers(room string) bool { return k.Rooms == nil || slices.Con
 type BotRoom struct {
 	ID     string
 	Joined int64 // number of the event by which it came in
+	Since  int64 // the last number that it does not see; 0: it sees all
 	Head   int64 // the last number of its log
 }

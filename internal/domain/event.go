@@ -18,6 +18,10 @@ type Event struct {
 // ContentMarkdown is the content type of a message that names none.
 const ContentMarkdown = "text/markdown"
 
+// ContentAction is the content type of a message whose text, in Markdown, says what its sender does: "waves" is shown
+// as "Ann waves".
+const ContentAction = "text/vnd.unhidra.action"
+
 // Message is what someone said. Its name is its room and the sequence number
 // of the event that created it.
 type Message struct {
@@ -40,6 +44,9 @@ type Message struct {
 	Thread       int64         // of a reply: number of the message that its thread began with; 0: it is in none
 	Broadcast    bool          // a reply that is a line of the room as well
 	Replies      Replies
+	Poll         *Poll    // nil: it is none; not in search, nor in last of a room
+	Forward      *Forward // nil: it forwards nothing; not in search, nor in last of a room
+	Hidden       bool     // it is from before the reader joined, and nothing else is told of it: see View
 }
 
 // Main reports whether m is a line of its room's main timeline.
@@ -51,6 +58,7 @@ type Quote struct {
 	Sender  UserRef
 	Excerpt string // at most 200 characters; empty if deleted
 	Deleted bool
+	Hidden  bool // it is from before the reader joined, and nothing else is told of it: see View
 }
 
 // Version is one earlier text of an edited message.
@@ -69,4 +77,7 @@ type Draft struct {
 	Thread      int64    // sequence number of the message whose thread it is a reply in; 0: in none
 	Broadcast   bool     // a reply that is a line of the room as well
 	Files       []string // ids
+	Poll        *Poll    // as CheckPoll returns it; the text is that of the poll; nil: it is none
+	Forward     *Forward // as ForwardOf returns it, with that text; nil: it forwards nothing
+	Answer      bool     // an assistant wrote it, and it names nobody
 }

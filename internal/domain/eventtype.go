@@ -36,6 +36,7 @@ const (
 	ReactionRemoved   EventType = "reaction.removed"
 	MessagePinned     EventType = "message.pinned"
 	MessageUnpinned   EventType = "message.unpinned"
+	PollChanged       EventType = "poll.changed"
 )
 
 // EventSpec says all that the server, its clients and its documents know of a type of
@@ -90,7 +91,7 @@ const (
 var catalogue = []EventSpec{
 	{Type: RoomCreated, About: "the room was created", Audience: ForMembers, Timeline: true, Payload: RoomCreatedPayload{},
 		Version: 1},
-	{Type: RoomUpdated, About: "name, topic, kind, archived, retention, previews or legal hold of the room changed",
+	{Type: RoomUpdated, About: "name, topic, kind, archived, retention, previews, what new members see or legal hold of the room changed",
 		Audience: ForMembers, Timeline: true, Payload: RoomUpdatedPayload{}, Version: 1},
 	{Type: MemberJoined, About: "the subject joined, or was added by the actor",
 		Audience: ForMembers, Timeline: true, Quiet: true, Subject: true, Joins: true, Payload: MemberJoinedPayload{},
@@ -148,6 +149,9 @@ var catalogue = []EventSpec{
 		Audience: ForMembers, Payload: MessagePinnedPayload{}, Version: 1},
 	{Type: MessageUnpinned, About: "the actor took a message off the pinned ones",
 		Audience: ForMembers, Payload: MessageUnpinnedPayload{}, Version: 1},
+	{Type: PollChanged,
+		About:    "the actor voted in a poll or closed it; of a vote in an anonymous poll, the actor is its author",
+		Audience: ForMembers, Payload: PollChangedPayload{}, Version: 1},
 }
 
 var specs = func() map[EventType]EventSpec {

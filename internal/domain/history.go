@@ -56,6 +56,20 @@ type SearchCursor struct {
 
 // Hit is one message that a search found.
 type Hit struct {
-	Message Message
-	Pos     int64
+	Message   Message
+	Pos       int64
+	ByMeaning bool // it was found by its meaning alone
+}
+
+// A MessageText is a message that is to get a vector.
+type MessageText struct {
+	Pos, Room int64 // its position in the log, and the number of its room in the index of search
+	Edits     int64 // of which this is the text
+	Text      string
+}
+
+// A MessageVector is the vector of a message, a byte for each number.
+type MessageVector struct {
+	Pos, Room, Edits int64
+	Code             []byte
 }

@@ -34,8 +34,13 @@ const (
 	FilePrefix        = "fil"
 	HookPrefix        = "hook"
 	OutHookPrefix     = "out"
+	SlashPrefix       = "sls"
 	BotTokenPrefix    = "btk"
 	PushPrefix        = "psh"
+	ScheduledPrefix   = "sch"
+	ReminderPrefix    = "rmd"
+	ReportPrefix      = "rpt"
+	UserGroupPrefix   = "ugr"
 )
 
 // Crockford's alphabet, in lower case: sorts like the bytes that it encodes.

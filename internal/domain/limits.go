@@ -12,7 +12,7 @@ const (
 	MaxReason      = 200      // characters
 	MaxDirect      = 10       // people in a direct room, the opener included
 	MaxFirst       = 100      // people whom a new room begins with, besides its owner
-	MaxMentions    = 50       // people one message can notify by name
+	MaxMentions    = 50       // people and user groups that one message can name
 	UnreadCap      = 1000     // unread counts stop here
 	MaxReplay      = 500      // events in one answer to a sync
 )

@@ -7,7 +7,7 @@ import (
 
 const longestUsername = 32
 
-// Mentions returns the usernames that a Markdown text names with @, each once
+// Mentions returns the usernames and handles of user groups that a Markdown text names with @, each once
 // and at most MaxMentions, and whether it names @room. Code, addresses and
 // e-mail addresses name nobody. The web client shows as mentions what this
 // function finds (web/src/view/room/mention.ts); both are checked against

@@ -34,12 +34,13 @@ type NotifyReason string
 // The reasons, in the order in which the first that applies is given.
 const (
 	NotNotified     NotifyReason = ""
-	NotifiedDirect  NotifyReason = "direct"  // in a direct room
-	NotifiedMention NotifyReason = "mention" // it names them
-	NotifiedThread  NotifyReason = "thread"  // a reply in a thread that they follow
-	NotifiedRoom    NotifyReason = "room"    // it names @room, or an alarm was escalated to the room
-	NotifiedKeyword NotifyReason = "keyword" // it has one of their keywords
-	NotifiedAll     NotifyReason = "all"     // they want every message
+	NotifiedDirect  NotifyReason = "direct"   // in a direct room
+	NotifiedMention NotifyReason = "mention"  // it names them
+	NotifiedThread  NotifyReason = "thread"   // a reply in a thread that they follow
+	NotifiedRoom    NotifyReason = "room"     // it names @room, or an alarm was escalated to the room
+	NotifiedKeyword NotifyReason = "keyword"  // it has one of their keywords
+	NotifiedAll     NotifyReason = "all"      // they want every message
+	NotifiedRemind  NotifyReason = "reminder" // they asked for it; no level decides on it
 )
 
 // NotifySettings are what a user has chosen. The zero value is what holds for who has chosen nothing.
@@ -249,12 +250,14 @@ type Subscription struct {
 	Failure   string    // why
 }
 
-// Push is what waits to be sent to a subscription about a room, or a thread in it: all that came is one push.
+// Push is what waits to be sent to a subscription about a room, or a thread in it: all that came is one push. Or it is
+// about a reminder.
 type Push struct {
 	Subscription Subscription
 	Room         string
 	Thread       int64
-	Seq          int64     // of the last message
+	Reminder     string    // id; empty: it is about a room
+	Seq          int64     // of the last message; of a reminder when it came, in Unix milliseconds
 	Since        time.Time // when the first message of it came
 	Tries        int
 }
@@ -268,5 +271,6 @@ type PushState struct {
 	Name     string // of the room
 	Count    int    // messages to be told of that are not read yet; 0: there is nothing to say
 	Reason   NotifyReason
-	Last     Event // the last of them
+	Last     Event     // the last of them; of a reminder the event of its message
+	Reminder *Reminder // nil: it is about a room
 }

@@ -23,6 +23,7 @@ type RoomUpdatedPayload struct {
 	Keep     *RoomRetention `json:"keep,omitempty"` // retention
 	Held     *bool          `json:"held,omitempty"` // legal hold
 	Previews *bool          `json:"previews,omitempty"`
+	Hides    *bool          `json:"hides_history,omitempty"` // earlier messages, from new members
 }
 
 // MemberJoinedPayload is how somebody came in.
@@ -129,6 +130,12 @@ type MessageUnpinnedPayload struct {
 	Of int64 `json:"of,omitempty"` // number of the message
 }
 
+// PollChangedPayload is how a poll stands after a vote, or after it was closed.
+type PollChangedPayload struct {
+	Of   int64      `json:"of,omitempty"` // number of the message
+	Poll *PollVotes `json:"poll,omitempty"`
+}
+
 // UnknownPayload is what a newer server stored: this one knows the event's type not at all,
 // or not in that version. It stays in the log as it is, and clients are not told of it.
 type UnknownPayload struct {
@@ -157,4 +164,5 @@ func (ReactionAddedPayload) payload()     {}
 func (ReactionRemovedPayload) payload()   {}
 func (MessagePinnedPayload) payload()     {}
 func (MessageUnpinnedPayload) payload()   {}
+func (PollChangedPayload) payload()       {}
 func (UnknownPayload) payload()           {}

@@ -37,6 +37,7 @@ const (
 	ArchiveRoom       Permission = "room.archive"
 	SetRetention      Permission = "room.retention"
 	SetPreviews       Permission = "room.previews"
+	SetHistory        Permission = "room.history"
 	DeleteRoom        Permission = "room.delete"
 	TransferOwnership Permission = "room.hand_over"
 	SendMessage       Permission = "message.send"
@@ -92,6 +93,7 @@ func Matrix() []Rule {
 		{BanMember, "ban people and lift bans", mods, false, true},
 		{UpdateRoom, "change name and topic", admins, false, false},
 		{SetPreviews, "switch previews of links on and off", admins, true, false},
+		{SetHistory, "choose what new members see of the history (private rooms only)", admins, false, false},
 		{ManageHooks, "make, renew and remove webhooks", admins, false, false},
 		{SetVisibility, "switch between public and private", admins, false, false},
 		{ArchiveRoom, "archive and reopen", admins, false, true},

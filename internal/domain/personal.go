@@ -11,8 +11,8 @@ const (
 	MaxDrafts = 200
 )
 
-// MaxDraftVersion is the highest version that a draft may replace: JSON of all clients has such numbers.
-const MaxDraftVersion = 1<<53 - 2
+// MaxVersion is the highest version that a draft, or sections, may replace: JSON of all clients has such numbers.
+const MaxVersion = 1<<53 - 2
 
 // Saved is a message that somebody saved for themselves.
 type Saved struct {
@@ -27,10 +27,14 @@ type SavedRef struct {
 	At   time.Time
 }
 
-// Kept is one thing that somebody keeps for themselves: a saved message, or a draft.
+// Kept is one thing that somebody keeps for themselves: a saved message, a draft, a scheduled message, a reminder, or
+// the sections of their list of rooms.
 type Kept struct {
-	Saved *SavedRef
-	Draft *PersonalDraft
+	Saved     *SavedRef
+	Draft     *PersonalDraft
+	Scheduled *Scheduled
+	Reminder  *Reminder
+	Sections  *RoomSections
 }
 
 // SavedCursor is the place in the list of saved messages after which the next page begins. The zero cursor is the

@@ -117,6 +117,15 @@ type FirmwareImage struct {
 	HasELF        bool   // that file is here
 	MD5, SHA1     string // for clients that check by these, in hex; empty: not computed yet
 	Info          ImageInfo
+	Factory       *FactoryImage // nil: there is none
+}
+
+// FactoryImage is a file with all that the flash of a board needs to begin with: bootloader, partition table and the
+// image that it belongs to. It is written by a cable, and never offered to devices.
+type FactoryImage struct {
+	SHA256 string // of the file, in hex, which is also its name among the files
+	Size   int64
+	Info   ImageInfo
 }
 
 // Fits reports whether the image is for a chip of a revision.
@@ -136,7 +145,7 @@ func (r Release) ImageFor(chip string, revision int) (FirmwareImage, bool) {
 
 // ImageInfo is what an image says about itself.
 type ImageInfo struct {
-	Format        string         `json:"format" enum:"esp,raw,elf" doc:"esp: of ESP-IDF; raw: of other devices"`
+	Format        string         `json:"format" enum:"esp,raw,elf,factory" doc:"esp: of ESP-IDF; raw: of other devices"`
 	Chip          string         `json:"chip,omitempty"`
 	RevisionMin   int            `json:"revision_min"`
 	RevisionMax   int            `json:"revision_max"`
@@ -150,6 +159,18 @@ type ImageInfo struct {
 	Findings      []ImageFinding `json:"findings,omitempty"`
 	MD5           string         `json:"md5,omitempty" doc:"of the file, for clients that check by it"`
 	SHA1          string         `json:"sha1,omitempty" doc:"of the file, for clients that check by it"`
+	FlashSize     int64          `json:"flash_size,omitempty" doc:"of a factory image: bytes of flash that it needs"`
+	Parts         []FlashPart    `json:"parts,omitempty" doc:"of a factory image: what is written, and where"`
+}
+
+// FlashPart is a part of a factory image: its bytes from Offset on are written to flash at Offset. Where the file ends
+// before the part does, it goes on with 0xff.
+type FlashPart struct {
+	Name   string `json:"name" doc:"bootloader, partition table, or the label of a partition"`
+	Offset int64  `json:"offset" doc:"in the file and in flash"`
+	Size   int64  `json:"size" doc:"bytes; a multiple of 4096"`
+	MD5    string `json:"md5" doc:"of these bytes, for the chip to check by"`
+	App    bool   `json:"app,omitempty" doc:"it is the application that is started first"`
 }
 
 // FindingLevel is how bad a finding is.
@@ -199,7 +220,14 @@ const (
 	ImageUpload UploadKind = "image" // that says itself what it is
 	RawUpload   UploadKind = "raw"   // an image of which the server knows only what the sender says
 	ELFUpload   UploadKind = "elf"
+	// FactoryUpload is a flash from its beginning, with bootloader, partition table and application.
+	FactoryUpload UploadKind = "factory"
 )
+
+// UploadKinds lists all kinds.
+func UploadKinds() []UploadKind {
+	return []UploadKind{ImageUpload, RawUpload, ELFUpload, FactoryUpload}
+}
 
 // FirmwareUpload is a file that arrives in parts.
 type FirmwareUpload struct {

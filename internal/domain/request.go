@@ -29,8 +29,9 @@ type RoomRequest struct {
 }
 
 // The most requests that wait for one user, and those of one user to another that
-// wait or were declined.
+// wait or were declined; and whom one user blocks.
 const (
 	MaxRequests       = 100
 	MaxRequestsByUser = 20
+	MaxBlocked        = 500 // people whom one person blocks
 )

@@ -155,14 +155,34 @@ type EndedGroup struct {
 	Count    int
 }
 
-// RolloutHealth compares devices that run the release with the same devices before.
+// RolloutHealth compares devices that run the release with the same devices before, and with those that do not run it.
 type RolloutHealth struct {
 	Crashes       int           // with the release
 	Devices       int           // that these are of
 	Ran           time.Duration // of all devices together
 	CrashesBefore int
 	RanBefore     time.Duration
+	Flapping      Flapping
 }
+
+// Flapping counts devices that have connected more often within an hour than they usually do, of all that were there
+// for some time.
+type Flapping struct {
+	With, WithOf       int // the release
+	Without, WithoutOf int // zero unless those with it are Suspect
+}
+
+// Suspect reports whether so many devices with the release flap that those without it are to be looked at.
+func (f Flapping) Suspect(j RolloutJudge) bool {
+	return f.With >= FewFlap && float64(f.With) > j.Flapping*float64(f.WithOf)
+}
+
+// What is known of devices that flap.
+const (
+	FewFlap    = 3                // devices at least that a rollout is judged by
+	FlapWithin = time.Hour        // ago
+	FlapAfter  = 15 * time.Minute // for which a device has run what it runs, unless it flaps before
+)
 
 // LikelyChance is the greatest Chance of a RolloutPause with which its Revision is worth a look.
 const LikelyChance = 0.2
@@ -177,13 +197,15 @@ const (
 	PausedLost     PauseKind = "lost"     // devices do not come back
 	PausedRevision PauseKind = "revision" // it fails on one revision of the hardware
 	PausedCrashes  PauseKind = "crashes"  // devices crash more often than before
+	PausedFlapping PauseKind = "flapping" // devices lose their connections more often than before, and than others
 	PausedSuccess  PauseKind = "success"  // too few have succeeded for the next stage
 	PausedRelease  PauseKind = "release"  // the release was withdrawn
 )
 
 // PauseKinds returns all kinds.
 func PauseKinds() []PauseKind {
-	return []PauseKind{PausedByUser, PausedFailures, PausedLost, PausedRevision, PausedCrashes, PausedSuccess, PausedRelease}
+	return []PauseKind{PausedByUser, PausedFailures, PausedLost, PausedRevision, PausedCrashes, PausedFlapping,
+		PausedSuccess, PausedRelease}
 }
 
 // RolloutTally counts the rollouts of all owners.
@@ -198,13 +220,14 @@ type RolloutPause struct {
 	Kind     PauseKind         `json:"kind"`
 	At       time.Time         `json:"at"`
 	Failed   int               `json:"failed" doc:"devices"`
-	Of       int               `json:"of" doc:"devices that had ended it, or crashes after it"`
-	AtLeast  float64           `json:"at_least,omitempty" doc:"share of devices that it fails on, with 99 % certainty"`
+	Of       int               `json:"of" doc:"devices that had ended it, or run it, or crashes after it"`
+	AtLeast  float64           `json:"at_least,omitempty" doc:"share of devices that fail, or flap, with 99 % certainty"`
 	Revision *HardwareRevision `json:"revision,omitempty" doc:"that stands out the most"`
 	Chance   float64           `json:"chance,omitempty" doc:"probability that one would stand out as much by chance"`
 	Reason   string            `json:"reason,omitempty" doc:"that most of the devices gave, or why they restarted"`
 	Before   float64           `json:"before,omitempty" doc:"crashes per hour of a device before it"`
 	After    float64           `json:"after,omitempty" doc:"and with it"`
+	Without  float64           `json:"without,omitempty" doc:"share of the devices without it that flap"`
 }
 
 // ErrReverted is the answer to whoever takes back a rollout that somebody has taken back.

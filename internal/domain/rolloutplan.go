@@ -79,6 +79,7 @@ type RolloutJudge struct {
 	Samples    int     `json:"samples,omitempty" minimum:"0" maximum:"100000" doc:"that must have ended it, or all; 0: 5"`
 	Crashes    float64 `json:"crashes,omitempty" minimum:"0" maximum:"1000" doc:"an hour of a device that are borne; 0: 0.05"`
 	CrashRatio float64 `json:"crash_ratio,omitempty" minimum:"0" maximum:"100" doc:"times as many as before; 0: 2"`
+	Flapping   float64 `json:"flapping,omitempty" minimum:"0" maximum:"1" doc:"share that may begin to flap; 0: 0.02"`
 }
 
 // RolloutTimeouts say, in seconds, how long devices are waited for. Zero values are the defaults.
@@ -118,7 +119,7 @@ func CheckRolloutPlan(p RolloutPlan) (RolloutPlan, error) {
 		}
 	}
 	for _, share := range []float64{p.Judge.Failures, p.Judge.Success, p.Judge.Crashes, p.Judge.CrashRatio,
-		p.Limits.Growth} {
+		p.Judge.Flapping, p.Limits.Growth} {
 		if math.IsNaN(share) || math.IsInf(share, 0) || share < 0 {
 			return p, InvalidField("/plan/judge", "shares and rates are numbers from 0 on")
 		}
@@ -146,6 +147,7 @@ func (p RolloutPlan) withDefaults() RolloutPlan {
 	whole(&p.Judge.Samples, 5)
 	share(&p.Judge.Crashes, 0.05)
 	share(&p.Judge.CrashRatio, 2)
+	share(&p.Judge.Flapping, 0.02)
 	whole(&p.Timeouts.Accept, 24*60*60)
 	whole(&p.Timeouts.Stalled, 60*60)
 	whole(&p.Timeouts.Return, 30*60)

@@ -16,6 +16,8 @@ type RolloutRules interface {
 	Excluded(r Rollout, u Update) bool
 	// Pick returns what a device is offered now, of some rollouts; had are its updates by their rollouts.
 	Pick(of []Rollout, d DeviceFirmware, had map[string]Update, now time.Time) (Update, bool)
+	// Connected returns how often a device connects that has come to the connection session.
+	Connected(c ConnectRate, session int64, now time.Time) ConnectRate
 	// The others say what becomes of an update: of what its device runs and says, of its time being up, and of its
 	// rollout being paused, having ended or leaving the device out.
 	Reported(u Update, r Rollout, f FirmwareReport, started bool, now time.Time) Update

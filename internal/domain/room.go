@@ -29,6 +29,7 @@ type Room struct {
 	LastAt    time.Time // when the last message of the main timeline was written, or else the room made
 	Previews  bool      // pages that messages link to are shown with a preview
 	Replied   int64     // number of the last reply in a thread; 0: there never was one
+	Hides     bool      // whoever joins from now on does not see what was written before; never of public rooms
 }
 
 // Member is the membership of one principal in a room.
@@ -38,6 +39,7 @@ type Member struct {
 	Role       RoomRole
 	MutedUntil time.Time // zero: not muted
 	JoinedAt   time.Time
+	Since      int64 // the last number that they do not see; 0: they see all. See View
 }
 
 // Muted reports whether m may not write at the time now.
@@ -49,12 +51,16 @@ type RoomState struct {
 	Role  RoomRole
 	Muted time.Time // until when the member may not write; zero: may
 	Read  int64     // last sequence number the member has read, on any device
+	Since int64     // last sequence number that the member does not see; 0: they see all
 	Unread
 	ThreadsRead   int64     // how far the member has read in all threads
 	FollowThreads bool      // the member follows each thread that gets a reply
 	Last          *Message  // latest message that still has content, nil if none
 	Peers         []UserRef // direct rooms: the other people, at most MaxDirect
 }
+
+// View is what the member sees of the log.
+func (s RoomState) View() View { return View{s.Room.ID, s.Since} }
 
 // OwnedRoom is a room as administrators of the server see it.
 type OwnedRoom struct {
@@ -87,6 +93,7 @@ type RoomChange struct {
 	Kind     *RoomKind // between public and private
 	Archived *bool
 	Previews *bool
+	Hides    *bool
 	Keep     *RoomRetention
 }
 

@@ -120,6 +120,15 @@ func CheckContentType(t string) error {
 	if t != "" && (len(t) > 64 || !contentTypes.MatchString(t)) {
 		return InvalidField("/content_type", "a content type looks like text/markdown")
 	}
+	if t == ContentPoll {
+		return InvalidField("/content_type", "a poll is made by POST /rooms/{room}/polls")
+	}
+	if t == ContentForward {
+		return InvalidField("/content_type", "a message is forwarded by POST /rooms/{room}/forwards")
+	}
+	if t == ContentAnswer {
+		return InvalidField("/content_type", "only assistants write answers; leave the type out")
+	}
 	return nil
 }
 
@@ -151,7 +160,7 @@ func CheckUsername(name string) (string, error) {
 				"and begins and ends with a letter or digit")
 	}
 	// Where a name stands, an id may stand as well, and would be taken for somebody else's.
-	if reservedNames[name] || ValidID(UserPrefix, name) || ValidID(DevicePrefix, name) {
+	if reservedNames[name] || ValidID(UserPrefix, name) || ValidID(DevicePrefix, name) || ValidID(UserGroupPrefix, name) {
 		return "", InvalidField("/username", "%q is reserved; choose another", name)
 	}
 	return name, nil

@@ -111,9 +111,20 @@ type DeviceFirmware struct {
 	NonceAt time.Time // when this nonce was first told
 	Since   time.Time // when it was first seen with this image
 	Crashes int       // since then
+	Rate    ConnectRate
 	Online  bool
+	Session int64    // number of its last connection, as in its status
 	Type    string   // not of a device that is shared, and the same
 	Tags    []string // with its tags
+}
+
+// ConnectRate says how often a device connects. A connection counts less the longer ago it was.
+type ConnectRate struct {
+	Session int64     // number of the last one that is counted
+	At      time.Time // when it was
+	Lately  float64   // within about an hour, with the image that it runs
+	Usually float64   // an hour, over about a week, with whatever it ran
+	Flapped time.Time `json:"-"` // when it connected last more often than it usually does; zero: not with this image
 }
 
 // Crash is one crash of a device.

@@ -17,7 +17,7 @@ import (
 
 // An Image is what a file of firmware says about itself.
 type Image struct {
-	Format string `json:"format"` // esp or raw
+	Format string `json:"format"` // esp, raw or factory
 	Size   int64  `json:"size"`   // of the file
 	SHA256 string `json:"sha256"` // of the file
 
@@ -41,6 +41,9 @@ type Image struct {
 	SecureVersion uint32 `json:"secure_version"`
 	ELFSHA256     string `json:"elf_sha256,omitempty"`
 	PageSize      int    `json:"page_size,omitempty"` // of the flash's mapping, in bytes
+
+	FlashBytes int64              `json:"flash_bytes,omitempty"` // that the partitions of a factory image need
+	Parts      []domain.FlashPart `json:"parts,omitempty"`       // of a factory image
 
 	Signatures []Signature           `json:"signatures,omitempty"`
 	Findings   []domain.ImageFinding `json:"findings,omitempty"`

@@ -28,7 +28,7 @@ type Store interface {
 	Delete(ctx context.Context, id, owner string, now time.Time) error
 	Readable(ctx context.Context, id, user string) (domain.File, error)
 	ReadableOf(ctx context.Context, ids []string, user string) ([]domain.File, error)
-	RoomFiles(ctx context.Context, room string, q domain.RoomFilesQuery) ([]domain.RoomFile, error)
+	RoomFiles(ctx context.Context, v domain.View, q domain.RoomFilesQuery) ([]domain.RoomFile, error)
 	Expire(ctx context.Context, now time.Time, limit int) (deleted int, err error)
 	Retire(ctx context.Context, before, now time.Time, limit int) (retired int, err error)
 }
@@ -39,9 +39,9 @@ type Blobs interface {
 	Open(ctx context.Context, hash string) (io.ReadSeekCloser, domain.Blob, error)
 }
 
-// Rooms tells who may read a room.
+// Rooms tells who may read a room, and what they see of it.
 type Rooms interface {
-	MayRead(ctx context.Context, p domain.Principal, room string) error
+	ViewOf(ctx context.Context, p domain.Principal, room string) (domain.View, error)
 }
 
 // Secrets tells whose an access token or the key of a device is.

@@ -200,11 +200,12 @@ func (s *Service) listRoomFiles(ctx context.Context, in *struct {
 	Before int64  `query:"before" minimum:"0" doc:"files of messages with lower numbers; next of the page before"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"roughly: those of a message come together"`
 }) (*struct{ Body httpx.Page[RoomFile] }, error) {
-	if err := s.Rooms.MayRead(ctx, httpx.Principal(ctx), in.Room); err != nil {
+	v, err := s.Rooms.ViewOf(ctx, httpx.Principal(ctx), in.Room)
+	if err != nil {
 		return nil, err
 	}
 	limit := in.Limit + domain.MaxAttachments
-	found, err := s.Store.RoomFiles(ctx, in.Room, domain.RoomFilesQuery{Words: in.Q, Kind: domain.FileKind(in.Kind),
+	found, err := s.Store.RoomFiles(ctx, v, domain.RoomFilesQuery{Words: in.Q, Kind: domain.FileKind(in.Kind),
 		Before: in.Before, Limit: limit})
 	if err != nil {
 		return nil, err

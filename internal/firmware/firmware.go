@@ -48,6 +48,10 @@ type Releases interface {
 		ctx context.Context, actor string, i domain.FirmwareImage, upload string, quota int64, now time.Time,
 	) error
 	RemoveImage(ctx context.Context, actor, id, hash string, now time.Time) error
+	SetFactory(
+		ctx context.Context, actor, id, hash string, f domain.FactoryImage, upload string, quota int64, now time.Time,
+	) error
+	RemoveFactory(ctx context.Context, actor, id, hash string, now time.Time) error
 	SecureVersion(ctx context.Context, product, chip string) (uint32, error)
 	ImageProducts(ctx context.Context, hash string, active bool) ([]domain.Product, error)
 }

@@ -26,6 +26,10 @@ func (s *Service) releaseRoutes(api huma.API, op makeOp) {
 		"Make a complete upload an image of a draft", 201), s.addImage)
 	httpx.Register(api, op("remove-image", "DELETE", "/releases/{release}/images/{sha256}",
 		"Take an image out of a draft", 204), s.removeImage)
+	httpx.Register(api, op("set-factory-image", "PUT", "/releases/{release}/images/{sha256}/factory",
+		"Make a complete upload the factory image of an image: what a new board gets by its cable", 200), s.setFactory)
+	httpx.Register(api, op("remove-factory-image", "DELETE", "/releases/{release}/images/{sha256}/factory",
+		"Take the factory image of an image away", 204), s.removeFactory)
 	httpx.Register(api, op("get-manifest", "GET", "/releases/{release}/manifest",
 		"The manifest of a release: to be signed, or with the signatures so far", 200), s.getManifest)
 	httpx.Register(api, op("sign-release", "PUT", "/releases/{release}/manifest",
@@ -69,6 +73,16 @@ type FirmwareImageView struct {
 	Info          domain.ImageInfo `json:"info"`
 	Deltas        []FirmwarePatch  `json:"deltas" nullable:"false" doc:"patches that make it of what devices run"`
 	URL           string           `json:"url" doc:"by which the image can be loaded for some hours"`
+	Factory       *FactoryView     `json:"factory,omitempty" doc:"what a new board gets by its cable; absent: nothing"`
+}
+
+// FactoryView is a factory image as the API shows it: a flash from its beginning, with bootloader, partition table and
+// the image that it belongs to.
+type FactoryView struct {
+	SHA256 string           `json:"sha256"`
+	Size   int64            `json:"size"`
+	Info   domain.ImageInfo `json:"info"`
+	URL    string           `json:"url" doc:"by which it can be loaded for some hours"`
 }
 
 // FirmwarePatch makes an image of another one, which a device has.
@@ -88,6 +102,12 @@ func (s *Service) releaseView(ctx context.Context, r domain.Release, deltas []do
 		v.Images[n] = FirmwareImageView{SHA256: i.SHA256, Size: i.Size, Chip: i.Chip, RevisionMin: i.RevisionMin,
 			RevisionMax: i.RevisionMax, SecureVersion: i.SecureVersion, ELF: i.ELF, HasELF: i.HasELF, Info: i.Info,
 			Deltas: patches(deltas, i.SHA256), URL: s.Link(ctx, i.SHA256, httpx.Principal(ctx).ID)}
+	}
+	for n, i := range r.Images {
+		if f := i.Factory; f != nil {
+			v.Images[n].Factory = &FactoryView{SHA256: f.SHA256, Size: f.Size, Info: f.Info,
+				URL: s.Link(ctx, f.SHA256, httpx.Principal(ctx).ID)}
+		}
 	}
 	if e, err := manifest.Parse(r.Manifest); err == nil {
 		for _, sig := range e.Signatures {
@@ -222,11 +242,28 @@ func (s *Service) addImage(ctx context.Context, in *struct {
 	return s.releaseOut(ctx, r.ID, err)
 }
 
-func (s *Service) removeImage(ctx context.Context, in *struct {
+// OnImage is the input of operations on one image of a release.
+type OnImage struct {
 	OnRelease
 	SHA256 string `path:"sha256" maxLength:"64"`
-}) (*struct{}, error) {
+}
+
+func (s *Service) removeImage(ctx context.Context, in *OnImage) (*struct{}, error) {
 	return nil, s.RemoveImage(ctx, httpx.Principal(ctx), in.Release, in.SHA256)
+}
+
+func (s *Service) setFactory(ctx context.Context, in *struct {
+	OnImage
+	Body struct {
+		Upload string `json:"upload" maxLength:"64" doc:"of the kind factory, that is complete"`
+	}
+}) (*releaseOutput, error) {
+	err := s.SetFactory(ctx, httpx.Principal(ctx), in.Release, in.SHA256, in.Body.Upload)
+	return s.releaseOut(ctx, in.Release, err)
+}
+
+func (s *Service) removeFactory(ctx context.Context, in *OnImage) (*struct{}, error) {
+	return nil, s.RemoveFactory(ctx, httpx.Principal(ctx), in.Release, in.SHA256)
 }
 
 func (s *Service) getManifest(ctx context.Context, in *OnRelease) (*struct{ Body SignedDocument }, error) {

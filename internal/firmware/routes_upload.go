@@ -34,7 +34,7 @@ type OnUpload struct {
 type FirmwareUpload struct {
 	ID        string            `json:"id"`
 	Product   string            `json:"product"`
-	Kind      string            `json:"kind" enum:"image,raw,elf"`
+	Kind      string            `json:"kind" enum:"image,raw,elf,factory"`
 	Size      int64             `json:"size"`
 	Received  int64             `json:"received" doc:"bytes from the beginning that are here"`
 	SHA256    string            `json:"sha256"`
@@ -79,7 +79,7 @@ func (s *Service) listUploads(ctx context.Context, in *OnProduct) (*struct{ Body
 func (s *Service) beginUpload(ctx context.Context, in *struct {
 	OnProduct
 	Body struct {
-		Kind   string `json:"kind,omitempty" enum:"image,raw,elf" default:"image" doc:"raw: says nothing of itself"`
+		Kind   string `json:"kind,omitempty" enum:"image,raw,elf,factory" default:"image" doc:"raw: says nothing of itself"`
 		Size   int64  `json:"size" minimum:"1" doc:"bytes"`
 		SHA256 string `json:"sha256" maxLength:"64"`
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/espimage"
@@ -21,8 +22,8 @@ func (s *Service) BeginUpload(
 		most = domain.MaxFirmwareELF
 	}
 	switch {
-	case u.Kind != domain.ImageUpload && u.Kind != domain.RawUpload && u.Kind != domain.ELFUpload:
-		return u, domain.InvalidField("/kind", "an upload is an image, raw, or elf")
+	case !slices.Contains(domain.UploadKinds(), u.Kind):
+		return u, domain.InvalidField("/kind", "an upload is an image, raw, elf, or factory")
 	case u.Size < 1 || u.Size > most:
 		return u, domain.InvalidField("/size", "such a file has 1 to %d bytes", most)
 	case !domain.ValidSHA256(u.SHA256):
@@ -134,10 +135,12 @@ func (s *Service) inspect(
 		read, err = espimage.ReadRaw(file, u.Size, espimage.Declared{})
 	case domain.ELFUpload:
 		read, err = espimage.ReadELF(file, u.Size)
+	case domain.FactoryUpload:
+		read, err = espimage.ReadFactory(file, u.Size)
 	default:
-		if read, err = espimage.Read(file, u.Size); err != nil {
-			return info, err
-		}
+		read, err = espimage.Read(file, u.Size)
+	}
+	if err == nil && (u.Kind == domain.ImageUpload || u.Kind == domain.FactoryUpload) {
 		err = s.expect(ctx, u.Product, read)
 	}
 	if err != nil {
@@ -145,7 +148,8 @@ func (s *Service) inspect(
 	}
 	info = domain.ImageInfo{Format: read.Format, Chip: read.Chip, RevisionMin: int(read.RevisionMin),
 		RevisionMax: int(read.RevisionMax), Project: read.Project, Version: read.Version, Built: read.Built, SDK: read.SDK,
-		SecureVersion: read.SecureVersion, ELF: read.ELFSHA256, Findings: read.Findings}
+		SecureVersion: read.SecureVersion, ELF: read.ELFSHA256, Findings: read.Findings, FlashSize: read.FlashBytes,
+		Parts: read.Parts}
 	for _, signature := range read.Signatures {
 		if signature.Valid {
 			info.SigningKeys = append(info.SigningKeys, signature.KeyDigest)
@@ -201,12 +205,10 @@ func (s *Service) AddImage(
 	if err != nil {
 		return r, err
 	}
-	u, err := s.Uploads.Upload(ctx, a.Upload, p.ID)
-	if err == nil && u.Product != v.ID {
-		err = domain.NotFound.Errorf(domain.CodeNoUpload, "this upload is for another product")
-	}
-	if err == nil && u.Info == nil {
-		err = domain.Conflict.Errorf(domain.CodeUploadOpen, "the upload is not complete; complete it first")
+	u, err := s.completed(ctx, p, v, a.Upload)
+	if err == nil && u.Kind == domain.FactoryUpload {
+		err = domain.Invalid.Errorf(domain.CodeBadImage,
+			"this is a factory image; it goes beside an image of the release, which devices get")
 	}
 	if err != nil {
 		return r, err
@@ -221,6 +223,22 @@ func (s *Service) AddImage(
 	s.record(ctx, p, domain.AuditRelease, "release", r.ID, map[string]string{
 		"done": "image_added", "chip": i.Chip, "sha256": i.SHA256})
 	return s.Releases.Release(ctx, release)
+}
+
+// completed returns an upload of p to a product, which is whole.
+func (s *Service) completed(
+	ctx context.Context, p domain.Principal, v domain.Product, id string,
+) (domain.FirmwareUpload, error) {
+	u, err := s.Uploads.Upload(ctx, id, p.ID)
+	switch {
+	case err != nil:
+		return u, err
+	case u.Product != v.ID:
+		return u, domain.NotFound.Errorf(domain.CodeNoUpload, "this upload is for another product")
+	case u.Info == nil:
+		return u, domain.Conflict.Errorf(domain.CodeUploadOpen, "the upload is not complete; complete it first")
+	}
+	return u, nil
 }
 
 // imageOf is the image that an upload becomes in a release. It is refused if it says of itself that it is

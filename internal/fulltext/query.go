@@ -31,6 +31,8 @@ type Query struct {
 	Before  time.Time // zero: no bound
 	After   time.Time
 	HasLink bool
+	// Plain is the query without its filters, if it has only words: no phrases, prefixes or exclusions. Else it is empty.
+	Plain string
 }
 
 // Parse parses a query: words, "phrases", prefix*, -without, from:name, in:room, in:"a room",
@@ -42,6 +44,8 @@ type Query struct {
 // Nothing.
 func Parse(s string, zone *time.Location) (Query, error) {
 	var q Query
+	var plain []string
+	exact := false
 	if utf8.RuneCountInString(s) > MaxQuery {
 		return q, invalid("a search has at most %d characters", MaxQuery)
 	}
@@ -67,7 +71,12 @@ func Parse(s string, zone *time.Location) (Query, error) {
 			}
 			continue
 		}
+		exact = exact || not || strings.HasPrefix(rest, `"`) || strings.HasSuffix(value, "*")
+		plain = append(plain, value)
 		q.add(value, not)
+	}
+	if !exact {
+		q.Plain = strings.Join(plain, " ")
 	}
 	if len(q.Clauses) > maxClauses {
 		return q, invalid("a search has at most %d words and phrases", maxClauses)

@@ -92,6 +92,8 @@ func (w *world) SharesRoom(_ context.Context, user string, others []string) (ids
 
 func (w *world) RequestsWaiting(context.Context, string) (int, error) { return 0, nil }
 
+func (w *world) BlockedIDs(context.Context, string) ([]string, error) { return nil, nil }
+
 func (w *world) RoomStates(_ context.Context, user string) (sts []domain.RoomState, _ error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -124,11 +126,11 @@ func (w *world) JoinedSince(context.Context, time.Time) (ms []domain.Member, _ e
 	return ms, w.fail
 }
 
-func (w *world) Replay(_ context.Context, room string, after int64, limit int) ([]domain.Event, error) {
+func (w *world) Replay(_ context.Context, v domain.View, after int64, limit int) ([]domain.Event, error) {
 	w.mu.Lock()
 	hang := w.hang
 	w.mu.Unlock()
-	if hang != nil && room == "slow" {
+	if hang != nil && v.Room == "slow" {
 		<-hang
 	}
 	w.mu.Lock()
@@ -136,7 +138,7 @@ func (w *world) Replay(_ context.Context, room string, after int64, limit int) (
 	if w.blind != nil {
 		return nil, w.blind
 	}
-	log := w.logs[room]
+	log := w.logs[v.Room]
 	if w.fail != nil || int(after) >= len(log) {
 		return nil, w.fail
 	}

@@ -99,12 +99,14 @@ type Rooms interface {
 	RoomStates(ctx context.Context, user string) ([]domain.RoomState, error)
 	// RequestsWaiting counts the rooms that strangers want the user in.
 	RequestsWaiting(ctx context.Context, user string) (int, error)
+	// BlockedIDs returns whom user has blocked.
+	BlockedIDs(ctx context.Context, user string) ([]string, error)
 }
 
 // Log reads rooms' logs.
 type Log interface {
 	// Replay returns the events after a sequence number, in order.
-	Replay(ctx context.Context, room string, after int64, limit int) ([]domain.Event, error)
+	Replay(ctx context.Context, v domain.View, after int64, limit int) ([]domain.Event, error)
 	// Heads returns the last sequence number of each room that exists.
 	Heads(ctx context.Context, rooms []string) (map[string]int64, error)
 }

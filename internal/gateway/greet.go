@@ -39,6 +39,11 @@ func (g *Service) greet(ctx context.Context, c *conn, u domain.User) {
 		if hello.Requests, err = g.Rooms.RequestsWaiting(ctx, u.ID); err != nil {
 			c.g.Log.WarnContext(ctx, "cannot count the requests to a user", "err", err)
 		}
+		if hello.Blocked, err = g.Rooms.BlockedIDs(ctx, u.ID); err != nil {
+			c.g.Log.ErrorContext(ctx, "cannot load whom the user of a connection has blocked", "err", err)
+			c.close(ws.CodeInternal, "whom you have blocked cannot be loaded; come back in a moment", "error", true)
+			return
+		}
 	}
 	if e := c.who().Expires; !e.IsZero() {
 		hello.Expires = &e
@@ -64,6 +69,6 @@ func pages(h wire.Hello) (frames [][]byte) {
 		if !h.More {
 			return frames
 		}
-		rest, h.Expires, h.Requests = rest[n:], nil, 0
+		rest, h.Expires, h.Requests, h.Blocked = rest[n:], nil, 0, nil
 	}
 }

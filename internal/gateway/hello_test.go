@@ -15,13 +15,13 @@ import (
 
 // inRooms starts a gateway for ada, who is in n rooms, each with a long message.
 func inRooms(t *testing.T, rooms int) (n *node, ids []string) {
-	n = start(t, newWorld(), func(d *Deps) { d.Limits.Queue = 128 << 10 })
-	for i := range rooms {
+	w := newWorld()
+	for i := range rooms { // before there is a node, which would tell her of each
 		id := fmt.Sprintf("room_%026d", i)
-		n.join("ada", id)
+		w.join("ada", id)
 		ids = append(ids, id)
 	}
-	return n, ids
+	return start(t, w, func(d *Deps) { d.Limits.Queue = 128 << 10 }), ids
 }
 
 // A user in very many rooms gets them in frames of at most the maximum size, in order and before

@@ -56,17 +56,18 @@ func (c *conn) sync(ctx context.Context, want wire.Sync) (any, error) {
 					After(time.Second).Because(err)
 			}
 		}
-		if !ok || !c.g.Hub.Follows(&c.member, id) {
+		v, follows := c.g.Hub.ViewOf(&c.member, id)
+		if !ok || !follows {
 			answer.Gone = append(answer.Gone, id)
 			continue
 		}
-		rep, err := c.g.replay(ctx, id, want.Rooms[id], head, &left)
+		rep, err := c.g.replay(ctx, v, want.Rooms[id], head, &left)
 		if err != nil {
 			return nil, err
 		}
 		if rep.More && left.events == domain.MaxReplay { // its next event needs a frame of its own
 			alone := budget{events: 1, bytes: wire.MaxFrame}
-			rep, err = c.g.replay(ctx, id, want.Rooms[id], head, &alone)
+			rep, err = c.g.replay(ctx, v, want.Rooms[id], head, &alone)
 			return wire.Synced{Rooms: []wire.Replay{rep}, More: true}, err
 		}
 		answer.Rooms = append(answer.Rooms, rep)
@@ -77,8 +78,10 @@ func (c *conn) sync(ctx context.Context, want wire.Sync) (any, error) {
 // budget is what one answer may still hold.
 type budget struct{ events, bytes int }
 
-func (g *Service) replay(ctx context.Context, id string, after, head int64, left *budget) (wire.Replay, error) {
-	rep := wire.Replay{Room: id, Events: []wire.Event{}, Head: head}
+func (g *Service) replay(
+	ctx context.Context, in domain.View, after, head int64, left *budget,
+) (wire.Replay, error) {
+	rep := wire.Replay{Room: in.Room, Events: []wire.Event{}, Head: head}
 	switch {
 	case after < 0 || after > head:
 		rep.Reset = true // numbers that this log never gave
@@ -89,12 +92,12 @@ func (g *Service) replay(ctx context.Context, id string, after, head int64, left
 		rep.More = true
 		return rep, nil
 	}
-	events, err := g.RoomLog.Replay(ctx, id, after, left.events)
+	events, err := g.RoomLog.Replay(ctx, in, after, left.events)
 	if err != nil {
 		return rep, err
 	}
 	if len(events) == 0 || events[0].Seq != after+1 {
-		rep.Reset = true
+		rep.Reset, rep.Floor = true, in.Since
 		return rep, nil
 	}
 	for _, e := range events {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/bus"
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/embed"
 	"github.com/unhidra/unhidra/internal/fulltext"
 	"github.com/unhidra/unhidra/internal/httpx"
 	"github.com/unhidra/unhidra/internal/obs"
@@ -24,6 +25,7 @@ type Store struct {
 	LogStore
 	ReactionStore
 	PinStore
+	PollStore
 	ThreadStore
 	SearchStore
 	UserStore
@@ -43,6 +45,16 @@ type SearchStore interface {
 		ctx context.Context, user string, q fulltext.Query, order domain.SearchOrder, c domain.SearchCursor, limit int,
 	) ([]domain.Hit, *domain.SearchCursor, error)
 	Indexed(ctx context.Context) (all bool, err error)
+	SearchByMeaning(
+		ctx context.Context, user string, q fulltext.Query, v *embed.Vector, c domain.SearchCursor, limit int,
+	) ([]domain.Hit, *domain.SearchCursor, error)
+}
+
+// Meaning makes vectors of what somebody searches for.
+type Meaning interface {
+	// Knows reports whether a text is in a language that it may know.
+	Knows(text string) bool
+	Vector(text string) *embed.Vector
 }
 
 // UserStore returns users.
@@ -62,10 +74,10 @@ type Database interface {
 
 // LogStore reads logs of rooms.
 type LogStore interface {
-	Timeline(ctx context.Context, room string, q domain.PageQuery) (domain.Page, error)
-	Replay(ctx context.Context, room string, after int64, limit int) ([]domain.Event, error)
-	MessageAt(ctx context.Context, room string, seq int64) (domain.Message, error)
-	Versions(ctx context.Context, room string, seq int64) ([]domain.Version, error)
+	Timeline(ctx context.Context, v domain.View, q domain.PageQuery) (domain.Page, error)
+	Replay(ctx context.Context, v domain.View, after int64, limit int) ([]domain.Event, error)
+	MessageAt(ctx context.Context, v domain.View, seq int64) (domain.Message, error)
+	Versions(ctx context.Context, v domain.View, seq int64) ([]domain.Version, error)
 }
 
 // RetentionStore finds and purges expired events.
@@ -84,6 +96,7 @@ type Recorder interface {
 // Deps are the dependencies of the service.
 type Deps struct {
 	Store     Store
+	Meaning   Meaning // nil: search finds by words alone
 	Bus       bus.Bus
 	Audit     Recorder
 	Log       *slog.Logger
@@ -131,22 +144,30 @@ func (s *Service) Routes(api huma.API) {
 		"Who reacted to a message with an emoji, who was first comes first"), s.getReactors)
 	httpx.Register(api, op("list-pins", "/rooms/{room}/pins",
 		"The pinned messages of a room, the one that was pinned last first"), s.getPins)
+	httpx.Register(api, op("list-voters", "/rooms/{room}/messages/{seq}/poll/choices/{choice}/voters",
+		"Who voted for a choice of a poll that is not anonymous, by their ids"), s.getVoters)
 	s.threadRoutes(api, op)
 	httpx.Register(api, op("get-retention", "/retention",
 		"How long rooms keep their messages, and what a room may choose"), s.getRetention)
 	httpx.Register(api, op("search", "/search", "Find messages in your rooms"), s.search)
 }
 
-// authorizeRead returns the room, and an error if the caller is not a member.
-func (s *Service) authorizeRead(ctx context.Context, room string) (domain.Room, error) {
+// authorizeRead returns what the caller sees of a room's log, and an error if they are not a member.
+func (s *Service) authorizeRead(ctx context.Context, room string) (domain.View, error) {
+	_, v, err := s.roomToRead(ctx, room)
+	return v, err
+}
+
+// roomToRead is authorizeRead, and returns the room as well.
+func (s *Service) roomToRead(ctx context.Context, room string) (domain.Room, domain.View, error) {
 	if err := domain.CheckRoomID(room); err != nil {
-		return domain.Room{}, err
+		return domain.Room{}, domain.View{}, err
 	}
 	r, m, err := s.Store.RoomAndMember(ctx, room, httpx.Principal(ctx).ID)
 	if err != nil {
-		return r, err
+		return r, domain.View{}, err
 	}
-	return r, domain.Allow(r, m, domain.ReadRoom, s.Now())
+	return r, m.View(), domain.Allow(r, m, domain.ReadRoom, s.Now())
 }
 
 type timelineInput struct {
@@ -207,10 +228,11 @@ func (s *Service) getTimeline(ctx context.Context, in *timelineInput) (*timeline
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.authorizeRead(ctx, in.Room); err != nil {
+	v, err := s.authorizeRead(ctx, in.Room)
+	if err != nil {
 		return nil, err
 	}
-	page, err := s.Store.Timeline(ctx, in.Room, q)
+	page, err := s.Store.Timeline(ctx, v, q)
 	if err == nil {
 		err = s.markMine(ctx, page.Events)
 	}
@@ -254,18 +276,19 @@ func (s *Service) getEvents(ctx context.Context, in *struct {
 	After int64  `query:"after" minimum:"0" doc:"the last number that you have"`
 	Limit int    `query:"limit" minimum:"1" maximum:"500" default:"200"`
 }) (*struct{ Body wire.Replay }, error) {
-	r, err := s.authorizeRead(ctx, in.Room)
+	r, v, err := s.roomToRead(ctx, in.Room)
 	if err != nil {
 		return nil, err
 	}
-	es, err := s.Store.Replay(ctx, in.Room, in.After, in.Limit)
+	es, err := s.Store.Replay(ctx, v, in.After, in.Limit)
 	if err == nil {
 		err = s.markMine(ctx, es)
 	}
 	if err != nil {
 		return nil, err
 	}
-	out := wire.Replay{Room: in.Room, Events: events(es), Head: r.Head, Floor: r.Floor, Reset: in.After < r.Floor}
+	out := wire.Replay{Room: in.Room, Events: events(es), Head: r.Head, Floor: v.After(r.Floor)}
+	out.Reset = in.After < out.Floor
 	if n := len(es); n > 0 {
 		out.Head = max(out.Head, es[n-1].Seq)
 		out.More = es[n-1].Seq < out.Head
@@ -277,18 +300,20 @@ func (s *Service) getEvents(ctx context.Context, in *struct {
 }
 
 type searchInput struct {
-	Zone   string `query:"zone" maxLength:"64" example:"Europe/Vienna" doc:"whose days before: and after: mean, as an IANA name; that of your profile unless you say, or else UTC"`
-	Q      string `query:"q" required:"true" maxLength:"1024" doc:"words, \"phrases\", prefix*, -without, from:name, in:room, before:2026-01-31, after:2026-01-31, has:link"`
-	Sort   string `query:"sort" enum:"newest,relevance" default:"newest"`
-	Cursor string `query:"cursor"`
-	Limit  int    `query:"limit" minimum:"1" maximum:"100" default:"20"`
+	Zone    string `query:"zone" maxLength:"64" example:"Europe/Vienna" doc:"whose days before: and after: mean, as an IANA name; that of your profile unless you say, or else UTC"`
+	Q       string `query:"q" required:"true" maxLength:"1024" doc:"words, \"phrases\", prefix*, -without, from:name, in:room, before:2026-01-31, after:2026-01-31, has:link"`
+	Sort    string `query:"sort" enum:"newest,relevance" default:"newest"`
+	Meaning bool   `query:"meaning" default:"true" doc:"with sort=relevance: also find messages that say the same in other words, if the server can; a query with phrases, prefixes or exclusions finds by words alone"`
+	Cursor  string `query:"cursor"`
+	Limit   int    `query:"limit" minimum:"1" maximum:"100" default:"20"`
 }
 
 // hit is a search result. Marks are pairs of UTF-16 offsets in the snippet, which browsers use.
 type hit struct {
-	Message wire.Message `json:"message"`
-	Snippet string       `json:"snippet" doc:"part of the text, on one line"`
-	Marks   [][2]int     `json:"marks" nullable:"false" doc:"what matched: [from, to) in UTF-16 code units of snippet"`
+	Message   wire.Message `json:"message"`
+	Snippet   string       `json:"snippet" doc:"part of the text, on one line"`
+	Marks     [][2]int     `json:"marks" nullable:"false" doc:"what matched: [from, to) in UTF-16 code units of snippet"`
+	ByMeaning bool         `json:"by_meaning,omitempty" doc:"it was found by what it means, and need not have the words"`
 }
 
 // searchOutput is a page of search results.
@@ -296,6 +321,7 @@ type searchOutput struct {
 	Items      []hit  `json:"items" nullable:"false"` // not an embedded Page: that would write itself alone
 	Next       string `json:"next,omitempty" doc:"Cursor of the next page; absent on the last."`
 	Incomplete bool   `json:"incomplete,omitempty" doc:"older messages are still being indexed, and not found yet"`
+	Meaning    bool   `json:"meaning,omitempty" doc:"sort=relevance finds messages for this query by what they mean, too"`
 }
 
 func (s *Service) search(ctx context.Context, in *searchInput) (*struct{ Body searchOutput }, error) {
@@ -319,12 +345,12 @@ func (s *Service) search(ctx context.Context, in *searchInput) (*struct{ Body se
 		if err != nil {
 			return err
 		}
-		hits, next, err := s.Store.Search(ctx, user, q, domain.SearchOrder(in.Sort), c, in.Limit)
+		hits, next, err := s.find(ctx, user, q, in, c, &out)
 		if err != nil {
 			return err
 		}
 		for _, h := range hits {
-			out.Items = append(out.Items, found(q, h.Message))
+			out.Items = append(out.Items, found(q, h))
 		}
 		if out.Incomplete = !all; next != nil {
 			out.Next = httpx.EncodeCursor(*next)
@@ -332,6 +358,19 @@ func (s *Service) search(ctx context.Context, in *searchInput) (*struct{ Body se
 		return nil
 	})
 	return &struct{ Body searchOutput }{out}, err
+}
+
+// find asks the index of words alone, or with it the vectors of messages.
+func (s *Service) find(
+	ctx context.Context, user string, q fulltext.Query, in *searchInput, c domain.SearchCursor, out *searchOutput,
+) ([]domain.Hit, *domain.SearchCursor, error) {
+	order := domain.SearchOrder(in.Sort)
+	if s.Meaning != nil && in.Meaning && s.Meaning.Knows(q.Plain) {
+		if out.Meaning = true; order == domain.Relevance {
+			return s.Store.SearchByMeaning(ctx, user, q, s.Meaning.Vector(q.Plain), c, in.Limit)
+		}
+	}
+	return s.Store.Search(ctx, user, q, order, c, in.Limit)
 }
 
 // zone returns the time zone with this name, or else that of the user's profile.
@@ -353,12 +392,12 @@ func (s *Service) zone(ctx context.Context, name string) (*time.Location, error)
 	return zone, nil
 }
 
-func found(q fulltext.Query, m domain.Message) hit {
-	snippet, marks := q.Snippet(domain.PlainLine(m.Text))
+func found(q fulltext.Query, h domain.Hit) hit {
+	snippet, marks := q.Snippet(domain.PlainLine(h.Message.Text))
 	if marks == nil {
 		marks = [][2]int{}
 	}
-	return hit{wire.FromMessage(m), snippet, marks}
+	return hit{wire.FromMessage(h.Message), snippet, marks, h.ByMeaning}
 }
 
 // Queues returns the queue of searches, for metrics.

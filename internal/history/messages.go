@@ -15,10 +15,11 @@ type messageInput struct {
 }
 
 func (s *Service) getMessage(ctx context.Context, in *messageInput) (*struct{ Body wire.Message }, error) {
-	if _, err := s.authorizeRead(ctx, in.Room); err != nil {
+	v, err := s.authorizeRead(ctx, in.Room)
+	if err != nil {
 		return nil, err
 	}
-	m, err := s.Store.MessageAt(ctx, in.Room, in.Seq)
+	m, err := s.Store.MessageAt(ctx, v, in.Seq)
 	if err == nil {
 		err = s.Store.MarkMine(ctx, httpx.Principal(ctx).ID, []*domain.Message{&m})
 	}
@@ -39,10 +40,11 @@ type versionList struct {
 }
 
 func (s *Service) getVersions(ctx context.Context, in *messageInput) (*struct{ Body versionList }, error) {
-	if _, err := s.authorizeRead(ctx, in.Room); err != nil {
+	v, err := s.authorizeRead(ctx, in.Room)
+	if err != nil {
 		return nil, err
 	}
-	found, err := s.Store.Versions(ctx, in.Room, in.Seq)
+	found, err := s.Store.Versions(ctx, v, in.Seq)
 	if err != nil {
 		return nil, err
 	}

@@ -10,7 +10,7 @@ import (
 
 // PinStore reads which messages are pinned.
 type PinStore interface {
-	Pins(ctx context.Context, room string) ([]domain.Pin, error)
+	Pins(ctx context.Context, v domain.View) ([]domain.Pin, error)
 }
 
 // pinList are the pinned messages of a room.
@@ -21,10 +21,11 @@ type pinList struct {
 func (s *Service) getPins(ctx context.Context, in *struct {
 	Room string `path:"room" maxLength:"64"`
 }) (*struct{ Body pinList }, error) {
-	if _, err := s.authorizeRead(ctx, in.Room); err != nil {
+	v, err := s.authorizeRead(ctx, in.Room)
+	if err != nil {
 		return nil, err
 	}
-	pins, err := s.Store.Pins(ctx, in.Room)
+	pins, err := s.Store.Pins(ctx, v)
 	if err != nil {
 		return nil, err
 	}

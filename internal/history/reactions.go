@@ -13,15 +13,15 @@ import (
 type ReactionStore interface {
 	MarkMine(ctx context.Context, user string, messages []*domain.Message) error
 	Reactors(
-		ctx context.Context, room string, seq int64, emoji string, after int64, limit int,
+		ctx context.Context, v domain.View, seq int64, emoji string, after int64, limit int,
 	) ([]domain.Reactor, error)
 }
 
-// markMine says of the reactions in events which of them the caller has given.
+// markMine says of the reactions and polls in events what the caller has given, or voted for.
 func (s *Service) markMine(ctx context.Context, events []domain.Event) error {
 	var messages []*domain.Message
 	for _, e := range events {
-		if e.Message != nil && len(e.Message.Reactions.All) > 0 {
+		if e.Message != nil && (len(e.Message.Reactions.All) > 0 || e.Message.Poll != nil) {
 			messages = append(messages, e.Message)
 		}
 	}
@@ -44,7 +44,8 @@ func (s *Service) getReactors(ctx context.Context, in *struct {
 	Cursor string `query:"cursor"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"100"`
 }) (*struct{ Body httpx.Page[reactor] }, error) {
-	if _, err := s.authorizeRead(ctx, in.Room); err != nil {
+	v, err := s.authorizeRead(ctx, in.Room)
+	if err != nil {
 		return nil, err
 	}
 	emoji, err := domain.CheckEmoji("/emoji", in.Emoji)
@@ -57,7 +58,7 @@ func (s *Service) getReactors(ctx context.Context, in *struct {
 			return nil, err
 		}
 	}
-	found, err := s.Store.Reactors(ctx, in.Room, in.Seq, emoji, after, in.Limit+1)
+	found, err := s.Store.Reactors(ctx, v, in.Seq, emoji, after, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}

@@ -105,7 +105,7 @@ func TestPurgeAll(t *testing.T) {
 			Retention: domain.RetentionRules{Default: domain.Retention{Days: 30}},
 		})
 		kept := func(t *testing.T, name string) (n int) {
-			es, err := db.Log.Replay(ctx, rooms[name], 0, 100)
+			es, err := db.Log.Replay(ctx, domain.WholeLog(rooms[name]), 0, 100)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -12,7 +12,7 @@ import (
 
 // ThreadStore reads threads.
 type ThreadStore interface {
-	Thread(ctx context.Context, room string, root int64, q domain.PageQuery) (domain.Page, error)
+	Thread(ctx context.Context, v domain.View, root int64, q domain.PageQuery) (domain.Page, error)
 	ThreadState(ctx context.Context, user, room string, root int64) (domain.ThreadState, error)
 	FollowedThreads(
 		ctx context.Context, user string, unread bool, c domain.ThreadCursor, limit int,
@@ -49,14 +49,15 @@ func (s *Service) getThread(ctx context.Context, in *struct {
 		}
 		q.Before, q.After = c.Before, c.After
 	}
-	if _, err := s.authorizeRead(ctx, in.Room); err != nil {
-		return nil, err
-	}
-	first, err := s.threadRoot(ctx, in.Room, in.Seq)
+	v, err := s.authorizeRead(ctx, in.Room)
 	if err != nil {
 		return nil, err
 	}
-	page, err := s.Store.Thread(ctx, in.Room, in.Seq, q)
+	first, err := s.threadRoot(ctx, v, in.Seq)
+	if err != nil {
+		return nil, err
+	}
+	page, err := s.Store.Thread(ctx, v, in.Seq, q)
 	if err != nil {
 		return nil, err
 	}
@@ -83,9 +84,9 @@ func (s *Service) getThread(ctx context.Context, in *struct {
 	return &struct{ Body threadPage }{out}, nil
 }
 
-// threadRoot returns the message that a thread begins with, or nil if it was purged.
-func (s *Service) threadRoot(ctx context.Context, room string, seq int64) (*domain.Message, error) {
-	m, err := s.Store.MessageAt(ctx, room, seq)
+// threadRoot returns the message that a thread begins with, or nil if it was purged or v does not show it.
+func (s *Service) threadRoot(ctx context.Context, v domain.View, seq int64) (*domain.Message, error) {
+	m, err := s.Store.MessageAt(ctx, v, seq)
 	switch {
 	case domain.CodeOf(err) == domain.CodeNoMessage:
 		return nil, nil

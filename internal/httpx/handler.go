@@ -197,7 +197,7 @@ func (h *handler) secure(w http.ResponseWriter, r *http.Request, m *request) {
 	head.Set("Cross-Origin-Opener-Policy", "same-origin")
 	head.Set("Cross-Origin-Resource-Policy", "same-origin")
 	head.Set("X-Frame-Options", "DENY")
-	head.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(self), payment=(), usb=()")
+	head.Set("Permissions-Policy", "camera=(self), geolocation=(), microphone=(self), payment=(), usb=()")
 	head.Set("Content-Security-Policy", h.csp)
 	if h.Proxies.HTTPS(r) {
 		hsts := "max-age=31536000"
@@ -274,6 +274,9 @@ const (
 	invitePath = Prefix + "/invites/"
 	imagePath  = Prefix + "/previews/"
 )
+
+// HookAnswerPath begins the paths by which later answers to slash commands come.
+const HookAnswerPath = HookPath + "answers/"
 
 // shownPath returns the path of r for the log. Parts that let whoever knows them in are not shown, whatever becomes of
 // the request: the mux may not have seen it, or know no such route.

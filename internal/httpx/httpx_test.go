@@ -262,7 +262,7 @@ func TestCHK_AP_04_HeadersAndContext(t *testing.T) {
 		"Cross-Origin-Resource-Policy": "same-origin",
 		"X-Frame-Options":              "DENY", "Strict-Transport-Security": "max-age=31536000",
 		"Access-Control-Allow-Origin": "",
-		"Permissions-Policy":          "camera=(), geolocation=(), microphone=(self), payment=(), usb=()",
+		"Permissions-Policy":          "camera=(self), geolocation=(), microphone=(self), payment=(), usb=()",
 	} {
 		if got := res.Header.Get(name); got != want {
 			t.Errorf("%s: %q, want %q", name, got, want)

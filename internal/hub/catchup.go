@@ -67,7 +67,7 @@ func (r *room) read() {
 func (r *room) replay(after int64) ([]event, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), storeTime)
 	defer cancel()
-	logged, err := r.hub.RoomLog.Replay(ctx, r.id, after, domain.MaxReplay)
+	logged, err := r.hub.RoomLog.Replay(ctx, domain.WholeLog(r.id), after, domain.MaxReplay)
 	if err != nil {
 		r.hub.Log.WarnContext(ctx, "cannot read what a room missed; will try again",
 			"room", r.id, "after", after, "err", err)

@@ -105,7 +105,7 @@ func (r *room) send(e event) {
 	r.last = e.Seq
 	for i := range r.groups {
 		if g := &r.groups[i]; len(g.members) > 0 {
-			r.hub.spread(g, g.format.Event(e.Header, e.payload), e.Header, true, "")
+			r.hub.spread(g, g.format.Event(e.Header, e.payload), r.narrowed(g, e), e.Header, true, "")
 		}
 	}
 	r.mu.Unlock()
@@ -121,7 +121,7 @@ func (r *room) notify(e event) {
 	defer r.mu.Unlock()
 	for i := range r.groups {
 		if g := &r.groups[i]; len(g.members) > 0 {
-			r.hub.spread(g, g.format.Event(e.Header, e.payload), wire.Header{}, false, e.Actor)
+			r.hub.spread(g, g.format.Event(e.Header, e.payload), nil, wire.Header{}, false, e.Actor)
 		}
 	}
 }
@@ -135,14 +135,17 @@ func (r *room) reset(head int64) {
 	r.hub.metrics.resets.Inc()
 	for i := range r.groups {
 		if g := &r.groups[i]; len(g.members) > 0 {
-			r.hub.spread(g, g.format.Reset(r.id), wire.Header{}, true, "")
+			r.hub.spread(g, g.format.Reset(r.id), nil, wire.Header{}, true, "")
 		}
 	}
 }
 
 // spread queues a frame for the members of g but those of the user except, and
-// hands the writing over. e is of which event it is; zero: of none. The caller holds the room's mu.
-func (h *Hub) spread(g *group, frame []byte, e wire.Header, needed bool, except string) {
+// hands the writing over. instead, unless it is nil, returns the frame for a member who does not see all of it. e is of
+// which event it is; zero: of none. The caller holds the room's mu.
+func (h *Hub) spread(
+	g *group, frame []byte, instead func(*Member) (frame []byte, other bool), e wire.Header, needed bool, except string,
+) {
 	if frame == nil {
 		return
 	}
@@ -151,7 +154,13 @@ func (h *Hub) spread(g *group, frame []byte, e wire.Header, needed bool, except 
 		if except != "" && m.user == except {
 			continue
 		}
-		if m.offer(frame, needed) && b.add(m) {
+		own := frame
+		if instead != nil {
+			if other, is := instead(m); is {
+				own = other
+			}
+		}
+		if own != nil && m.offer(own, needed) && b.add(m) {
 			g.format.Flush(b)
 			b = h.batch(e.At, e.Trace)
 		}

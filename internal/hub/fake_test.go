@@ -66,9 +66,9 @@ func (w *world) JoinedSince(context.Context, time.Time) (ms []domain.Member, _ e
 
 func (w *world) SharesRoom(context.Context, string, []string) ([]string, error) { return nil, nil }
 
-func (w *world) Replay(_ context.Context, room string, after int64, limit int) ([]domain.Event, error) {
+func (w *world) Replay(_ context.Context, v domain.View, after int64, limit int) ([]domain.Event, error) {
 	w.mu.Lock()
-	hang := w.hangs[room]
+	hang := w.hangs[v.Room]
 	w.reads++
 	w.mu.Unlock()
 	if hang != nil {
@@ -76,8 +76,8 @@ func (w *world) Replay(_ context.Context, room string, after int64, limit int) (
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	after = max(after, w.floor[room])
-	if log := w.logs[room]; w.fail == nil && after < int64(len(log)) {
+	after = max(after, w.floor[v.Room])
+	if log := w.logs[v.Room]; w.fail == nil && after < int64(len(log)) {
 		return slices.Clone(log[after:min(int(after)+limit, len(log))]), nil
 	}
 	return nil, w.fail

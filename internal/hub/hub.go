@@ -37,7 +37,7 @@ type Rooms interface {
 // Log reads rooms' logs.
 type Log interface {
 	// Replay returns the events after a sequence number, in order.
-	Replay(ctx context.Context, room string, after int64, limit int) ([]domain.Event, error)
+	Replay(ctx context.Context, v domain.View, after int64, limit int) ([]domain.Event, error)
 	// Heads returns the last sequence number of each room that exists.
 	Heads(ctx context.Context, rooms []string) (map[string]int64, error)
 }

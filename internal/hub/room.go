@@ -33,6 +33,7 @@ type room struct {
 	mu     sync.Mutex
 	groups []group
 	index  map[*Member]subscription
+	narrow int   // members who do not see the whole log
 	last   int64 // the last event delivered; unknown before the first member
 	dead   bool  // no longer in the table of rooms
 }
@@ -48,6 +49,7 @@ type group struct {
 type subscription struct {
 	group, position int32
 	head            int64
+	since           int64 // the last number that the member does not see
 }
 
 // rooms is the table of rooms with members here: get returns nil for any other.
@@ -95,6 +97,9 @@ func (h *Hub) RoomCount() int { return h.rooms.count() }
 // Follows reports whether m gets the events of a room.
 func (h *Hub) Follows(m *Member, room string) bool { return h.rooms.get(room).has(m) }
 
+// ViewOf returns what m sees of a room whose events it gets, and false if it gets none.
+func (h *Hub) ViewOf(m *Member, room string) (domain.View, bool) { return h.rooms.get(room).viewOf(m) }
+
 // Subscribe has m get the events of a room that follow the snapshot st. If the hub
 // has delivered some already that st does not know, it loads another. It returns
 // the one that counts, and false if m does not get the room's events.
@@ -115,7 +120,7 @@ func (h *Hub) subscribe(ctx context.Context, m *Member, st domain.RoomState, tel
 		if tell {
 			frame = m.queue.Format().Joined(st)
 		}
-		switch r.subscribe(m, st.Room.Head, frame) {
+		switch r.subscribe(m, st.Room.Head, st.Since, frame) {
 		case subscribed:
 			return st, true
 		case memberEnded:
@@ -144,9 +149,9 @@ const (
 	memberEnded
 )
 
-// subscribe makes m a member whose snapshot goes as far as head. The frame, if any,
-// reaches m before any event that follows.
-func (r *room) subscribe(m *Member, head int64, frame []byte) subscribeResult {
+// subscribe makes m a member whose snapshot goes as far as head, and who does not see what is up to since. The
+// frame, if any, reaches m before any event that follows.
+func (r *room) subscribe(m *Member, head, since int64, frame []byte) subscribeResult {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	was, known := r.index[m]
@@ -154,7 +159,11 @@ func (r *room) subscribe(m *Member, head int64, frame []byte) subscribeResult {
 	case r.dead:
 		return roomClosed
 	case known:
-		was.head = max(was.head, head)
+		if head >= was.head { // else it is an older snapshot
+			r.count(was.since, -1)
+			r.count(since, 1)
+			was.head, was.since = head, since
+		}
 		r.index[m] = was
 		return subscribed
 	case r.last > head:
@@ -172,7 +181,8 @@ func (r *room) subscribe(m *Member, head int64, frame []byte) subscribeResult {
 		r.groups = append(r.groups, group{format: m.queue.Format()})
 	}
 	g := &r.groups[at]
-	r.index[m] = subscription{int32(at), int32(len(g.members)), head}
+	r.count(since, 1)
+	r.index[m] = subscription{int32(at), int32(len(g.members)), head, since}
 	g.members = append(g.members, m)
 	r.hub.send(m, frame)
 	return subscribed
@@ -200,12 +210,20 @@ func (r *room) remove(m *Member, seq int64) bool {
 	end := len(g.members) - 1
 	last := g.members[end]
 	g.members[s.position] = last
-	r.index[last] = subscription{s.group, s.position, r.index[last].head}
+	r.index[last] = subscription{s.group, s.position, r.index[last].head, r.index[last].since}
+	r.count(s.since, -1)
 	g.members[end] = nil
 	g.members = g.members[:end]
 	delete(r.index, m)
 	m.removeRoom(r)
 	return true
+}
+
+// count adds n to the members who do not see the whole log, if since is that of one.
+func (r *room) count(since int64, n int) {
+	if since > 0 {
+		r.narrow += n
+	}
 }
 
 // has reports whether m is a member.
@@ -217,6 +235,17 @@ func (r *room) has(m *Member) bool {
 	defer r.mu.Unlock()
 	_, ok := r.index[m]
 	return ok
+}
+
+// viewOf returns what m sees of the room, and false if it is no member.
+func (r *room) viewOf(m *Member) (domain.View, bool) {
+	if r == nil {
+		return domain.View{}, false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s, ok := r.index[m]
+	return domain.View{Room: r.id, Since: s.since}, ok
 }
 
 // delivered returns the number of the last event delivered.

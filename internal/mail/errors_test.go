@@ -78,8 +78,12 @@ func TestAFailureNamesItsLikelyCause(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-			defer cancel()
+			ctx := t.Context()
+			if name == "silence" { // the others are answered
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithTimeout(ctx, time.Second)
+				defer cancel()
+			}
 			if err := s.Check(ctx); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%v, want it to name %q", err, c.want)
 			}

@@ -10,6 +10,10 @@ import (
 // errStopping answers what waits when a pool ends.
 var errStopping = domain.Unavailable.Errorf(domain.CodeBusy, "this version of the model is being stopped; try again")
 
+// errUnloaded answers who asks a version that an administrator has unloaded.
+var errUnloaded = domain.Unavailable.Errorf(domain.CodeBusy,
+	"this version of the model is unloaded; an administrator can load it")
+
 func errFull(most int) error {
 	return domain.Unavailable.Errorf(domain.CodeBusy, "%d requests wait for this model already; try again", most).
 		After(time.Second)

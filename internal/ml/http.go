@@ -1,7 +1,6 @@
 package ml
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,8 +15,10 @@ import (
 	"github.com/unhidra/unhidra/internal/httpx"
 )
 
+// MaxBody bounds the body of an inference, in bytes.
+const MaxBody = 16 << 20
+
 const (
-	maxBody     = 16 << 20
 	bodyTime    = 15 * time.Second
 	defaultWait = 30 * time.Second // for an answer; a model may allow less
 )
@@ -30,6 +31,8 @@ func (s *Service) Handler() http.Handler {
 	mux.HandleFunc("GET /v2/health/live", serveLive)
 	mux.HandleFunc("GET /v2/health/ready", s.serveReady)
 	mux.HandleFunc("POST /v2/repository/index", s.serveIndex)
+	mux.HandleFunc("POST /v2/repository/models/{model}/load", s.serveLoad)
+	mux.HandleFunc("POST /v2/repository/models/{model}/unload", s.serveLoad)
 	for _, path := range []string{"/v2/models/{model}", "/v2/models/{model}/versions/{version}"} {
 		mux.HandleFunc("GET "+path, s.serveModel)
 		mux.HandleFunc("GET "+path+"/ready", s.serveModelReady)
@@ -71,9 +74,18 @@ func serveLive(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]bool{"live": true})
 }
 
+// What the metadata of the server say, by REST and by gRPC.
+const (
+	ServerName    = "unhidra"
+	ServerVersion = "1"
+)
+
+// Extensions are the extensions of the protocol that are served.
+func Extensions() []string { return []string{"model_repository", "binary_tensor_data"} }
+
 func (s *Service) serveServer(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]any{
-		"name": "unhidra", "version": "1", "extensions": []string{"model_repository"},
+		"name": ServerName, "version": ServerVersion, "extensions": Extensions(),
 	})
 }
 
@@ -99,79 +111,111 @@ func (s *Service) serveHealth(w http.ResponseWriter, _ *http.Request) {
 	_ = e.Encode(h)
 }
 
-// asked returns the version that the path of r names; 0: none.
-func asked(r *http.Request) (version int, err error) {
-	text := r.PathValue("version")
+// ParseVersion reads the number of a version; an empty text is 0, which leaves it to the routing.
+func ParseVersion(text string) (int, error) {
 	if text == "" {
 		return 0, nil
 	}
-	if version, err = strconv.Atoi(text); err != nil || version < 1 {
+	version, err := strconv.Atoi(text)
+	if err != nil || version < 1 {
 		return 0, domain.NotFound.Errorf(domain.CodeNoRoute, "versions are whole numbers from 1; %q is none", text)
 	}
 	return version, nil
 }
 
-// pool returns the pool that the path of r names.
-func (s *Service) pool(r *http.Request) (*pool, error) {
-	version, err := asked(r)
+// Metadata describes a model, as the protocol has it.
+type Metadata struct {
+	Name     string   `json:"name"`
+	Versions []string `json:"versions"`
+	Platform string   `json:"platform"`
+	Inputs   []Spec   `json:"inputs"`
+	Outputs  []Spec   `json:"outputs"`
+}
+
+// Describe returns the metadata of a version, and whether a worker of it is ready. Version 0 is the one that answers.
+func (s *Service) Describe(model string, version int) (m Metadata, ready bool, err error) {
+	p, _, _, err := s.pick(Request{Model: model, Version: version})
 	if err != nil {
-		return nil, err
+		return m, false, err
 	}
-	p, _, _, err := s.pick(Request{Model: r.PathValue("model"), Version: version})
-	return p, err
+	m = Metadata{Name: model, Platform: "unhidra_worker", Inputs: p.manifest.Inputs, Outputs: p.manifest.Outputs}
+	for _, n := range s.versions(model) {
+		m.Versions = append(m.Versions, strconv.Itoa(n))
+	}
+	return m, p.ready() > 0, nil
+}
+
+// versions returns the numbers of the versions of a model.
+func (s *Service) versions(model string) []int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Sorted(maps.Keys(s.models[model]))
+}
+
+// describe is Describe for the model and version that the path of r names.
+func (s *Service) describe(r *http.Request) (m Metadata, ready bool, err error) {
+	version, err := ParseVersion(r.PathValue("version"))
+	if err != nil {
+		return m, false, err
+	}
+	return s.Describe(r.PathValue("model"), version)
 }
 
 func (s *Service) serveModel(w http.ResponseWriter, r *http.Request) {
-	p, err := s.pool(r)
+	m, _, err := s.describe(r)
 	if err != nil {
 		s.fail(w, r, err)
 		return
 	}
-	m := p.manifest
-	var numbers []string
-	s.mu.Lock()
-	for _, n := range slices.Sorted(maps.Keys(s.models[m.Name])) {
-		numbers = append(numbers, strconv.Itoa(n))
-	}
-	s.mu.Unlock()
-	writeJSON(w, http.StatusOK, map[string]any{
-		"name": m.Name, "versions": numbers, "platform": "unhidra_worker", "inputs": m.Inputs, "outputs": m.Outputs,
-	})
+	writeJSON(w, http.StatusOK, m)
 }
 
 func (s *Service) serveModelReady(w http.ResponseWriter, r *http.Request) {
-	p, err := s.pool(r)
+	m, ready, err := s.describe(r)
 	if err != nil {
 		s.fail(w, r, err)
 		return
 	}
 	status := http.StatusOK
-	if p.ready() == 0 {
+	if !ready {
 		status = http.StatusServiceUnavailable
 	}
-	writeJSON(w, status, map[string]any{"name": p.manifest.Name, "ready": p.ready() > 0})
+	writeJSON(w, status, map[string]any{"name": m.Name, "ready": ready})
+}
+
+// An IndexRow says of a version whether it answers.
+type IndexRow struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	State   string `json:"state"` // StateReady or StateUnavailable
+	Reason  string `json:"reason"`
+}
+
+// The states of an IndexRow.
+const (
+	StateReady       = "READY"
+	StateUnavailable = "UNAVAILABLE"
+)
+
+// Index returns all versions of all models.
+func (s *Service) Index() []IndexRow {
+	rows := []IndexRow{}
+	for _, v := range s.Health().Versions {
+		row := IndexRow{Name: v.Model, Version: strconv.Itoa(v.Version), State: StateReady}
+		if v.Ready == 0 {
+			row.State, row.Reason = StateUnavailable, v.Detail
+		}
+		rows = append(rows, row)
+	}
+	return rows
 }
 
 func (s *Service) serveIndex(w http.ResponseWriter, _ *http.Request) {
-	type row struct {
-		Name    string `json:"name"`
-		Version string `json:"version"`
-		State   string `json:"state"`
-		Reason  string `json:"reason"`
-	}
-	rows := []row{}
-	for _, v := range s.Health().Versions {
-		state, reason := "READY", ""
-		if v.Ready == 0 {
-			state, reason = "UNAVAILABLE", v.Detail
-		}
-		rows = append(rows, row{v.Model, strconv.Itoa(v.Version), state, reason})
-	}
-	writeJSON(w, http.StatusOK, rows)
+	writeJSON(w, http.StatusOK, s.Index())
 }
 
 func (s *Service) serveInfer(w http.ResponseWriter, r *http.Request) {
-	version, err := asked(r)
+	version, err := ParseVersion(r.PathValue("version"))
 	if err != nil {
 		s.fail(w, r, err)
 		return
@@ -181,102 +225,40 @@ func (s *Service) serveInfer(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	answer, err := s.serve(r.Context(), r.PathValue("model"), version, body)
+	q, err := decodeInfer(body, r.Header.Get(headerLength))
 	if err != nil {
 		s.fail(w, r, err)
 		return
 	}
-	writeJSON(w, http.StatusOK, answer)
+	in, err := q.inference(r.PathValue("model"), version)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	a, err := s.Serve(r.Context(), in)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	if err := q.answer(w, in.Model, a); err != nil {
+		s.fail(w, r, err)
+	}
 }
 
 // readInfer reads the body of an inference, which must come within bodyTime. What the model then takes does not count.
 func readInfer(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	until := http.NewResponseController(w).SetReadDeadline
 	_ = until(time.Now().Add(bodyTime)) // fails only for a test's recorder
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
 	_ = until(time.Time{})
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):
-		return nil, domain.TooLarge.Errorf(domain.CodeBodyTooLarge, "the body may have at most %d bytes", maxBody)
+		return nil, domain.TooLarge.Errorf(domain.CodeBodyTooLarge, "the body may have at most %d bytes", MaxBody)
 	case err != nil:
 		return nil, domain.Invalid.Errorf(domain.CodeInvalidRequest, "the body did not come: %v", err)
 	}
 	return body, nil
-}
-
-// serve answers one inference.
-func (s *Service) serve(ctx context.Context, model string, version int, body []byte) (inferResponse, error) {
-	var q inferRequest
-	var none inferResponse
-	if err := json.Unmarshal(body, &q); err != nil {
-		return none, domain.Invalid.Errorf(domain.CodeInvalidRequest, "the body is no request of the protocol: %v", err)
-	}
-	inputs, err := fromJSON(q.Inputs)
-	if err != nil {
-		return none, domain.Invalid.Errorf(domain.CodeInvalidRequest, "%v", err)
-	}
-	ctx, cancel := context.WithTimeout(ctx, q.wait())
-	defer cancel()
-	a, err := s.Infer(ctx, Request{
-		Model: model, Version: version, Units: q.units(), Inputs: inputs, Priority: q.priority(),
-	})
-	if err != nil {
-		return none, err
-	}
-	outputs, err := q.wanted(a.Outputs)
-	if err != nil {
-		return none, err
-	}
-	out, err := toJSON(outputs)
-	return inferResponse{Model: model, Version: strconv.Itoa(a.Version), ID: q.ID,
-		Parameters: map[string]any{"variant": a.Variant}, Outputs: out}, err
-}
-
-// units are the parameters user, room and device.
-func (q inferRequest) units() map[Unit]string {
-	units := map[Unit]string{}
-	for _, u := range []Unit{ByUser, ByRoom, ByDevice} {
-		if text, ok := q.Parameters[string(u)].(string); ok && text != "" {
-			units[u] = text
-		}
-	}
-	return units
-}
-
-// wait is the parameter timeout, in microseconds.
-func (q inferRequest) wait() time.Duration {
-	if f, ok := q.Parameters["timeout"].(float64); ok && f > 0 && f < float64(defaultWait.Microseconds()) {
-		return time.Duration(f) * time.Microsecond
-	}
-	return defaultWait
-}
-
-// priority is the parameter priority: 1 is the highest, 3 and more the lowest.
-func (q inferRequest) priority() Priority {
-	switch f, _ := q.Parameters["priority"].(float64); {
-	case f == 1:
-		return Interactive
-	case f >= 3:
-		return Background
-	}
-	return Normal
-}
-
-// wanted returns those outputs that the request names, or all.
-func (q inferRequest) wanted(outputs []Tensor) ([]Tensor, error) {
-	if len(q.Outputs) == 0 {
-		return outputs, nil
-	}
-	var out []Tensor
-	for _, o := range q.Outputs {
-		i := slices.IndexFunc(outputs, func(t Tensor) bool { return t.Name == o.Name })
-		if i < 0 {
-			return nil, domain.Invalid.Errorf(domain.CodeInvalidRequest, "the model has no output %q", o.Name)
-		}
-		out = append(out, outputs[i])
-	}
-	return out, nil
 }
 
 // A Health says how models are.
@@ -313,7 +295,11 @@ func (s *Service) Health() Health {
 		for _, slot := range p.slots {
 			v.Workers = append(v.Workers, slot.view())
 		}
-		ready[v.Model] = ready[v.Model] || v.Ready > 0
+		if p.unloaded {
+			v.Detail = errUnloaded.Msg
+		} else {
+			ready[v.Model] = ready[v.Model] || v.Ready > 0
+		}
 		h.Versions = append(h.Versions, v)
 	}
 	h.Ready = !h.On || h.Detail == ""

@@ -1,6 +1,7 @@
 package ml
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -318,6 +320,91 @@ func TestTheInferenceProtocol(t *testing.T) {
 	w := httptest.NewRecorder()
 	if h.ServeHTTP(w, r); w.Code != http.StatusForbidden {
 		t.Errorf("a page elsewhere may ask: %d", w.Code)
+	}
+}
+
+func TestTensorsInBinary(t *testing.T) {
+	t.Parallel()
+	h := chaos(t, fast).Handler()
+	data := "\x01\x00\x00\x00a\x02\x00\x00\x00\u00df"
+	ask := func(text, data, length string) *httptest.ResponseRecorder {
+		r := httptest.NewRequestWithContext(t.Context(), "POST", "/v2/models/chaos/infer", strings.NewReader(text+data))
+		r.Header.Set("Inference-Header-Content-Length", length)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		return w
+	}
+	const input = `"inputs": [{"name": "text", "shape": [2], "datatype": "BYTES", "parameters": {"binary_data_size": 11}}]`
+	plain := `{` + input + `}`
+	for name, c := range map[string]struct {
+		text string
+		size int // of the JSON of the answer; 0: it is all
+	}{
+		"all in JSON":   {plain, 0},
+		"all in binary": {`{"parameters": {"binary_data_output": true}, ` + input + `}`, 1},
+		"one output":    {`{"outputs": [{"name": "text", "parameters": {"binary_data": true}}], ` + input + `}`, 1},
+		"none, and one would": {`{"parameters": {"binary_data_output": true}, "outputs": [{"name": "text",
+			"parameters": {"binary_data": false}}], ` + input + `}`, 0},
+	} {
+		w := ask(c.text, data, strconv.Itoa(len(c.text)))
+		body, length := w.Body.String(), w.Header().Get("Inference-Header-Content-Length")
+		if c.size == 0 {
+			if w.Code != 200 || length != "" || !strings.Contains(body, `"data":["A","SS"]`) {
+				t.Errorf("%s: %d %q %s", name, w.Code, length, body)
+			}
+			continue
+		}
+		n, _ := strconv.Atoi(length)
+		if w.Code != 200 || n == 0 || n > len(body) || strings.Contains(body[:n], `"data"`) ||
+			!strings.Contains(body[:n], `"parameters":{"binary_data_size":11}`) ||
+			body[n:] != "\x01\x00\x00\x00A\x02\x00\x00\x00SS" {
+			t.Errorf("%s: %d %q %q", name, w.Code, length, body)
+		}
+	}
+	for _, c := range []struct{ text, data, length, says string }{
+		{plain, data, "x", "has the length"}, {plain, data, "-1", "has the length"}, {plain, data, "999", "has the length"},
+		{plain, data, "5", "no request of the protocol"},
+		{plain, data[:10], strconv.Itoa(len(plain)), "11 bytes behind the JSON, of 10"},
+		{plain, data + "!", strconv.Itoa(len(plain)), "1 bytes behind the JSON are of no input"},
+		{strings.Replace(plain, "11}", `11}, "data": ["a"]`, 1), data, "", "and no data in it"},
+		{strings.Replace(plain, "11}", "-1}", 1), data, "", "-1 bytes behind"},
+		{strings.Replace(plain, "[2]", "[3]", 1), data, "", "2 texts, and the shape [3]"},
+		{strings.Replace(plain, "11}", `"11"}`, 1), data, "", "no request of the protocol"},
+	} {
+		length := cmp.Or(c.length, strconv.Itoa(len(c.text)))
+		if w := ask(c.text, c.data, length); w.Code != 400 || !strings.Contains(w.Body.String(), c.says) {
+			t.Errorf("%s: %d %s; want %q", c.text, w.Code, w.Body, c.says)
+		}
+	}
+}
+
+func TestLoadingAModelNeedsTheKey(t *testing.T) {
+	t.Parallel()
+	s := chaos(t, fast)
+	s.Token = "the key"
+	h := s.Handler()
+	for _, c := range []struct {
+		path, bearer string
+		status       int
+	}{
+		{"chaos/unload", "", 401}, {"chaos/unload", "Bearer another", 401}, {"none/unload", "Bearer the key", 404},
+		{"chaos/unload", "Bearer the key", 200}, {"chaos/unload", "Bearer the key", 200},
+		{"chaos/infer", "", 503}, {"chaos/load", "Bearer the key", 200},
+	} {
+		path := "/v2/repository/models/" + c.path
+		if strings.HasSuffix(path, "infer") {
+			path = "/v2/models/" + c.path
+		}
+		r := httptest.NewRequestWithContext(t.Context(), "POST", path, strings.NewReader(
+			`{"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["a"]}]}`))
+		r.Header.Set("Authorization", c.bearer)
+		w := httptest.NewRecorder()
+		if h.ServeHTTP(w, r); w.Code != c.status {
+			t.Errorf("%s with %q: %d %s", c.path, c.bearer, w.Code, w.Body)
+		}
+	}
+	if n := len(s.routings["chaos"].Unloaded); n > 0 {
+		t.Errorf("%d versions are unloaded still", n)
 	}
 }
 

@@ -33,6 +33,7 @@ type pool struct {
 	asked    atomic.Int64 // requests that have not been answered
 	copies   chan copied  // for this version as a shadow
 	told     func()       // of the death of a worker; nil: nobody is
+	unloaded bool         // it has no workers, because an administrator wants that
 
 	mu       sync.Mutex
 	deaths   []time.Time // of the last CrashSpan
@@ -40,6 +41,7 @@ type pool struct {
 	probing  bool        // one worker tries whether it goes better
 	suspects map[[32]byte]suspect
 	tally    side // since the start
+	events   []WorkerEvent
 }
 
 // A suspect is an input that workers ended with.
@@ -65,8 +67,8 @@ func openPool(folder string, d Deps, runtime string, m *metrics) (*pool, error) 
 		waiting: newWaiting(waitingMost), suspects: make(map[[32]byte]suspect),
 		copies: make(chan copied, copiesMost),
 	}
-	for range manifest.Workers {
-		p.slots = append(p.slots, &slot{pool: p, state: stateStarting})
+	for i := range manifest.Workers {
+		p.slots = append(p.slots, &slot{pool: p, number: i + 1, state: stateStarting})
 	}
 	m.begin(p)
 	return p, nil
@@ -174,6 +176,7 @@ func (p *pool) suspect(print [32]byte) bool {
 	p.suspects[print] = s
 	if s.deaths == 2 {
 		p.metrics.quarantined.WithLabelValues(p.labels()...).Inc()
+		p.happened(eventQuarantined, 0, nil)
 	}
 	return s.deaths >= 2
 }
@@ -195,6 +198,7 @@ func (p *pool) died(ctx context.Context, why error) {
 	fails := p.failed != nil || errors.Is(why, errLoad) || len(p.deaths) >= p.times.Crashes
 	if fails {
 		p.failed = why
+		p.happened(eventFailed, 0, why)
 	}
 	p.mu.Unlock()
 	p.metrics.restarts.WithLabelValues(p.labels()...).Inc()

@@ -34,6 +34,32 @@ func (s *Service) reload(ctx context.Context, model string, version int) error {
 	}
 }
 
+// A look asks Run to look at the folders now, and not in a few seconds.
+type look struct{ done chan struct{} }
+
+// rescan has what a routing says of loading count on this node when it returns. Its error says why a version that is
+// to be loaded cannot be.
+func (s *Service) rescan(ctx context.Context, model string, version int) error {
+	late := domain.Unavailable.Errorf(domain.CodeTimeout, "models are busy starting or ending; it is done in a moment")
+	l := look{make(chan struct{})}
+	select {
+	case s.looks <- l:
+	case <-ctx.Done():
+		return late
+	}
+	select {
+	case <-l.done:
+	case <-ctx.Done():
+		return late
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if why := s.bad[model+"/"+strconv.Itoa(version)]; why != "" {
+		return domain.Invalid.Errorf(domain.CodeInvalidRequest, "the folder is not what it was: %s", why)
+	}
+	return nil
+}
+
 // replace checks the folder again, has other workers load it and prove themselves, lets these answer, and ends the
 // old ones when they have nothing left to do.
 func (s *Service) replace(ctx context.Context, runtime string, r reload) error {
@@ -48,6 +74,7 @@ func (s *Service) replace(ctx context.Context, runtime string, r reload) error {
 	if err != nil {
 		return domain.Invalid.Errorf(domain.CodeInvalidRequest, "the folder is not what it was: %v", err)
 	}
+	p.follow(old.pool, eventReloaded)
 	fresh := s.begin(ctx, p)
 	if err := p.awaitReady(ctx); err != nil {
 		fresh.stop()

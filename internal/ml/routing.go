@@ -21,19 +21,20 @@ import (
 // A Routing says which versions of a model answer whom. The zero value has the newest version that is ready
 // answer everybody.
 type Routing struct {
-	Default   int            `json:"default,omitempty"`        // version; 0: the newest that is ready
-	Previous  int            `json:"previous,omitempty"`       // what a rollback returns to
-	Candidate int            `json:"candidate,omitempty"`      // version that answers a part of the requests
-	Percent   int            `json:"percent,omitempty"`        // the part that the candidate answers
-	By        Unit           `json:"by,omitempty"`             // whose requests always get the same version
-	Salt      string         `json:"salt,omitempty"`           // of this split, so that others divide differently
-	Auto      bool           `json:"auto,omitempty"`           // the part grows by itself while the candidate does well
-	Since     time.Time      `json:"since,omitzero"`           // when the part was last changed
-	Pins      map[string]int `json:"pins,omitempty"`           // versions for users, rooms or devices
-	Shadow    int            `json:"shadow,omitempty"`         // version whose answers are only compared
-	Sampled   int            `json:"shadow_percent,omitempty"` // the part of the requests that the shadow is asked
-	Reason    string         `json:"reason,omitempty"`         // of the last change
-	Refused   []int          `json:"refused,omitempty"`        // versions that were rolled back
+	Default   int            `json:"default,omitempty" doc:"version; absent: the newest that is ready"`
+	Previous  int            `json:"previous,omitempty" doc:"what a rollback returns to"`
+	Candidate int            `json:"candidate,omitempty" doc:"version that answers a part of the requests"`
+	Percent   int            `json:"percent,omitempty" doc:"the part that the candidate answers"`
+	By        Unit           `json:"by,omitempty" enum:"user,room,device" doc:"whose requests always get the same version"`
+	Salt      string         `json:"salt,omitempty" doc:"of this split, so that others divide differently"`
+	Auto      bool           `json:"auto,omitempty" doc:"the part grows by itself while the candidate does well"`
+	Since     time.Time      `json:"since,omitzero" doc:"when it was last changed"`
+	Pins      map[string]int `json:"pins,omitempty" doc:"versions for users, rooms or devices, by their ids"`
+	Shadow    int            `json:"shadow,omitempty" doc:"version whose answers are only compared"`
+	Sampled   int            `json:"shadow_percent,omitempty" doc:"the part of the requests that the shadow is asked"`
+	Reason    string         `json:"reason,omitempty" doc:"of the last change, in English"`
+	Refused   []int          `json:"refused,omitempty" doc:"versions that were rolled back"`
+	Unloaded  []int          `json:"unloaded,omitempty" doc:"versions that are to have no workers"`
 }
 
 // Unit is what is divided among versions.
@@ -125,12 +126,12 @@ const maxUnit = 200
 
 // A Change is what is to become of the versions of a model.
 type Change struct {
-	Action  string `json:"action"`            // promote, rollback, pin, shadow or reload
-	Version int    `json:"version,omitempty"` // that it is about. pin, shadow: 0 ends it
-	Percent int    `json:"percent,omitempty"` // promote, shadow: the part of the requests; 0: 100
-	By      Unit   `json:"by,omitempty"`      // promote: whose requests stay with one version; empty: a user's
-	Auto    bool   `json:"auto,omitempty"`    // promote: the part grows by itself, over 1, 5, 25 and 50 to 100 percent
-	Unit    string `json:"unit,omitempty"`    // pin: the user, room or device
+	Action  string `json:"action" enum:"promote,rollback,pin,shadow,reload,load,unload"`
+	Version int    `json:"version,omitempty" minimum:"0" doc:"that it is about; pin, shadow: 0 ends it"`
+	Percent int    `json:"percent,omitempty" minimum:"0" maximum:"100" doc:"promote, shadow: the part of the requests; 0: 100"`
+	By      Unit   `json:"by,omitempty" enum:"user,room,device" doc:"promote: whose requests stay with one version; absent: a user's"`
+	Auto    bool   `json:"auto,omitempty" doc:"promote: the part grows by itself, over 1, 5, 25 and 50 to 100 percent"`
+	Unit    string `json:"unit,omitempty" maxLength:"200" doc:"pin: the user, room or device"`
 }
 
 // apply returns r after c. now is the version that answers most.
@@ -138,9 +139,12 @@ func (c Change) apply(r Routing, now int, versions []int) (Routing, error) {
 	refuse := func(format string, args ...any) (Routing, error) {
 		return r, domain.Invalid.Errorf(domain.CodeInvalidRequest, format, args...)
 	}
-	needed := c.Version > 0 || c.Action == "promote" || c.Action == "reload"
+	needed := c.Version > 0 || slices.Contains([]string{"promote", "reload", "load", "unload"}, c.Action)
 	if needed && !slices.Contains(versions, c.Version) {
 		return refuse("there is no version %d; there are %s", c.Version, numberList(versions))
+	}
+	if unloaded := slices.Contains(r.Unloaded, c.Version); unloaded && c.Action != "load" && c.Action != "unload" {
+		return refuse("version %d is unloaded; load it first", c.Version)
 	}
 	r.Pins = maps.Clone(r.Pins)
 	switch c.Action {
@@ -180,6 +184,15 @@ func (c Change) apply(r Routing, now int, versions []int) (Routing, error) {
 		if c.Version > 0 {
 			r.Sampled = cmp.Or(c.Percent, 100)
 		}
+	case "unload":
+		if c.Version == r.Candidate || c.Version == r.Shadow {
+			return refuse("version %d is a candidate or a shadow; end that first", c.Version)
+		}
+		r.Unloaded = slices.Compact(slices.Sorted(slices.Values(append(slices.Clone(r.Unloaded), c.Version))))
+		r.Reason = fmt.Sprintf("version %d is unloaded", c.Version)
+	case "load":
+		r.Unloaded = slices.DeleteFunc(slices.Clone(r.Unloaded), func(n int) bool { return n == c.Version })
+		r.Reason = fmt.Sprintf("version %d is loaded", c.Version)
 	case "reload":
 	default:
 		return refuse("there is no action %q", c.Action)
@@ -214,6 +227,9 @@ func (r Routing) rolledBack(why string) (Routing, error) {
 	switch {
 	case r.Candidate > 0:
 		r.Candidate, r.Percent, r.Auto = 0, 0, false
+	case slices.Contains(r.Unloaded, r.Previous):
+		return r, domain.Invalid.Errorf(domain.CodeInvalidRequest, "version %d, which was before, is unloaded; load it first",
+			r.Previous)
 	case r.Previous > 0:
 		from = r.Default
 		r.Default, r.Previous = r.Previous, 0
@@ -229,12 +245,18 @@ func (r Routing) rolledBack(why string) (Routing, error) {
 }
 
 // Change changes what becomes of the versions of a model; event says who does it. It counts on this node when Change
-// returns, and on others within seconds. A reload is of this node alone.
+// returns, and on others within seconds. A reload is of this node alone. What is loaded takes a moment to be ready.
 func (s *Service) Change(ctx context.Context, event domain.AuditEvent, model string, c Change) error {
-	if err := s.changeRouting(ctx, event, model, c); err != nil || c.Action != "reload" {
+	if err := s.changeRouting(ctx, event, model, c); err != nil {
 		return err
 	}
-	return s.reload(ctx, model, c.Version)
+	switch c.Action {
+	case "reload":
+		return s.reload(ctx, model, c.Version)
+	case "load", "unload":
+		return s.rescan(ctx, model, c.Version)
+	}
+	return nil
 }
 
 func (s *Service) changeRouting(ctx context.Context, event domain.AuditEvent, model string, c Change) error {

@@ -5,11 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/unhidra/unhidra/internal/domain"
 )
@@ -122,6 +126,21 @@ func TestChangesOfARouting(t *testing.T) {
 	}
 	if r = r.grown(); r.Default != 2 || r.Candidate != 0 || r.Previous != 1 {
 		t.Errorf("%+v", r)
+	}
+	for _, c := range []struct {
+		change  Change
+		routing Routing
+	}{
+		{Change{Action: "unload", Version: 2}, Routing{Candidate: 2}},
+		{Change{Action: "unload", Version: 2}, Routing{Shadow: 2}},
+		{Change{Action: "unload"}, Routing{}}, {Change{Action: "load", Version: 4}, Routing{}},
+		{Change{Action: "promote", Version: 2}, Routing{Unloaded: []int{2}}},
+		{Change{Action: "reload", Version: 2}, Routing{Unloaded: []int{2}}},
+		{Change{Action: "rollback"}, Routing{Default: 2, Previous: 1, Unloaded: []int{1}}},
+	} {
+		if _, err := c.change.apply(c.routing, 1, have); err == nil {
+			t.Errorf("%+v of %+v is taken", c.change, c.routing)
+		}
 	}
 	r, err = Change{Action: "rollback"}.apply(r, 2, have)
 	if err != nil || r.Default != 1 || len(r.Refused) != 1 {
@@ -264,5 +283,63 @@ func TestShadowsAndPins(t *testing.T) {
 		Inputs: []Tensor{TextTensor("text", "x")}})
 	if err != nil || a.Version != 2 || a.Variant != variantPinned {
 		t.Errorf("%+v, %v", a, err)
+	}
+}
+
+// What an administrator unloads has no workers, whoever asks it is told so, and it stays unloaded after a restart.
+func TestAVersionIsUnloadedAndLoadedAgain(t *testing.T) {
+	t.Parallel()
+	kept := &settings{}
+	dir := t.TempDir()
+	writeModel(t, dir, 1, nil)
+	with := func(d *Deps) { d.Settings = kept }
+	s := newServiceWith(t, dir, fast, with)
+	until(t, "a worker that is ready", ready(s))
+	by := domain.AuditEvent{Actor: domain.AuditActor{Kind: domain.ActorOperator}}
+	_, _ = ask(t, s, "exit")
+	must(t, s.Change(t.Context(), by, "chaos", Change{Action: "unload", Version: 1}))
+	v := s.Models()[0].Versions[0]
+	if v.State != versionUnloaded || v.Workers != 0 || v.Ready != 0 || s.Models()[0].Answers != 0 {
+		t.Errorf("%+v", v)
+	}
+	if _, err := ask(t, s, "hello"); !errors.Is(err, errUnloaded) {
+		t.Errorf("an unloaded version answers %v", err)
+	}
+	if h := s.Health(); !h.Ready {
+		t.Errorf("what is unloaded on purpose makes the server unwell: %+v", h)
+	}
+	other := newServiceWith(t, dir, fast, with)
+	until(t, "the version on another node", func() bool { return len(other.Models()) == 1 })
+	if v := other.Models()[0].Versions[0]; v.State != versionUnloaded {
+		t.Errorf("another node has it %s", v.State)
+	}
+	must(t, s.Change(t.Context(), by, "chaos", Change{Action: "load", Version: 1}))
+	until(t, "an answer", func() bool { got, err := ask(t, s, "hello"); return err == nil && got == "HELLO" })
+	var kinds []eventKind
+	for _, e := range s.Models()[0].Versions[0].Events {
+		kinds = append(kinds, e.Kind)
+	}
+	for _, kind := range []eventKind{eventStarted, eventReady, eventEnded, eventQuarantined, eventUnloaded, eventLoaded} {
+		if !slices.Contains(kinds, kind) {
+			t.Errorf("%v do not tell that it was %s", kinds, kind)
+		}
+	}
+	must(t, os.WriteFile(filepath.Join(dir, "chaos", "1", "model.py"), []byte("changed"), 0o600))
+	must(t, s.Change(t.Context(), by, "chaos", Change{Action: "unload", Version: 1}))
+	if err := s.Change(t.Context(), by, "chaos", Change{Action: "load", Version: 1}); err == nil ||
+		!strings.Contains(err.Error(), "model.py has changed") {
+		t.Errorf("a folder that has changed is loaded: %v", err)
+	}
+}
+
+func TestEventsAreBounded(t *testing.T) {
+	t.Parallel()
+	p := &pool{}
+	for i := range 3 * eventsMost {
+		p.note(eventEnded, i, errors.New(strings.Repeat("ß", maxReason)))
+	}
+	if e := p.events; len(e) != eventsMost || e[eventsMost-1].Worker != 3*eventsMost-1 ||
+		len(e[0].Reason) > maxReason || !utf8.ValidString(e[0].Reason) {
+		t.Errorf("%d events, the last of worker %d", len(e), e[len(e)-1].Worker)
 	}
 }

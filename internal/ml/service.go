@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -37,6 +38,7 @@ type Deps struct {
 
 	Settings SettingStore // nil: what is changed is forgotten
 	Audit    Recorder     // nil: nothing is recorded
+	Proofs   Proofs       // asked before administrators change something
 	Token    string       // bearer token for changes at the operator's listener; empty: none are made there
 }
 
@@ -60,6 +62,7 @@ type Service struct {
 
 	changing sync.Mutex    // held while a routing changes
 	reloads  chan reload   // for Run
+	looks    chan look     // for Run
 	judge    chan struct{} // has an element if a trial is to be judged now
 
 	mu       sync.Mutex
@@ -83,7 +86,7 @@ func New(d Deps) *Service {
 	d.Times = d.Times.withDefaults()
 	s := &Service{
 		Deps: d, metrics: newMetrics(d.Metrics), models: make(map[string]map[int]*entry), bad: make(map[string]string),
-		off: "starting", reloads: make(chan reload), judge: make(chan struct{}, 1),
+		off: "starting", reloads: make(chan reload), looks: make(chan look), judge: make(chan struct{}, 1),
 		routings: make(map[string]Routing), trials: make(map[string]*trial),
 	}
 	if !d.On {
@@ -119,23 +122,26 @@ func (s *Service) Run(ctx context.Context) error {
 	defer tick.Stop()
 	var reloading sync.WaitGroup
 	defer reloading.Wait()
-	for look := true; ; {
-		if look {
+	for again := true; ; {
+		if again {
 			if err := s.loadRoutings(ctx); err != nil && ctx.Err() == nil {
 				s.Log.WarnContext(ctx, "cannot read which versions of models answer", "err", err)
 			}
 			s.scan(ctx, runtime)
 		}
 		s.judgeAll(ctx)
-		look = false
+		again = false
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-s.judge:
 		case r := <-s.reloads:
 			reloading.Go(func() { r.done <- s.replace(ctx, runtime, r) })
+		case l := <-s.looks:
+			s.scan(ctx, runtime)
+			close(l.done)
 		case <-tick.C:
-			look = true
+			again = true
 		}
 	}
 }
@@ -225,17 +231,25 @@ func (s *Service) unpackRuntime() (string, error) {
 	return runtime, nil
 }
 
-// scan starts versions that are new in the folder, and ends those that are gone from it. A folder that is
-// still being written does not have the checksums that it names, and is looked at again.
+// scan starts versions that are new in the folder or to be loaded, and ends those that are gone from it or to be
+// unloaded. A folder that is still being written does not have the checksums that it names, and is looked at again.
 func (s *Service) scan(ctx context.Context, runtime string) {
 	found, err := versions(s.Dir)
 	if err != nil {
 		s.Log.WarnContext(ctx, "cannot look for models", "err", err)
 		return
 	}
+	s.mu.Lock()
+	maps.DeleteFunc(s.bad, func(folder, _ string) bool { return !slices.Contains(found, folder) })
+	s.mu.Unlock()
 	for _, folder := range found {
 		name, number := split(folder)
-		if s.has(name, number) {
+		idle, old := s.entry(name, number)
+		switch {
+		case old != nil && old.pool.unloaded == idle:
+			continue
+		case old != nil && idle:
+			s.unload(ctx, old)
 			continue
 		}
 		p, err := openPool(filepath.Join(s.absolute(), folder), s.Deps, runtime, s.metrics)
@@ -247,7 +261,7 @@ func (s *Service) scan(ctx context.Context, runtime string) {
 			s.Log.WarnContext(ctx, "a folder is no version of a model", "folder", folder, "err", err)
 		}
 		if err == nil {
-			s.add(ctx, p)
+			s.add(ctx, p, idle, old)
 		}
 	}
 	for _, e := range s.gone(found) {
@@ -282,15 +296,41 @@ func (s *Service) remember(folder string, err error) bool {
 	return isNew
 }
 
-func (s *Service) has(name string, number int) bool {
+// entry returns the entry of a version, nil if there is none, and whether the version is to be without workers.
+func (s *Service) entry(name string, number int) (idle bool, e *entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.models[name][number] != nil
+	return slices.Contains(s.routings[name].Unloaded, number), s.models[name][number]
 }
 
-// add runs p.
-func (s *Service) add(ctx context.Context, p *pool) {
-	e := s.begin(ctx, p)
+// unload ends the workers of e, after they have answered what they have.
+func (s *Service) unload(ctx context.Context, e *entry) {
+	p := e.pool.idle()
+	p.note(eventUnloaded, 0, nil)
+	s.mu.Lock()
+	s.models[p.manifest.Name][p.manifest.Version] = resting(p)
+	s.mu.Unlock()
+	go func() { e.drain(ctx); e.stop() }()
+}
+
+// resting returns the entry of a pool that is idle.
+func resting(p *pool) *entry {
+	e := &entry{pool: p, stop: func() {}, ended: make(chan struct{})}
+	close(e.ended)
+	return e
+}
+
+// add runs p, unless it is to be idle. Before it there was old, if that is not nil.
+func (s *Service) add(ctx context.Context, p *pool, idle bool, old *entry) {
+	if old != nil {
+		p.follow(old.pool, eventLoaded)
+	}
+	var e *entry
+	if idle {
+		e = resting(p.idle())
+	} else {
+		e = s.begin(ctx, p)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m := s.models[p.manifest.Name]

@@ -24,7 +24,8 @@ const (
 
 // A slot is a place of a pool in which one worker runs after the other.
 type slot struct {
-	pool *pool
+	pool   *pool
+	number int // of the worker, from 1
 
 	mu       sync.Mutex
 	state    State
@@ -53,9 +54,11 @@ func (s *slot) run(ctx context.Context) {
 		switch {
 		case ctx.Err() != nil:
 		case errors.Is(err, errRecycle):
+			s.happened(eventReplaced, err)
 			continue
 		case ok:
 			s.note(err)
+			s.happened(eventEnded, err)
 			s.pool.died(ctx, err)
 			failed, _ = s.pool.failure()
 		}
@@ -86,6 +89,7 @@ func (s *slot) live(ctx context.Context) error {
 		return fmt.Errorf("start %s: %w", s.pool.python, err)
 	}
 	s.set(stateStarting, p)
+	s.happened(eventStarted, nil)
 	defer func() {
 		p.kill()
 		s.mu.Lock()
@@ -101,6 +105,7 @@ func (s *slot) live(ctx context.Context) error {
 		return err
 	}
 	s.pool.recovered()
+	s.happened(eventReady, nil)
 	return s.serve(ctx, p)
 }
 
@@ -257,7 +262,7 @@ func (s *slot) note(err error) {
 
 // A workerView is a worker on the page of health.
 type workerView struct {
-	State    State     `json:"state"`
+	State    State     `json:"state" enum:"starting,ready,busy,waiting to be started again,failed,stopped"`
 	PID      int       `json:"pid,omitempty"`
 	Started  time.Time `json:"started,omitzero"`
 	LastPong time.Time `json:"last_pong,omitzero"`
@@ -265,8 +270,9 @@ type workerView struct {
 	Sandbox  []string  `json:"sandbox,omitempty"`
 	Answered int64     `json:"answered"`
 	Restarts int       `json:"restarts"`
-	LastErr  string    `json:"last_error,omitempty"`
-	Dump     string    `json:"last_output,omitempty"`
+	LastErr  string    `json:"last_error,omitempty" doc:"why the last one that ended did"`
+	Output   string    `json:"output,omitempty" doc:"the end of what it wrote to its standard error"`
+	Dump     string    `json:"last_output,omitempty" doc:"the same of the last one that ended; of one that hung, where it was"`
 }
 
 func (s *slot) view() workerView {
@@ -278,6 +284,7 @@ func (s *slot) view() workerView {
 		if s.state != stateStarting {
 			v.Sandbox = p.sandbox
 		}
+		v.Output = p.stderr.String()
 		if pong := p.pong.Load(); pong > 0 {
 			v.LastPong = time.Unix(0, pong)
 		}

@@ -16,27 +16,6 @@ type jsonTensor struct {
 	Data  json.RawMessage `json:"data"`
 }
 
-// inferRequest is the body of an inference.
-type inferRequest struct {
-	ID         string         `json:"id"`
-	Parameters map[string]any `json:"parameters"`
-	Inputs     []jsonTensor   `json:"inputs"`
-	Outputs    []struct {
-		Name string `json:"name"`
-	} `json:"outputs"`
-}
-
-// inferResponse is its answer.
-type inferResponse struct {
-	Model   string `json:"model_name"`
-	Version string `json:"model_version"`
-	ID      string `json:"id,omitempty"`
-
-	Parameters map[string]any `json:"parameters,omitempty"`
-
-	Outputs []jsonTensor `json:"outputs"`
-}
-
 // fromJSON returns the tensors that in has.
 func fromJSON(in []jsonTensor) ([]Tensor, error) {
 	tensors := make([]Tensor, 0, len(in))
@@ -94,6 +73,16 @@ var ranges = map[string][2]int64{
 	"UINT64": {0, math.MaxInt64},
 }
 
+// AppendInteger appends a whole number as an element of a datatype. ok is false if that has no such number.
+func AppendInteger(data []byte, datatype string, n int64) (_ []byte, ok bool) {
+	r, whole := ranges[datatype]
+	if !whole || n < r[0] || n > r[1] {
+		return data, false
+	}
+	wide := binary.LittleEndian.AppendUint64(nil, uint64(n)) //nolint:gosec // two's complement
+	return append(data, wide[:typeSizes[datatype]]...), true
+}
+
 // add appends one element, as JSON has it.
 func (t *Tensor) add(v any) error {
 	bad := fmt.Errorf("%w: %q has an element that is no %s", errTensor, t.Name, t.Type)
@@ -118,14 +107,14 @@ func (t *Tensor) add(v any) error {
 }
 
 func (t *Tensor) addNumber(v json.Number, bad error) error {
-	switch r, whole := ranges[t.Type]; {
+	switch _, whole := ranges[t.Type]; {
 	case whole:
 		n, err := v.Int64()
-		if err != nil || n < r[0] || n > r[1] {
+		data, ok := AppendInteger(t.Data, t.Type, n)
+		if err != nil || !ok {
 			return bad
 		}
-		wide := binary.LittleEndian.AppendUint64(nil, uint64(n)) //nolint:gosec // two's complement
-		t.Data = append(t.Data, wide[:typeSizes[t.Type]]...)
+		t.Data = data
 	case t.Type == "FP32", t.Type == "FP64":
 		f, err := v.Float64()
 		if err != nil {
@@ -146,7 +135,7 @@ func (t *Tensor) addNumber(v json.Number, bad error) error {
 func toJSON(tensors []Tensor) ([]jsonTensor, error) {
 	out := make([]jsonTensor, 0, len(tensors))
 	for _, t := range tensors {
-		data, err := json.Marshal(t.elements())
+		data, err := json.Marshal(t.Elements())
 		if err != nil {
 			return nil, err
 		}
@@ -155,8 +144,9 @@ func toJSON(tensors []Tensor) ([]jsonTensor, error) {
 	return out, nil
 }
 
-// elements returns the elements of a tensor that was checked.
-func (t Tensor) elements() any {
+// Elements returns the elements of a tensor that was checked: a []string, []bool, []float32 or []float64, or of whole
+// numbers a []any with an int64 or, of types without a sign, a uint64 each.
+func (t Tensor) Elements() any {
 	switch t.Type {
 	case "BYTES":
 		texts, _ := t.Texts()

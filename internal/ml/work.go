@@ -151,8 +151,8 @@ func same(outputs []Tensor, g GoldenCase) error {
 			return fmt.Errorf("%q is missing, or of another type or shape", want.Name)
 		}
 		if got := outputs[i]; !near(got, want, g.Tolerance) {
-			a, _ := json.Marshal(got.elements())
-			b, _ := json.Marshal(want.elements())
+			a, _ := json.Marshal(got.Elements())
+			b, _ := json.Marshal(want.Elements())
 			return fmt.Errorf("%q is %.200s, and should be %.200s", want.Name, a, b)
 		}
 	}

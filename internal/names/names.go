@@ -90,6 +90,16 @@ func CheckChosenUsername(name string) (string, error) {
 	return name, nil
 }
 
+// CheckHandle returns the handle of a user group in its stored form, which is that of a username.
+func CheckHandle(name string) (string, error) {
+	handle, err := CheckUsername(name)
+	if err != nil {
+		return "", domain.InvalidField("/handle", "%q cannot be a handle: it has 2 to 32 letters a-z, digits, dots, "+
+			"hyphens or underscores, begins and ends with a letter or digit, and is no reserved name such as room", name)
+	}
+	return handle, nil
+}
+
 // hidden returns an invisible character in name, if any. Those that belong to words of some scripts
 // or to emoji are allowed there.
 func hidden(name string) (rune, bool) {

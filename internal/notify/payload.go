@@ -17,7 +17,7 @@ const maxExcerpt = 600 // bytes of text in a push
 
 // payload is what a receiver gets. It makes the sentences itself, in its user's language.
 type payload struct {
-	Kind   string    `json:"kind"` // message or alarm
+	Kind   string    `json:"kind"` // message, alarm or reminder
 	Room   string    `json:"room"`
 	Thread int64     `json:"thread,omitempty"`
 	Seq    int64     `json:"seq"`
@@ -28,6 +28,7 @@ type payload struct {
 	Files  int       `json:"files,omitempty"`
 	Count  int       `json:"count"` // messages since the user has read the room
 	Reason string    `json:"reason"`
+	ID     string    `json:"id,omitempty"` // of a reminder
 	At     time.Time `json:"at"`
 }
 
@@ -38,6 +39,14 @@ func (s *Service) payload(p domain.Push, st domain.PushState) ([]byte, error) {
 		Sender: e.Actor.DisplayName, Count: st.Count, Reason: string(st.Reason), At: e.At}
 	text := ""
 	switch {
+	case st.Reminder != nil:
+		v.Kind, v.ID, v.Room, v.At, text = "reminder", st.Reminder.ID, st.Reminder.Room, p.Since, st.Reminder.Text
+		if e.Message != nil {
+			v.Sender = e.Message.Sender.DisplayName
+			if text == "" {
+				v.Files, text = len(e.Message.Files), domain.PlainLine(e.Message.Text)
+			}
+		}
 	case e.Message != nil:
 		v.Sender, v.Files = e.Message.Sender.DisplayName, len(e.Message.Files)
 		text = domain.PlainLine(e.Message.Text)

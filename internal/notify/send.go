@@ -146,9 +146,14 @@ func (s *Service) send(
 		webpush.Options{TTL: pushLife, Urgent: st.Reason != domain.NotifiedAll, Topic: topic(p)}, now)
 }
 
-// topic is the same for all pushes about a room or thread to a subscription, and tells nobody which one that is.
+// topic is the same for all pushes about a room, thread or reminder to a subscription, and tells nobody which one that
+// is.
 func topic(p domain.Push) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s %s %d", p.Subscription.ID, p.Room, p.Thread))
+	about := fmt.Sprintf("%s %d", p.Room, p.Thread)
+	if p.Reminder != "" {
+		about = p.Reminder
+	}
+	sum := sha256.Sum256([]byte(p.Subscription.ID + " " + about))
 	return base64.RawURLEncoding.EncodeToString(sum[:])[:32]
 }
 

@@ -1,6 +1,7 @@
 // Package outbound makes HTTP clients for addresses that users name, such as those of push services. They reach no
 // network that only the server can reach: neither this machine, nor private networks, unless an operator allows
 // these. The check is on the address that is dialed, after the name was resolved, so that no name can change meanwhile.
+// What an operator names is another matter: see Named.
 package outbound
 
 import (
@@ -62,6 +63,14 @@ func MayCall(u *url.URL, allowed []netip.Prefix) bool {
 // It follows no redirects, uses no proxy and keeps no cookies. timeout is for a whole request.
 func Client(allowed []netip.Prefix, timeout time.Duration) *http.Client {
 	return client(dialer(allowed), timeout)
+}
+
+// Named returns a client for an address that the operator names, in whichever network it is. As Client it follows no
+// redirects, uses no proxy and keeps no cookies; it waits for the beginning of an answer as long as for the rest.
+func Named(timeout time.Duration) *http.Client {
+	c := client(&net.Dialer{Timeout: dialTimeout}, timeout)
+	c.Transport.(*http.Transport).ResponseHeaderTimeout = 0
+	return c
 }
 
 func dialer(allowed []netip.Prefix) *net.Dialer {

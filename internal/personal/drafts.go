@@ -46,7 +46,7 @@ func (s *Service) putDraft(ctx context.Context, in *struct {
 	if err := domain.CheckRoomID(in.Room); err != nil {
 		return nil, err
 	}
-	if in.Body.Over > domain.MaxDraftVersion {
+	if in.Body.Over > domain.MaxVersion {
 		return nil, domain.InvalidField("/over", "this is no version of a draft")
 	}
 	text, err := domain.CheckDraft(in.Body.Text)

@@ -1,5 +1,5 @@
-// Package personal is what people keep for themselves: messages that they saved, and drafts. Only they see it, on
-// all their devices.
+// Package personal is what people keep for themselves: messages that they saved, drafts, messages that they send later,
+// reminders, and the sections of their list of rooms. Only they see it, on all their devices.
 package personal
 
 import (
@@ -15,8 +15,49 @@ import (
 	"github.com/unhidra/unhidra/internal/wire"
 )
 
-// Store stores saved messages and drafts.
+// Store stores what people keep.
 type Store interface {
+	SavedStore
+	ScheduledStore
+	ReminderStore
+	SectionStore
+}
+
+// ScheduledStore stores messages that are sent later. Claimed and taken ones are leased: nobody else, on any node, has
+// them meanwhile.
+type ScheduledStore interface {
+	Schedule(
+		ctx context.Context, m domain.Scheduled, now time.Time,
+	) (kept domain.Scheduled, repeat bool, err error)
+	Scheduled(ctx context.Context, user string) ([]domain.Scheduled, error)
+	Reschedule(ctx context.Context, user, id, text string, at time.Time) (domain.Scheduled, error)
+	Unschedule(ctx context.Context, user, id string) error
+	TakeScheduled(ctx context.Context, user, id string, lease time.Duration, now time.Time) (domain.Scheduled, error)
+	ClaimScheduled(ctx context.Context, limit int, lease time.Duration, now time.Time) ([]domain.Scheduled, error)
+	FinishScheduled(ctx context.Context, m domain.Scheduled) error
+	FailScheduled(ctx context.Context, m domain.Scheduled, why domain.Code) error
+	RetryScheduled(ctx context.Context, m domain.Scheduled, at time.Time) error
+}
+
+// ReminderStore stores reminders.
+type ReminderStore interface {
+	Remind(ctx context.Context, r domain.Reminder, now time.Time) (kept domain.Reminder, repeat bool, err error)
+	Reminders(ctx context.Context, user string) ([]domain.Reminder, error)
+	Reminder(ctx context.Context, user, id string) (domain.Reminder, error)
+	ChangeReminder(ctx context.Context, user, id string, at time.Time) error
+	ReminderDone(ctx context.Context, user, id string) error
+	DeleteReminder(ctx context.Context, user, id string) error
+	// FireReminders has reminders come, each once for each of its times, and returns them.
+	FireReminders(ctx context.Context, limit int, now time.Time) ([]domain.Reminder, error)
+}
+
+// Chat sends messages.
+type Chat interface {
+	Send(ctx context.Context, p domain.Principal, d domain.Draft) (domain.Event, error)
+}
+
+// SavedStore stores saved messages and drafts.
+type SavedStore interface {
 	Save(ctx context.Context, user, room string, seq int64, now time.Time) (changed bool, err error)
 	Unsave(ctx context.Context, user, room string, seq int64, now time.Time) (changed bool, err error)
 	Saved(ctx context.Context, user string, c domain.SavedCursor, limit int) ([]domain.Saved, error)
@@ -25,6 +66,14 @@ type Store interface {
 		ctx context.Context, user string, d domain.PersonalDraft, over int64, now time.Time,
 	) (domain.PersonalDraft, error)
 	Drafts(ctx context.Context, user string) ([]domain.PersonalDraft, error)
+}
+
+// SectionStore stores how people arrange their rooms.
+type SectionStore interface {
+	PutSections(
+		ctx context.Context, user string, s domain.RoomSections, over int64, now time.Time,
+	) (kept domain.RoomSections, err error)
+	Sections(ctx context.Context, user string) (domain.RoomSections, error)
 }
 
 // RoomLog marks the reactions of a user in messages.
@@ -36,6 +85,7 @@ type RoomLog interface {
 type Deps struct {
 	Store    Store
 	RoomLog  RoomLog
+	Chat     Chat
 	Bus      bus.Bus
 	Log      *slog.Logger
 	DiskFull func() error     // nil: the disk is never full
@@ -56,12 +106,16 @@ func New(d Deps) *Service {
 	return &Service{d}
 }
 
+func op(id, method, path, summary string, status int) huma.Operation {
+	return huma.Operation{OperationID: id, Method: method, Path: path, Tags: []string{"personal"}, Security: httpx.Bearer,
+		Summary: summary, DefaultStatus: status}
+}
+
 // Routes adds the module's operations to api.
 func (s *Service) Routes(api huma.API) {
-	op := func(id, method, path, summary string, status int) huma.Operation {
-		return huma.Operation{OperationID: id, Method: method, Path: path, Tags: []string{"personal"},
-			Security: httpx.Bearer, Summary: summary, DefaultStatus: status}
-	}
+	s.scheduledRoutes(api)
+	s.reminderRoutes(api)
+	s.sectionRoutes(api)
 	httpx.Register(api, op("list-saved", "GET", "/me/saved",
 		"The messages that you saved, the one that you saved last first", 200), s.getSaved)
 	httpx.Register(api, op("list-saved-in-room", "GET", "/me/saved/{room}",

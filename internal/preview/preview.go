@@ -136,7 +136,7 @@ func (s *Service) handle(ctx context.Context, entries []feed.Entry[domain.Event]
 func (s *Service) notice(ctx context.Context, e domain.Event) error {
 	m := e.Message
 	if e.Type != domain.MessageCreated && e.Type != domain.MessageEdited || m == nil || !m.DeletedAt.IsZero() ||
-		m.ContentType != domain.ContentMarkdown || s.Now().Sub(e.At) > maxAge {
+		m.ContentType != domain.ContentMarkdown && m.ContentType != domain.ContentAction || s.Now().Sub(e.At) > maxAge {
 		return nil
 	}
 	links := domain.Links(m.Text, domain.MaxPreviews)

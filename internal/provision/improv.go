@@ -55,27 +55,35 @@ func improvCommand(command byte, texts ...string) []byte {
 	return improvPacket(improvRPC, append([]byte{command, byte(len(data))}, data...))
 }
 
-// readImprov returns the next packet that is whole. What the device logs between packets is skipped, and so are
-// packets whose sum is wrong.
-func readImprov(r io.ByteReader) (kind byte, data []byte, err error) {
-	var b []byte
+// An improvReader finds packets among what a device says.
+type improvReader struct {
+	r io.ByteReader
+	b []byte // what may be the beginning of a packet, with what follows it
+}
+
+// next returns the next packet that is whole. What the device logs between packets is skipped, and so are packets
+// whose sum is wrong: another one may begin within these.
+func (r *improvReader) next() (kind byte, data []byte, err error) {
+	const head = len(improvMark) + 3
 	for {
-		c, err := r.ReadByte()
-		if err != nil {
-			return 0, nil, err
+		for len(r.b) > 0 && !improvBegins(r.b) {
+			r.b = r.b[1:]
 		}
-		b = append(b, c)
-		for len(b) > 0 && !improvBegins(b) {
-			b = b[1:] // a packet may begin within what looked like one
-		}
-		if n := len(improvMark) + 3; len(b) > n && len(b) == n+int(b[n-1])+1 {
-			if checksum(b[:len(b)-1]) == b[len(b)-1] {
-				return b[n-2], b[n : len(b)-1], nil
+		if len(r.b) < head || len(r.b) < head+int(r.b[head-1])+1 {
+			c, err := r.r.ReadByte()
+			if err != nil {
+				return 0, nil, err
 			}
-			for b = b[1:]; len(b) > 0 && !improvBegins(b); {
-				b = b[1:]
-			}
+			r.b = append(r.b, c)
+			continue
 		}
+		end := head + int(r.b[head-1])
+		if checksum(r.b[:end]) == r.b[end] {
+			kind, data = r.b[head-2], r.b[head:end:end]
+			r.b = r.b[end+1:]
+			return kind, data, nil
+		}
+		r.b = r.b[1:]
 	}
 }
 
@@ -126,8 +134,9 @@ func improv(r io.ByteReader, w io.Writer, ssid, password string) (told bool, nex
 	if _, err := w.Write(improvCommand(improvAsk)); err != nil {
 		return false, "", err
 	}
+	packets := improvReader{r: r}
 	for {
-		kind, data, err := readImprov(r)
+		kind, data, err := packets.next()
 		switch {
 		case err != nil:
 			return told, "", err

@@ -110,10 +110,11 @@ func TestImprovRefuses(t *testing.T) {
 func FuzzImprov(f *testing.F) {
 	f.Add([]byte("IMPROV\x01\x01\x05IMPROV"))
 	f.Add([]byte("IMPIMPROV\x01"))
+	f.Add([]byte("IMPROV\x01\x04\x20"))
 	f.Fuzz(func(t *testing.T, noise []byte) {
-		r := bytes.NewReader(append(noise, []byte(strings.Repeat(packet(1, "\x02"), 60))...))
+		r := improvReader{r: bytes.NewReader(append(noise, []byte(strings.Repeat(packet(1, "\x02"), 60))...))}
 		for {
-			kind, data, err := readImprov(r)
+			kind, data, err := r.next()
 			if err != nil {
 				t.Fatal("no packet after noise")
 			}

@@ -37,7 +37,10 @@ func evidence(r domain.Rollout, c domain.RolloutCounts) domain.RolloutPause {
 	case all.n < fewEnded && all.failed >= fewFailures && float64(all.failed) > borne*float64(all.n):
 	case all.failed >= leastFailed && p.AtLeast > borne:
 	default:
-		return crashes(r, c.Health)
+		if p := crashes(r, c.Health); p.Kind != "" {
+			return p
+		}
+		return flapping(r, c.Health.Flapping)
 	}
 	p.Reason = mostGiven(c.Ended, p)
 	return p

@@ -254,3 +254,55 @@ func TestADeviceThatFlapsIsUpdated(t *testing.T) {
 		f.runs(newSHA, f.devices...)
 	})
 }
+
+// Devices that lose their connections all the time with the release, and did not before, pause the rollout. If those
+// without it do so as well, the network does it, and the rollout goes on.
+func TestAReleaseThatMakesDevicesFlapPausesTheRollout(t *testing.T) {
+	t.Parallel()
+	for name, both := range map[string]bool{"the release": false, "the network": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			testkit.EachStore(t, func(t *testing.T, db *all.Store) {
+				f := newFleet(t, db, 14)
+				plan := atOnce() // for five of them, which are all still watched when it pauses
+				plan.Timeouts.Confirm = 60 * 60
+				for _, l := range f.devices[:5] {
+					plan.Target.Devices = append(plan.Target.Devices, l.id)
+				}
+				r, links := f.begin(plan), make([]int, len(f.devices))
+				f.round(time.Minute)
+				for range 10 {
+					for i, l := range f.devices {
+						if both || l.runs == newSHA {
+							f.drops(l, &links[i])
+						}
+					}
+					f.round(2 * time.Minute)
+					if f.now(r).Pause.Kind != "" {
+						break
+					}
+				}
+				p := f.now(r).Pause
+				if both {
+					if p.Kind != "" {
+						t.Errorf("it paused for %+v", p)
+					}
+					return
+				}
+				if p.Kind != domain.PausedFlapping || p.Failed != 5 || p.Of != 5 || p.AtLeast < 0.02 || p.Without != 0 {
+					t.Errorf("it paused for %+v", p)
+				}
+				// What was before somebody lets it go on is forgiven.
+				if _, err := f.s.Do(t.Context(), f.who(1), r.ID, Order{Action: Resume}); err != nil {
+					t.Fatal(err)
+				}
+				for range 3 {
+					f.round(2 * time.Minute)
+				}
+				if p := f.now(r).Pause; p.Kind != "" {
+					t.Errorf("after it went on, it paused for %+v", p)
+				}
+			})
+		})
+	}
+}

@@ -161,3 +161,42 @@ func TestFleetABuildThatCrashesMoreOftenPausesTheRollout(t *testing.T) {
 		}
 	})
 }
+
+// A build by which devices lose their connections, all of them or every fifth, is paused before 10 % of them have it.
+func TestFleetABuildThatFlapsIsPausedEarly(t *testing.T) {
+	t.Parallel()
+	for _, share := range []float64{1, 0.2} {
+		eachFleet(t, build{name: fmt.Sprint("flaps/", share), flaps: share}, 10, func(t *testing.T, size int, runs []*sim) {
+			worst := 0
+			for _, s := range runs {
+				worst = max(worst, s.tried)
+				if p := s.rollout.Pause; s.rollout.State != domain.RolloutPaused || p.Kind != domain.PausedFlapping {
+					t.Errorf("it is %s: %+v", s.rollout.State, p)
+				}
+			}
+			t.Logf("%d runs over %d devices: at most %d had it", len(runs), size, worst)
+			if worst > size/10 {
+				t.Errorf("%d of %d devices had it", worst, size)
+			}
+		})
+	}
+}
+
+// In a network in which devices with and without it lose their connections, a good build is not held responsible.
+func TestFleetAGoodBuildInANetworkThatFlapsIsNotPausedForIt(t *testing.T) {
+	t.Parallel()
+	eachFleet(t, build{name: "network", network: true}, 10, func(t *testing.T, size int, runs []*sim) {
+		seen := 0
+		for _, s := range runs {
+			seen = max(seen, s.mostFlap)
+			if s.rollout.Pause.Kind == domain.PausedFlapping {
+				t.Errorf("it paused: %+v", s.rollout.Pause)
+			}
+		}
+		t.Logf("%d runs over %d devices: %.3f paused; at most %d devices with it flapped at a time", len(runs), size,
+			pausedShare(runs), seen)
+		if seen < domain.FewFlap {
+			t.Errorf("at most %d devices flapped: the network is good", seen)
+		}
+	})
+}

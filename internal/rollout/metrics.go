@@ -71,7 +71,7 @@ func newTallies(tally func(context.Context) (domain.RolloutTally, error)) *talli
 	return &tallies{tally: tally,
 		rollouts: prometheus.NewDesc("rollout_rollouts", "Rollouts of all nodes, by state.", []string{"state"}, nil),
 		paused: prometheus.NewDesc("rollout_paused", "Rollouts of all nodes that are paused, by why: user, failures, lost, "+
-			"revision, crashes, success (too few), release (withdrawn).", []string{"why"}, nil),
+			"revision, crashes, flapping, success (too few), release (withdrawn).", []string{"why"}, nil),
 		updates: prometheus.NewDesc("rollout_devices",
 			"Devices in rollouts that are running, soaking or paused, of all nodes, by the state of their update.",
 			[]string{"state"}, nil)}

@@ -32,7 +32,7 @@ func (f *fleet) become(id string, s domain.ReleaseState) {
 // states are what the room was told of a rollout.
 func (f *fleet) states(r domain.Rollout) (told []domain.RolloutState) {
 	f.t.Helper()
-	events, err := f.db.Log.Replay(f.t.Context(), f.room, 0, 100)
+	events, err := f.db.Log.Replay(f.t.Context(), domain.WholeLog(f.room), 0, 100)
 	if err != nil {
 		f.t.Fatal(err)
 	}

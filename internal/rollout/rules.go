@@ -21,6 +21,10 @@ func (y rules) Judge(r domain.Rollout, c domain.RolloutCounts, waiting bool, now
 	return Judge(r, c, waiting, now)
 }
 
+func (rules) Connected(c domain.ConnectRate, session int64, now time.Time) domain.ConnectRate {
+	return Connected(c, session, now)
+}
+
 func (rules) Room(r domain.Rollout, c domain.RolloutCounts) int { return Room(r, c) }
 
 func (y rules) Salted(r domain.Rollout, there []domain.DeviceFirmware) domain.Rollout {

@@ -398,7 +398,7 @@ func TestAnOutageOfTheServerFailsNoDevice(t *testing.T) {
 // told holds that the room of the product was told that a rollout began, paused once by itself, and is complete.
 func (f *fleet) told() {
 	f.t.Helper()
-	events, err := f.db.Log.Replay(f.t.Context(), f.room, 0, 100)
+	events, err := f.db.Log.Replay(f.t.Context(), domain.WholeLog(f.room), 0, 100)
 	if err != nil {
 		f.t.Fatal(err)
 	}

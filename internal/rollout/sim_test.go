@@ -19,7 +19,11 @@ type build struct {
 	bad      float64 // share of devices that it crashes on, which go back to what they had
 	revision int     // on which alone it does; 0: on all
 	crashes  float64 // per hour of a device, once it has confirmed itself
+	flaps    float64 // share of devices that lose their connection with it, flapsPerHour times an hour
+	network  bool    // it is a bad one: see connects
 }
+
+const flapsPerHour = 10
 
 // background is the share of updates that fail whatever the build: power cuts, flash that is worn, devices that are
 // unplugged.
@@ -34,6 +38,7 @@ var (
 type simDevice struct {
 	domain.DeviceFirmware
 	never bool // it is switched off for all of the rollout
+	weak  bool // it flaps with a build that flaps
 	got   bool // it has run the release
 	hurt  bool // the build failed on it
 	stage int
@@ -56,6 +61,9 @@ type sim struct {
 	tried    int // devices that have run the release
 	hurt     int
 	mostBusy int // downloads at the same time
+	mostFlap int // devices with the release that flapped at the same time
+	flap     domain.Flapping
+	flapAt   time.Time // when that was counted
 }
 
 // simEvent is something that happens to a device at a time.
@@ -104,9 +112,65 @@ func newSim(t *testing.T, size int, seed uint64, b build) *sim {
 				Revision: uint16(revision), Version: "1", VersionCode: 1, SHA256: "old", SlotState: domain.SlotValid}}
 		d.stage, _ = StageOf(s.rollout, d.DeviceFirmware)
 		s.devices = append(s.devices, d)
+		if b.network || b.flaps > 0 && s.rnd.Float64() < b.flaps {
+			d.weak = b.flaps > 0
+			s.connects(d, i)
+		}
 	}
 	slices.SortStableFunc(s.devices, func(a, b *simDevice) int { return cmp.Compare(a.stage, b.stage) })
 	return s
+}
+
+// connects has a device connect anew now and then. In a bad network each tenth does so four times an hour, as ever, and
+// from the end of the first stage on three of ten sites fail again and again, for two hours.
+func (s *sim) connects(d *simDevice, number int) {
+	usual := func() (perHour float64) {
+		if s.build.network && number%10 == 9 {
+			perHour = 4
+		}
+		return perHour
+	}
+	d.Rate = domain.ConnectRate{At: epoch, Lately: usual(), Usually: usual()}
+	var next func()
+	next = func() {
+		s.after(s.rnd.ExpFloat64()/flapsPerHour*3600, func() {
+			rate, passed := usual(), s.now.Sub(epoch)
+			if s.build.network && number%10 < 3 && passed > time.Hour && passed < 3*time.Hour || d.weak && d.ran(s.now) {
+				rate = flapsPerHour
+			}
+			if !d.never && s.rnd.Float64() < rate/flapsPerHour {
+				d.Session++
+				d.Rate = Connected(d.Rate, d.Session, s.now)
+			}
+			next()
+		})
+	}
+	next()
+}
+
+// ran reports whether a device runs the release.
+func (d *simDevice) ran(now time.Time) bool { return d.Report.SHA256 == "new" && !d.Since.After(now) }
+
+// flapping counts as the store does.
+func (s *sim) flapping() (f domain.Flapping) {
+	if s.build.flaps == 0 && !s.build.network {
+		return f
+	}
+	for _, d := range s.devices {
+		flaps := s.now.Sub(d.Rate.Flapped) < domain.FlapWithin
+		if d.never || !flaps && s.now.Sub(d.Since) < domain.FlapAfter {
+			continue
+		}
+		n, of := &f.Without, &f.WithoutOf
+		if d.ran(s.now) {
+			n, of = &f.With, &f.WithOf
+		}
+		*of++
+		if flaps {
+			*n++
+		}
+	}
+	return f
 }
 
 func (s *sim) after(seconds float64, do func()) {
@@ -163,7 +227,13 @@ func (s *sim) counts() domain.RolloutCounts {
 	for len(s.offers) > 0 && s.now.Sub(s.offers[0]) > time.Minute {
 		s.offers = s.offers[1:]
 	}
-	return s.tally.counts(s.rollout.Stage, len(s.offers))
+	c := s.tally.counts(s.rollout.Stage, len(s.offers))
+	if s.now.Sub(s.flapAt) >= time.Minute {
+		s.flap, s.flapAt = s.flapping(), s.now
+	}
+	c.Health.Flapping = s.flap
+	s.mostFlap = max(s.mostFlap, c.Health.Flapping.With)
+	return c
 }
 
 func (s *sim) offer(d *simDevice, c Candidate) {
@@ -214,6 +284,7 @@ func (s *sim) boot(d *simDevice) {
 		s.put(Reported(*s.updates[d.Device], s.rollout, f, true, s.now))
 		if f.SHA256 == "new" {
 			d.Since = s.now
+			d.Rate.Lately, d.Rate.Flapped = 0, time.Time{}
 			s.tally.started(s.now)
 			s.crash(d)
 		}
@@ -254,7 +325,7 @@ func (s *sim) run() {
 func (s *sim) finish() {
 	s.done = s.now
 	until := s.now.Add(2 * time.Hour)
-	for len(s.events) > 0 && s.events[0].at.Before(until) && s.build.crashes == 0 {
+	for len(s.events) > 0 && s.events[0].at.Before(until) && s.build.crashes == 0 && s.build.flaps == 0 {
 		e := heap.Pop(&s.events).(simEvent)
 		s.now = e.at
 		e.do()

@@ -18,6 +18,7 @@ import (
 // Handle adds what other programs post to, to mux.
 func (s *Service) Handle(mux *http.ServeMux) {
 	mux.HandleFunc("POST "+httpx.HookPath+"{secret}", s.receive)
+	mux.HandleFunc("POST "+httpx.HookAnswerPath+"{secret}", s.answered)
 }
 
 // receive answers a request to a webhook as Slack does: 200 and "ok" when the message is committed, or else a status
@@ -27,7 +28,34 @@ func (s *Service) receive(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		err = s.post(w, r, h)
 	}
-	result, failure := resultAccepted, ""
+	result, failure := s.tell(w, r, err)
+	if h.ID != "" && (result == resultAccepted || result == resultRefused) {
+		s.note(context.WithoutCancel(r.Context()), h, failure)
+	}
+}
+
+// answered takes a later answer to a slash command, as receive takes messages.
+func (s *Service) answered(w http.ResponseWriter, r *http.Request) {
+	s.tell(w, r, s.reply(w, r))
+}
+
+// reply tells what a request says to whoever wrote the command that it answers, or to the room.
+func (s *Service) reply(w http.ResponseWriter, r *http.Request) error {
+	err := s.Commands.Reply(r.Context(), r.PathValue("secret"), func() (domain.SlashReply, error) {
+		body, err := read(w, r, domain.MaxSlashReply)
+		if err != nil {
+			return domain.SlashReply{}, err
+		}
+		return parse(s, r, func() (domain.SlashReply, error) {
+			return incoming.ParseLater(r.Header.Get("Content-Type"), body)
+		})
+	})
+	return s.stranger(r.Context(), err)
+}
+
+// tell answers a request, and returns the result for the metrics and what was wrong.
+func (s *Service) tell(w http.ResponseWriter, r *http.Request, err error) (result, failure string) {
+	result = resultAccepted
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	if err == nil {
@@ -36,43 +64,42 @@ func (s *Service) receive(w http.ResponseWriter, r *http.Request) {
 		result, failure = s.refuse(w, r, err)
 	}
 	s.received.WithLabelValues(result).Inc()
-	if h.ID != "" && (result == resultAccepted || result == resultRefused) {
-		s.note(context.WithoutCancel(r.Context()), h, failure)
-	}
+	return result, failure
 }
 
 // find returns the webhook that a request is for. Whoever knows none may not try often; those who do know one are not
 // held back by others at their address.
 func (s *Service) find(r *http.Request) (domain.Hook, error) {
-	now := s.Now()
 	h, err := s.Store.HookByHash(r.Context(), s.Hash(r.PathValue("secret")))
-	if domain.CodeOf(err) == domain.CodeNoHook {
-		if ok, wait := s.strangers.AllowAddr(httpx.ClientAddr(r.Context()), now); !ok {
-			return domain.Hook{}, domain.RateLimited.Errorf(domain.CodeTooManyAttempts,
-				"there is no such webhook, and your address tries too many that do not exist; stop those").After(wait)
-		}
-	}
 	if err != nil {
-		return domain.Hook{}, err
+		return domain.Hook{}, s.stranger(r.Context(), err)
 	}
-	if ok, wait := s.posts.Allow(h.ID, now); !ok {
+	if ok, wait := s.posts.Allow(h.ID, s.Now()); !ok {
 		return domain.Hook{}, domain.RateLimited.Errorf(domain.CodeTooManyAttempts,
 			"a webhook takes one message a second, and ten at once; send less often").After(wait)
 	}
 	return h, nil
 }
 
+// stranger returns err, or, if that says that there is no such webhook and one address has heard it too often, that.
+func (s *Service) stranger(ctx context.Context, err error) error {
+	if domain.CodeOf(err) != domain.CodeNoHook {
+		return err
+	}
+	if ok, wait := s.strangers.AllowAddr(httpx.ClientAddr(ctx), s.Now()); !ok {
+		return domain.RateLimited.Errorf(domain.CodeTooManyAttempts,
+			"there is no such webhook, and your address tries too many that do not exist; stop those").After(wait)
+	}
+	return err
+}
+
 // post writes what a request says into the room of h.
 func (s *Service) post(w http.ResponseWriter, r *http.Request, h domain.Hook) error {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	var large *http.MaxBytesError
-	switch {
-	case errors.As(err, &large):
-		return domain.TooLarge.Errorf(domain.CodeBodyTooLarge, "the body may have at most %d bytes", maxBody)
-	case err != nil:
-		return domain.Invalid.Errorf(domain.CodeInvalidRequest, "the body did not arrive in time").Because(err)
+	body, err := read(w, r, maxBody)
+	if err != nil {
+		return err
 	}
-	p, err := s.parse(r, body)
+	p, err := parse(s, r, func() (incoming.Post, error) { return incoming.Parse(r.Header, body) })
 	if err != nil {
 		return err
 	}
@@ -82,15 +109,28 @@ func (s *Service) post(w http.ResponseWriter, r *http.Request, h domain.Hook) er
 	return err
 }
 
-// parse makes a message of the body of r. Few are parsed at once: a body takes up to a hundred times its size in
+// read returns the body of r, of at most most bytes.
+func read(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		return nil, domain.TooLarge.Errorf(domain.CodeBodyTooLarge, "the body may have at most %d bytes", most)
+	case err != nil:
+		return nil, domain.Invalid.Errorf(domain.CodeInvalidRequest, "the body did not arrive in time").Because(err)
+	}
+	return body, nil
+}
+
+// parse calls do, which parses the body of r. Few are parsed at once: a body takes up to a hundred times its size in
 // memory while it is.
-func (s *Service) parse(r *http.Request, body []byte) (incoming.Post, error) {
+func parse[T any](s *Service, r *http.Request, do func() (T, error)) (parsed T, err error) {
 	select {
 	case s.parsing <- struct{}{}:
 		defer func() { <-s.parsing }()
-		return incoming.Parse(r.Header, body)
+		return do()
 	case <-r.Context().Done():
-		return incoming.Post{}, domain.Unavailable.Errorf(domain.CodeBusy,
+		return parsed, domain.Unavailable.Errorf(domain.CodeBusy,
 			"too many messages of webhooks at once; try again").Because(r.Context().Err())
 	}
 }

@@ -39,6 +39,11 @@ type Pictures interface {
 	SetAvatar(ctx context.Context, user string, data []byte) (domain.User, error)
 }
 
+// Commands takes later answers to slash commands. It fails with domain.CodeNoHook if nothing may be answered by secret.
+type Commands interface {
+	Reply(ctx context.Context, secret string, read func() (domain.SlashReply, error)) error
+}
+
 // Recorder is the audit log.
 type Recorder interface {
 	Record(ctx context.Context, e domain.AuditEvent)
@@ -49,6 +54,7 @@ type Deps struct {
 	Store    Store
 	Chat     Chat
 	Pictures Pictures
+	Commands Commands
 	Audit    Recorder
 	Log      *slog.Logger
 	Metrics  prometheus.Registerer      // nil: none
@@ -91,7 +97,7 @@ func New(d Deps) *Service {
 		strangers: ratelimit.New(guessesPerMinute, time.Minute, guessesPerMinute),
 		parsing:   make(chan struct{}, parsedAtOnce),
 		received: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "webhook_requests_total",
-			Help: "Requests to incoming webhooks, by result."}, []string{"result"}),
+			Help: "Requests to incoming webhooks, and later answers to slash commands, by result."}, []string{"result"}),
 	}
 	if d.Metrics != nil {
 		d.Metrics.MustRegister(s.received)

@@ -52,7 +52,7 @@ func FromRoom(r domain.Room) Room {
 	v := Room{
 		ID: r.ID, Kind: string(r.Kind), Name: r.Name, Topic: r.Topic, Archived: r.Archived,
 		Head: r.Head, Members: r.Members, CreatedAt: r.CreatedAt, LastAt: r.LastAt, Floor: r.Floor, Held: !r.HeldAt.IsZero(),
-		Previews: r.Previews,
+		Previews: r.Previews, Hides: r.Hides,
 	}
 	if r.Keep.Own {
 		k := Keep(r.Keep.Retention)
@@ -68,8 +68,8 @@ func FromKeepOf(k domain.RoomRetention) KeepOf { return KeepOf{Keep(k.Retention)
 func FromRoomState(s domain.RoomState) RoomState {
 	v := RoomState{
 		Room: FromRoom(s.Room), Role: string(s.Role), MutedUntil: opt(s.Muted),
-		Read: s.Read, Unread: s.Messages, Mentions: s.Mentions, Threads: s.Threads, FollowAll: s.FollowThreads,
-		Peers: fromUsers(s.Peers),
+		Since: s.Since, Read: s.Read, Unread: s.Messages, Mentions: s.Mentions, Threads: s.Threads,
+		FollowAll: s.FollowThreads, Peers: fromUsers(s.Peers),
 	}
 	if s.Last != nil {
 		m := FromMessage(*s.Last)
@@ -122,7 +122,8 @@ func FromMessage(m domain.Message) Message {
 		v.ContentType = m.ContentType
 	}
 	if q := m.ReplyTo; q != nil {
-		v.ReplyTo = &Quote{Seq: q.Seq, Sender: FromUser(q.Sender), Excerpt: q.Excerpt, Deleted: q.Deleted}
+		v.ReplyTo = &Quote{Seq: q.Seq, Sender: FromUser(q.Sender), Excerpt: q.Excerpt, Deleted: q.Deleted,
+			Hidden: q.Hidden}
 	}
 	v.ReactionsSeq = m.Reactions.Seq
 	for _, r := range m.Reactions.All {
@@ -134,9 +135,30 @@ func FromMessage(m domain.Message) Message {
 	for _, f := range m.Files {
 		v.Files = append(v.Files, FromFile(f))
 	}
-	v.Thread, v.Broadcast = m.Thread, m.Broadcast
+	v.Poll = FromPoll(m.Poll)
+	if f := m.Forward; f != nil {
+		v.Forward = &Forward{Room: f.Room, Seq: f.Seq, Sender: FromUser(f.Sender), At: f.At, Note: f.Note, Text: f.Text,
+			Cut: f.Cut}
+	}
+	v.Thread, v.Broadcast, v.Hidden = m.Thread, m.Broadcast, m.Hidden
 	if r := m.Replies; r.Count > 0 {
 		v.Replies = &Replies{Count: r.Count, Last: r.Last, At: r.At, Users: fromUsers(r.Users)}
+	}
+	return v
+}
+
+// FromPoll is the wire's view of p.
+func FromPoll(p *domain.Poll) *Poll {
+	if p == nil {
+		return nil
+	}
+	v := &Poll{Question: p.Question, Multiple: p.Multiple, Anonymous: p.Anonymous, ClosesAt: opt(p.ClosesAt),
+		ClosedAt: opt(p.ClosedAt), Voters: p.Voters, Seq: p.Seq}
+	for _, c := range p.Choices {
+		v.Choices = append(v.Choices, PollChoice(c))
+	}
+	if p.Mine != nil {
+		v.Mine = &p.Mine
 	}
 	return v
 }
@@ -203,7 +225,7 @@ func fromPayload(p domain.Payload) *Detail {
 		return &Detail{Name: p.Name, Topic: p.Topic, Kind: string(p.Kind)}
 	case domain.RoomUpdatedPayload:
 		d := &Detail{Name: p.Name, Topic: p.Topic, Kind: string(p.Kind), Archived: p.Archived, Held: p.Held,
-			Previews: p.Previews}
+			Previews: p.Previews, Hides: p.Hides}
 		if p.Keep != nil {
 			k := FromKeepOf(*p.Keep)
 			d.Keep = &k
@@ -239,6 +261,8 @@ func fromPayload(p domain.Payload) *Detail {
 		return &Detail{Of: p.Of}
 	case domain.MessageUnpinnedPayload:
 		return &Detail{Of: p.Of}
+	case domain.PollChangedPayload:
+		return &Detail{Of: p.Of, Poll: (*PollVotes)(p.Poll)}
 	case domain.ChartPostedPayload:
 		return &Detail{Chart: fromChartLine(p.Chart)}
 	case domain.RolloutToldPayload:

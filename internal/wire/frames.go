@@ -51,6 +51,7 @@ const (
 	TypeRoomLeft   = "room.left"      // Left: the user is no longer a member, or the room is gone
 	TypeRequested  = "room.requested" // RoomRequest: a stranger wants the user in a room
 	TypeAnswered   = "room.answered"  // InRoom: the user has answered such a request, on any device
+	TypeBlocked    = "user.blocked"   // Blocking: the user has blocked somebody, or not any longer, on any device
 	TypeRoomReset  = "room.reset"     // InRoom: forget the room's events and load it again
 	TypePurged     = "room.purged"    // Purged: the room's oldest events are no longer kept
 	// Profile: a watched user, one of the same rooms, or this one, has a new name, picture or text
@@ -68,6 +69,11 @@ const (
 	TypeNotifications   = "notifications"   // Notifications: the user has chosen others, on any device
 	TypeSaved           = "saved"           // SavedChanged: the user has saved a message, or not any longer, on any device
 	TypeDraft           = "draft"           // Draft: the user has written, on any device
+	TypeScheduled       = "scheduled"       // ScheduledChanged: a message that the user sends later has changed
+	TypeSections        = "sections"        // RoomSections: the user has arranged their rooms, on any device
+	TypeReminder        = "reminder"        // ReminderChanged: a reminder of the user came or has changed
+	TypeSlashAnswer     = "slash.answer"    // SlashAnswer: to whoever wrote a slash command
+	TypeReportChanged   = "report.changed"  // ReportChanged: to those who decide on a report, or who made it
 	TypeDeviceStatus    = "device.status"   // DeviceStatuses: devices of the user, or watched ones, that came or went
 )
 
@@ -116,9 +122,16 @@ type Hello struct {
 	Rooms     []RoomState `json:"rooms" doc:"that of the latest message first"`
 	More      bool        `json:"more,omitempty" doc:"another hello follows at once, with further rooms"`
 	Requests  int         `json:"requests,omitempty" doc:"rooms that strangers want the user in: GET /requests"`
+	Blocked   []string    `json:"blocked,omitempty" doc:"ids of those whom the user has blocked"`
 	Traces    bool        `json:"traces,omitempty" doc:"the server traces: it takes the field trace of requests"`
 	// TraceShare is for clients that do not trace by themselves.
 	TraceShare float64 `json:"trace_share,omitempty" doc:"share of its requests that a web client traces, and reports to POST /traces"`
+}
+
+// Blocking says whether the user has blocked somebody.
+type Blocking struct {
+	User    string `json:"user" doc:"id"`
+	Blocked bool   `json:"blocked"`
 }
 
 // Limits are what the server accepts.

@@ -53,7 +53,7 @@ func PackEvent(e domain.Event) ([]byte, error) {
 	return Pack(HeaderOf(e), frame)
 }
 
-// PackReply is Pack for a frame that is told to the connections of one user.
+// PackReply is Pack for a frame that is no event of a room's log.
 func PackReply(kind string, data any) ([]byte, error) {
 	frame, err := Encode(Reply{Type: kind, Data: data})
 	if err != nil {

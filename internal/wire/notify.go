@@ -2,7 +2,6 @@ package wire
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
@@ -56,12 +55,8 @@ func FromNotifySettings(s domain.NotifySettings, choices []domain.NotifyChoice, 
 		v.Keywords = []string{}
 	}
 	for _, span := range s.Quiet.Spans {
-		shown := QuietSpan{Weekdays: []int{}, Start: clock(span.Start), End: clock(span.End)}
-		for _, d := range span.Weekdays {
-			shown.Weekdays = append(shown.Weekdays, (int(d)+6)%7+1)
-		}
-		slices.Sort(shown.Weekdays)
-		v.Quiet.Spans = append(v.Quiet.Spans, shown)
+		v.Quiet.Spans = append(v.Quiet.Spans,
+			QuietSpan{Weekdays: days(span.Weekdays), Start: clock(span.Start), End: clock(span.End)})
 	}
 	if s.PausedUntil.After(now) {
 		v.PausedUntil = &s.PausedUntil
@@ -83,15 +78,8 @@ func (v NotifySettings) Value() domain.NotifySettings {
 		s.PausedUntil = v.PausedUntil.UTC()
 	}
 	for _, shown := range v.Quiet.Spans {
-		span := domain.QuietSpan{Start: timeOfDay(shown.Start), End: timeOfDay(shown.End)}
-		for _, d := range shown.Weekdays {
-			span.Weekdays = append(span.Weekdays, time.Weekday(d%7))
-			if d < 1 || d > 7 {
-				span.Weekdays = []time.Weekday{-1}
-				break
-			}
-		}
-		s.Quiet.Spans = append(s.Quiet.Spans, span)
+		s.Quiet.Spans = append(s.Quiet.Spans, domain.QuietSpan{Weekdays: weekdays(shown.Weekdays),
+			Start: timeOfDay(shown.Start), End: timeOfDay(shown.End)})
 	}
 	return s
 }

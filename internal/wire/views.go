@@ -64,6 +64,7 @@ type Room struct {
 	Floor     int64     `json:"floor,omitempty" doc:"last sequence number that is no longer kept; absent: all are"`
 	Keep      *Keep     `json:"retention,omitempty" doc:"how long this room keeps its messages; absent: as long as the server's rules say"`
 	Previews  bool      `json:"previews,omitempty" doc:"pages that messages link to are shown with a preview"`
+	Hides     bool      `json:"hides_history,omitempty" doc:"whoever joins from now on does not see what was written before; never of public rooms"`
 	Held      bool      `json:"held,omitempty" doc:"a legal hold is on the room: nothing of it goes, and what is deleted is kept for the record"`
 	Members   int       `json:"members" doc:"how many"`
 	CreatedAt time.Time `json:"created_at"`
@@ -87,6 +88,7 @@ type RoomState struct {
 	Room
 	Role       string     `json:"role,omitempty" enum:"owner,admin,moderator,member" doc:"absent: you are not in the room"`
 	MutedUntil *time.Time `json:"muted_until,omitempty"`
+	Since      int64      `json:"since,omitempty" doc:"last sequence number that you do not see, since the room hid its history when you joined; absent: you see all that is kept"`
 	Read       int64      `json:"read" doc:"last sequence number read on any of the user's devices"`
 	Unread     int        `json:"unread" doc:"messages of others after read, without replies in threads; stops at 1000"`
 	Mentions   int        `json:"mentions" doc:"unread ones that name the user or @room, in threads as well"`
@@ -140,7 +142,7 @@ type Message struct {
 	Seq          int64         `json:"seq" doc:"place in the room's log; with room, the message's name"`
 	Sender       User          `json:"sender"`
 	Key          string        `json:"key,omitempty" doc:"the sender's idempotency key"`
-	ContentType  string        `json:"content_type,omitempty" doc:"absent: text/markdown"`
+	ContentType  string        `json:"content_type,omitempty" doc:"absent: text/markdown; text/vnd.unhidra.action: the text says what the sender does; text/vnd.unhidra.answer: an assistant wrote it"`
 	Text         string        `json:"text" doc:"empty once deleted"`
 	ReplyTo      *Quote        `json:"reply_to,omitempty"`
 	Mentions     []string      `json:"mentions,omitempty" doc:"ids of the members it names"`
@@ -155,7 +157,10 @@ type Message struct {
 	Files        []File        `json:"files,omitempty" maxItems:"10" doc:"in the order of the sender"`
 	Thread       int64         `json:"thread,omitempty" doc:"of a reply in a thread: seq of the message that it began with"`
 	Broadcast    bool          `json:"broadcast,omitempty" doc:"the reply is a line of the room as well"`
+	Poll         *Poll         `json:"poll,omitempty" doc:"the message is a poll, and its text says the same; not in search, nor in last of a room"`
+	Forward      *Forward      `json:"forward,omitempty" doc:"what it forwards; its text says the same; not in search, nor in last of a room"`
 	Replies      *Replies      `json:"replies,omitempty" doc:"what is said in its thread; absent: nothing; not in search, nor in last of a room"`
+	Hidden       bool          `json:"hidden,omitempty" doc:"it was written before you joined a room that hides that: nothing more is told of it"`
 }
 
 // LinkPreview is what a page says of itself that a message links to.
@@ -201,6 +206,57 @@ type Reaction struct {
 	Mine  bool     `json:"mine,omitempty" doc:"you are one of them; only in answers of the REST API"`
 }
 
+// Forward is the copy of a message, as it was when it was forwarded.
+type Forward struct {
+	Room   string    `json:"room" doc:"of the original; who is no member there may not read it"`
+	Seq    int64     `json:"seq" doc:"of the original"`
+	Sender User      `json:"sender" doc:"who said it"`
+	At     time.Time `json:"at" doc:"when they did"`
+	Note   string    `json:"note,omitempty" doc:"what the forwarder says"`
+	Text   string    `json:"text" doc:"what was said, with the names of files"`
+	Cut    bool      `json:"cut,omitempty" doc:"more was said"`
+}
+
+// Poll is a question with choices, for which members of the room vote.
+type Poll struct {
+	Question  string       `json:"question"`
+	Choices   []PollChoice `json:"choices" minItems:"2" maxItems:"10"`
+	Multiple  bool         `json:"multiple,omitempty" doc:"one may vote for several"`
+	Anonymous bool         `json:"anonymous,omitempty" doc:"nobody is told who voted for what"`
+	ClosesAt  *time.Time   `json:"closes_at,omitempty" doc:"from then on nobody can vote"`
+	ClosedAt  *time.Time   `json:"closed_at,omitempty" doc:"when somebody closed it"`
+	Voters    int          `json:"voters" doc:"how many people have voted"`
+	Seq       int64        `json:"seq,omitempty" doc:"last poll.changed in it: apply only later ones"`
+	Mine      *[]int       `json:"mine,omitempty" doc:"your vote: choices, counted from 1; only in answers of the REST API"`
+}
+
+// PollChoice is a choice of a poll.
+type PollChoice struct {
+	Text  string `json:"text"`
+	Votes int    `json:"votes"`
+}
+
+// PollNow is a poll after a vote, or after it was closed.
+type PollNow struct {
+	Seq  int64 `json:"seq" doc:"of the event; 0: it was so already"`
+	Poll Poll  `json:"poll"`
+}
+
+// PollVotes is how a poll stands.
+type PollVotes struct {
+	Votes    []int      `json:"votes" doc:"for each choice"`
+	Voters   int        `json:"voters"`
+	ClosedAt *time.Time `json:"closed_at,omitempty"`
+}
+
+// VoteBy is a vote in the download of one's data.
+type VoteBy struct {
+	Room    string    `json:"room"`
+	Seq     int64     `json:"seq"`     // of the poll
+	Choices []int     `json:"choices"` // from 1
+	At      time.Time `json:"at"`
+}
+
 // Replies are what is said in the thread of a message.
 type Replies struct {
 	Count int       `json:"count" doc:"replies that were not deleted; stops at 1000"`
@@ -216,7 +272,7 @@ type Thread struct {
 	Following bool     `json:"following"`
 	Read      int64    `json:"read" doc:"seq up to which the user has read it, on any device"`
 	Unread    int      `json:"unread" doc:"replies of others after read; stops at 1000"`
-	First     *Message `json:"first,omitempty" doc:"the message that it began with; absent: no longer kept, or in a frame"`
+	First     *Message `json:"first,omitempty" doc:"the message that it began with; absent: no longer kept, from before you joined, or in a frame"`
 	Last      *Message `json:"last,omitempty" doc:"its last reply; only in the list of threads"`
 }
 
@@ -226,6 +282,7 @@ type Quote struct {
 	Sender  User   `json:"sender"`
 	Excerpt string `json:"excerpt,omitempty" doc:"at most 200 characters"`
 	Deleted bool   `json:"deleted,omitempty"`
+	Hidden  bool   `json:"hidden,omitempty" doc:"it was written before you joined a room that hides that: only seq is told of it"`
 }
 
 // Pin is a message that is pinned in its room.
@@ -268,6 +325,7 @@ type Detail struct {
 	Kind     string              `json:"kind,omitempty"`
 	Archived *bool               `json:"archived,omitempty"`
 	Keep     *KeepOf             `json:"retention,omitempty" doc:"how long messages are kept from now on"`
+	Hides    *bool               `json:"hides_history,omitempty" doc:"whether new members do not see from now on what was written before they join"`
 	Previews *bool               `json:"previews,omitempty" doc:"whether links are shown with a preview from now on"`
 	Held     *bool               `json:"held,omitempty" doc:"a legal hold began, or ended"`
 	Role     string              `json:"role,omitempty"`
@@ -278,6 +336,7 @@ type Detail struct {
 	User     string              `json:"user,omitempty" doc:"id of who is mentioned"`
 	Command  *CommandLine        `json:"command,omitempty" doc:"a command to the subject, as it is now"`
 	Alarm    *AlarmLine          `json:"alarm,omitempty" doc:"an alarm of the subject, as it is now"`
+	Poll     *PollVotes          `json:"poll,omitempty" doc:"how the poll with the number of stands now"`
 	Emoji    string              `json:"emoji,omitempty" doc:"of a reaction to the message with the number of"`
 	Chart    *ChartLine          `json:"chart,omitempty" doc:"what the subject has measured in a time"`
 	Rollout  *domain.RolloutLine `json:"rollout,omitempty" doc:"a rollout of firmware, as it was then"`

@@ -5,8 +5,8 @@
  *     unhidra-agent --console Home --dir /var/lib/unhidra-agent
  *
  * With the second, it gets its key by a claim token, as a device that is set up: see unhidra/claim.h. With the third,
- * its standard input and output are its serial line, by which it is set up (unhidra/setup.h); Home is the only network that
- * there is. The signal USR1 is a button that is held: a factory reset.
+ * its standard input and output are its serial line, by which it is set up (unhidra/setup.h); Home is the only network
+ * that there is. The signal USR1 is a button that is held: a factory reset.
  *
  * It measures the load of the machine, and has a lamp that can be switched. It prints a line for each thing that
  * happens.

@@ -9,9 +9,13 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -139,6 +143,9 @@ func TestS3(t *testing.T) {
 			t.Errorf("a wrong secret: %v", err)
 		}
 	})
+	t.Run("a clock that is wrong", func(t *testing.T) {
+		skewed(t, endpoint)
+	})
 	t.Run("the server is away", func(t *testing.T) {
 		objects, err := open(blob.S3Options{Bucket: bucket, Secret: secret})
 		if err != nil {
@@ -149,6 +156,43 @@ func TestS3(t *testing.T) {
 			t.Errorf("without a server: %v", err)
 		}
 	})
+}
+
+// skewed talks to the server by a proxy that dates requests a year back, as if this machine's clock were wrong. Whoever
+// waits for a file is told to come again, and the log what to do.
+func skewed(t *testing.T, endpoint string) {
+	t.Helper()
+	to, err := url.Parse(endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ago := strconv.Itoa(time.Now().UTC().Year() - 1)
+	proxy := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(to)
+		r.Out.Host = r.In.Host
+		r.Out.Header.Set("X-Amz-Date", ago+r.In.Header.Get("X-Amz-Date")[len(ago):])
+	}})
+	defer proxy.Close()
+	objects, err := blob.NewS3(blob.S3Options{Endpoint: proxy.URL, Bucket: bucket, Key: key, Secret: secret})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "image")
+	if err := os.WriteFile(file, []byte("image"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, got := objects.Get(t.Context(), "aa/bb/x", 0, -1)
+	for what, err := range map[string]error{
+		"to load": got,
+		"to put":  objects.Put(t.Context(), "aa/bb/x", file, 5),
+		"stream":  objects.PutStream(t.Context(), "aa/bb/x", strings.NewReader("image")),
+		"delete":  objects.Delete(t.Context(), "aa/bb/x"),
+		"check":   objects.Check(t.Context()),
+	} {
+		if domain.CodeOf(err) != domain.CodeFilesUnavailable || !strings.Contains(fmt.Sprint(err), "the clocks of this") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
 }
 
 // streams uploads what has no known size: nothing, little, and more than one part. What breaks off

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/md5" //nolint:gosec // bootloaders check tables by it
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -170,4 +171,45 @@ func little(n *big.Int, size int) []byte {
 	b := n.FillBytes(make([]byte, size))
 	slices.Reverse(b)
 	return b
+}
+
+// A Partition is an entry of a partition table.
+type Partition struct {
+	Kind, Subtype byte
+	At, Size      uint32
+	Label         string
+}
+
+// Partitions are those of a board with two slots for updates.
+func Partitions() []Partition {
+	return []Partition{{1, 2, 0x9000, 0x6000, "nvs"}, {1, 0, 0xF000, 0x2000, "otadata"},
+		{0, 0x10, 0x20000, 0x100000, "ota_0"}, {0, 0x11, 0x120000, 0x100000, "ota_1"}}
+}
+
+// Table makes a partition table, which is to lie at 0x8000.
+func Table(partitions ...Partition) []byte {
+	var b []byte
+	for _, p := range partitions {
+		b = append(b, 0xAA, 0x50, p.Kind, p.Subtype)
+		b = binary.LittleEndian.AppendUint32(b, p.At)
+		b = binary.LittleEndian.AppendUint32(b, p.Size)
+		b = append(b, append([]byte(p.Label), make([]byte, 20-len(p.Label))...)...)
+	}
+	sum := md5.Sum(b) //nolint:gosec // bootloaders check tables by it
+	b = append(b, append(append([]byte{0xEB, 0xEB}, bytes.Repeat([]byte{0xFF}, 14)...), sum[:]...)...)
+	return append(b, bytes.Repeat([]byte{0xFF}, 0xC00-len(b))...)
+}
+
+// Bootloader makes what looks like the bootloader of a chip.
+func Bootloader(chip uint16) []byte {
+	return Build(App{ChipID: chip, Project: "bootloader", Version: "1", Code: Code(2048, 9), NoHash: true})
+}
+
+// Factory makes a flash from its beginning: a bootloader, which begins at boot, a table with Partitions, and an
+// application in the first slot.
+func Factory(chip uint16, boot int, app []byte) []byte {
+	b := bytes.Repeat([]byte{0xFF}, 0x20000)
+	copy(b[boot:], Bootloader(chip))
+	copy(b[0x8000:], Table(Partitions()...))
+	return append(b, app...)
 }

@@ -45,9 +45,9 @@ func Refs(ctx context.Context, t *store.Tx, ids []string) (map[string]domain.Use
 }
 
 // Ref returns a user as others see them, also if disabled.
-func Ref(ctx context.Context, t *store.Tx, id string) (domain.UserRef, error) {
+func Ref(ctx context.Context, q store.Queryer, id string) (domain.UserRef, error) {
 	var n RefRow
-	err := t.QueryRowContext(ctx, `SELECT id, kind, username, display_name, avatar FROM users WHERE id = $1`,
+	err := q.QueryRowContext(ctx, `SELECT id, kind, username, display_name, avatar FROM users WHERE id = $1`,
 		id).Scan(n.Dest()...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return domain.UserRef{}, ErrNoUser()

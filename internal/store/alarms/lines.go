@@ -67,7 +67,7 @@ func tell(
 func restate(ctx context.Context, t *store.Tx, a domain.Alarm, p place) error {
 	user := ""
 	if p.first == domain.AlarmEscalated {
-		e, ok, err := roomlog.BySeq(ctx, t, p.room, p.line)
+		e, ok, err := roomlog.BySeq(ctx, t, domain.WholeLog(p.room), p.line)
 		if err != nil || !ok {
 			return err
 		}

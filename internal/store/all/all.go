@@ -22,6 +22,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store/hooks"
 	"github.com/unhidra/unhidra/internal/store/mails"
 	"github.com/unhidra/unhidra/internal/store/messages"
+	"github.com/unhidra/unhidra/internal/store/moderation"
 	"github.com/unhidra/unhidra/internal/store/mqtt"
 	"github.com/unhidra/unhidra/internal/store/notifications"
 	"github.com/unhidra/unhidra/internal/store/personal"
@@ -31,6 +32,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store/rooms"
 	"github.com/unhidra/unhidra/internal/store/search"
 	"github.com/unhidra/unhidra/internal/store/server"
+	"github.com/unhidra/unhidra/internal/store/usergroups"
 )
 
 // A Store is an open database with the repositories on it.
@@ -50,6 +52,7 @@ type Store struct {
 	Dashboards *dashboards.Repository
 	Hooks      *hooks.Repository
 	OutHooks   *hooks.Outgoing
+	Slash      *hooks.Slash
 	Bots       *bots.Repository
 	Files      *files.Repository
 	Products   *firmware.Products
@@ -73,6 +76,9 @@ type Store struct {
 	Notifications *notifications.Repository
 	Personal      *personal.Repository
 	Previews      *previews.Repository
+	Assistants    *bots.Assistants
+	Moderation    *moderation.Repository
+	UserGroups    *usergroups.Repository
 }
 
 // Open opens a database as store.Open does, and starts the search indexer, except for a command
@@ -87,7 +93,8 @@ func Open(ctx context.Context, o store.Options) (*Store, error) {
 		Accounts: accounts.New(db), Sessions: accounts.NewSessions(db), Factors: accounts.NewFactors(db),
 		Devices: devices.New(db), Groups: devices.NewGroups(db), Templates: devices.NewTemplates(db),
 		Settings: devices.NewSettings(db), Commands: commands.New(db), Alarms: alarms.New(db),
-		Dashboards: dashboards.New(db), Hooks: hooks.New(db), OutHooks: hooks.NewOutgoing(db), Bots: bots.New(db),
+		Dashboards: dashboards.New(db), Hooks: hooks.New(db), OutHooks: hooks.NewOutgoing(db), Slash: hooks.NewSlash(db),
+		Bots:     bots.New(db),
 		Products: firmware.NewProducts(db), Releases: firmware.NewReleases(db),
 		Uploads: firmware.NewUploads(db), Deltas: firmware.NewDeltas(db), OTA: firmware.NewOTA(db), Rollouts: rollouts.New(db),
 		Rooms: rooms.New(db, o.Rooms), Log: roomlog.New(db), Messages: messages.New(db), Search: search.New(db),
@@ -96,7 +103,8 @@ func Open(ctx context.Context, o store.Options) (*Store, error) {
 		Departure: departure.New(db), Audit: audit.New(db), Mails: mails.New(db), Server: server.New(db),
 		Feed: feedlog.New(db), Blobs: blobs.New(db), MQTT: mqtt.New(db),
 		Notifications: notifications.New(db), Personal: personal.New(db),
-		Previews: previews.New(db),
+		Previews: previews.New(db), Assistants: bots.NewAssistants(db),
+		Moderation: moderation.New(db), UserGroups: usergroups.New(db),
 	}
 	if !o.Tool {
 		if err := s.Search.Start(ctx, o.Log); err != nil {

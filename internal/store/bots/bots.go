@@ -201,13 +201,13 @@ func (repo *Repository) NoteToken(ctx context.Context, id string, now time.Time)
 // BotRooms returns the rooms that a bot is in, by id. Whoever is new in a room has read it up to their arrival, and
 // bots mark nothing as read.
 func (repo *Repository) BotRooms(ctx context.Context, bot string) ([]domain.BotRoom, error) {
-	rows, err := repo.db.QueryContext(ctx, `SELECT m.room_id, m.read_seq, r.head FROM members m
+	rows, err := repo.db.QueryContext(ctx, `SELECT m.room_id, m.read_seq, m.since, r.head FROM members m
 		JOIN rooms r ON r.id = m.room_id WHERE m.user_id = $1 ORDER BY m.room_id`, bot)
 	if err != nil {
 		return nil, err
 	}
 	return store.Collect(rows, func(rows *sql.Rows) (r domain.BotRoom, err error) {
-		err = rows.Scan(&r.ID, &r.Joined, &r.Head)
+		err = rows.Scan(&r.ID, &r.Joined, &r.Since, &r.Head)
 		return r, err
 	})
 }
@@ -232,8 +232,13 @@ func Of(ctx context.Context, t *store.Tx, owner string) ([]string, error) {
 	return store.Collect(rows, store.ScanString)
 }
 
-// Erase deletes what makes a user a bot, if it is one: its owner and its tokens.
-func Erase(ctx context.Context, t *store.Tx, bot string) error {
-	_, err := t.ExecContext(ctx, `DELETE FROM bots WHERE id = $1`, bot)
-	return err
+// Erase deletes what makes a user a bot, if it is one: its owner and its tokens; and what they asked assistants, but an
+// answer that is being written.
+func Erase(ctx context.Context, t *store.Tx, user string) error {
+	for _, what := range []string{`bots WHERE id = $1`, `assistant_answers WHERE asker_id = $1 AND state <> 'running'`} {
+		if _, err := t.ExecContext(ctx, `DELETE FROM `+what, user); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -91,7 +91,7 @@ func TestAGroupInARoomHasOneLine(t *testing.T) {
 			t.Fatalf("%d told, %+v, %v", len(told), b.Refused, err)
 		}
 		line := func() domain.BatchCounts {
-			events, err := db.Log.Replay(ctx, room, b.Seq-1, 1)
+			events, err := db.Log.Replay(ctx, domain.WholeLog(room), b.Seq-1, 1)
 			if err != nil || len(events) == 0 {
 				t.Fatal(events, err)
 			}

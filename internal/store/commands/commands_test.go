@@ -137,7 +137,7 @@ func TestARoomReachesItsMembersAlone(t *testing.T) {
 			string(got.Result) != `"spam"` {
 			t.Errorf("%+v, %v", got, err)
 		}
-		events, err := db.Log.Replay(ctx, room, c.Seq-1, 10)
+		events, err := db.Log.Replay(ctx, domain.WholeLog(room), c.Seq-1, 10)
 		if err != nil {
 			t.Fatal(err)
 		}

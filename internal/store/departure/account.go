@@ -13,10 +13,12 @@ import (
 	"github.com/unhidra/unhidra/internal/store/files"
 	"github.com/unhidra/unhidra/internal/store/firmware"
 	"github.com/unhidra/unhidra/internal/store/messages"
+	"github.com/unhidra/unhidra/internal/store/moderation"
 	"github.com/unhidra/unhidra/internal/store/notifications"
 	"github.com/unhidra/unhidra/internal/store/personal"
 	"github.com/unhidra/unhidra/internal/store/rollouts"
 	"github.com/unhidra/unhidra/internal/store/rooms"
+	"github.com/unhidra/unhidra/internal/store/usergroups"
 )
 
 // DeleteUser deletes an account: its name, profile, secrets, sessions, memberships and bots. Its messages
@@ -80,7 +82,7 @@ func deleteBots(ctx context.Context, t *store.Tx, owner string, now time.Time) e
 // eraseUser erases a user in every package that stores something about them.
 func eraseUser(ctx context.Context, t *store.Tx, user string, now time.Time) error {
 	for _, part := range []func(context.Context, *store.Tx, string) error{rooms.EraseUser, messages.EraseUser,
-		personal.EraseUser, bots.Erase} {
+		moderation.EraseUser, personal.EraseUser, usergroups.EraseUser, bots.Erase} {
 		if err := part(ctx, t, user); err != nil {
 			return err
 		}

@@ -27,7 +27,7 @@ func lent(t *testing.T, db *all.Store, device string, now time.Time) {
 		t.Fatal(err)
 	}
 	f := domain.FirmwareReport{Product: p.Name, SHA256: "1"}
-	if _, err := db.Rollouts.Report(ctx, p.Owner.ID, device, f, nil, now); err != nil {
+	if _, err := db.Rollouts.Report(ctx, p.Owner.ID, device, f, testkit.NoRollouts{}, now); err != nil {
 		t.Fatal(err)
 	}
 	publisher(t, db, device, p.Owner.ID)

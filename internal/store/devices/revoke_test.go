@@ -37,7 +37,8 @@ func TestKeysOfManyDevicesEndTogether(t *testing.T) {
 		must(err)
 		for _, id := range []string{ids[2], theirs} {
 			owner := map[bool]string{true: bob, false: ann}[id == theirs]
-			_, err = db.Rollouts.Report(ctx, owner, id, domain.FirmwareReport{Product: "tank"}, nil, now)
+			_, err = db.Rollouts.Report(ctx, owner, id, domain.FirmwareReport{Product: "tank"},
+				testkit.NoRollouts{}, now)
 			must(err)
 		}
 		group, product := domain.DeviceQuery{Owner: ann, Group: "pumps"}, domain.DeviceQuery{Owner: ann, Product: "tank"}

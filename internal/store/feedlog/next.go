@@ -155,7 +155,7 @@ func (repo *Repository) Get(ctx context.Context, key string) (e feed.Entry[domai
 	if err != nil {
 		return e, false, nil // not a key of this feed
 	}
-	event, ok, err := roomlog.BySeq(ctx, repo.db, room, seq)
+	event, ok, err := roomlog.BySeq(ctx, repo.db, domain.WholeLog(room), seq)
 	return entry(0, event), ok && err == nil, err
 }
 

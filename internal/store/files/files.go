@@ -143,7 +143,7 @@ func (repo *Repository) Readable(ctx context.Context, id, user string) (domain.F
 // readable is a condition on f: the user $2, whose account is enabled, may read it.
 const readable = `EXISTS (SELECT 1 FROM users u WHERE u.id = $2 AND NOT u.disabled) AND (f.expires_at > 0
 	AND f.owner_id = $2 OR EXISTS (SELECT 1 FROM attachments a JOIN members m ON m.room_id = a.room_id AND m.user_id = $2
-		JOIN events e ON e.room_id = a.room_id AND e.seq = a.seq AND e.deleted_at = 0 WHERE a.file_id = f.id))`
+		AND m.since < a.seq JOIN events e ON e.room_id = a.room_id AND e.seq = a.seq AND e.deleted_at = 0 WHERE a.file_id = f.id))`
 
 // ReadableOf returns those of ids that user may read, without their parts.
 func (repo *Repository) ReadableOf(ctx context.Context, ids []string, user string) ([]domain.File, error) {

@@ -91,7 +91,7 @@ func TestFilesGoWithTheirLastMessage(t *testing.T) {
 		_, err := db.Messages.DeleteMessage(ctx, me, room, first.Seq, now)
 		must(t, err)
 		wantKept(t, db, "one of two messages is deleted", 1)
-		page, err := db.Log.Timeline(ctx, room, domain.PageQuery{Limit: 10})
+		page, err := db.Log.Timeline(ctx, domain.WholeLog(room), domain.PageQuery{Limit: 10})
 		must(t, err)
 		for _, e := range page.Events {
 			if want := map[int64]int{second.Seq: 1}[e.Seq]; e.Message != nil && len(e.Message.Files) != want {
@@ -186,7 +186,7 @@ func TestRoomFilesAreFoundByName(t *testing.T) {
 			{domain.RoomFilesQuery{Kind: domain.ImageFile}, nil},
 		} {
 			c.q.Limit = 10
-			found, err := db.Files.RoomFiles(ctx, room, c.q)
+			found, err := db.Files.RoomFiles(ctx, domain.WholeLog(room), c.q)
 			must(t, err)
 			var got []int64
 			for _, f := range found {
@@ -221,7 +221,7 @@ func TestOldFilesAreRetired(t *testing.T) {
 		must(t, err)
 		retire(now.Add(time.Second), 1)
 		retire(now.Add(time.Second), 0)
-		m, err := db.Log.MessageAt(ctx, room, e.Seq)
+		m, err := db.Log.MessageAt(ctx, domain.WholeLog(room), e.Seq)
 		must(t, err)
 		if len(m.Files) != 1 || m.Files[0].State != domain.FileGone || m.Files[0].Size != 3 {
 			t.Errorf("the message has %+v", m.Files)

@@ -10,16 +10,16 @@ import (
 	"github.com/unhidra/unhidra/internal/store/naming"
 )
 
-// RoomFiles returns files of the messages of a room, the newest message first. It checks no permission. Of the
+// RoomFiles returns files of the messages of a room that v shows, the newest message first. It checks no permission. Of the
 // oldest message of a page some files may be missing: ask with MaxAttachments more than are needed.
 func (repo *Repository) RoomFiles(
-	ctx context.Context, room string, q domain.RoomFilesQuery,
+	ctx context.Context, v domain.View, q domain.RoomFilesQuery,
 ) ([]domain.RoomFile, error) {
 	pattern, some := naming.PrefixPattern(q.Words)
 	if !some {
 		return nil, nil
 	}
-	where, args := ``, []any{room, domain.FileReady, q.Limit}
+	where, args := ``, []any{v.Room, domain.FileReady, q.Limit, v.Since}
 	add := func(condition string, v any) {
 		args = append(args, v)
 		where += ` AND ` + condition + store.Placeholders(len(args), 1)
@@ -38,7 +38,7 @@ func (repo *Repository) RoomFiles(
 		columns+` FROM attachments a JOIN files f ON f.id = a.file_id
 		JOIN events e ON e.room_id = a.room_id AND e.seq = a.seq AND e.deleted_at = 0
 		JOIN users u ON u.id = e.actor_id
-		WHERE a.room_id = $1 AND f.state = $2`+where+` ORDER BY a.seq DESC, a.n LIMIT $3`, args...)
+		WHERE a.room_id = $1 AND f.state = $2 AND a.seq > $4`+where+` ORDER BY a.seq DESC, a.n LIMIT $3`, args...)
 	if err != nil {
 		return nil, err
 	}

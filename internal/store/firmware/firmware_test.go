@@ -68,6 +68,51 @@ func (h *house) attach(release, upload string, quota int64) error {
 		Chip: "esp32", RevisionMax: domain.MaxRevision}, upload, quota, now)
 }
 
+// factory makes the file with a digit the factory image of the image.
+func (h *house) factory(digit string) error {
+	b := h.file(digit, 400)
+	upload, err := h.upload(b)
+	if err != nil {
+		return err
+	}
+	f := domain.FactoryImage{SHA256: b.Hash, Size: b.Size, Info: domain.ImageInfo{Format: "factory", FlashSize: 4 << 20}}
+	return h.db.Releases.SetFactory(h.Context(), h.ann, h.release, h.image, f, upload, 0, now)
+}
+
+// A factory image is read back as it was stored, belongs to one image, and is nothing for devices.
+func TestAFactoryImageIsBesideItsImage(t *testing.T) {
+	t.Parallel()
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
+		h := build(t, db)
+		upload, err := h.upload(h.file("a", 100))
+		must(t, err)
+		if err := h.factory("c"); domain.CodeOf(err) != domain.CodeNoImage {
+			t.Errorf("of an image that is not there: %v", err)
+		}
+		must(t, h.attach(h.release, upload, 0))
+		must(t, h.factory("d"))
+		r, err := db.Releases.Release(t.Context(), h.release)
+		must(t, err)
+		f := r.Images[0].Factory
+		if f == nil || f.Size != 400 || f.Info.FlashSize != 4<<20 {
+			t.Fatalf("%+v", f)
+		}
+		for active, want := range map[bool]int{false: 1, true: 0} {
+			if found, err := db.Releases.ImageProducts(t.Context(), f.SHA256, active); err != nil || len(found) != want {
+				t.Errorf("active %v: %v, %v", active, found, err)
+			}
+		}
+		stranger := testkit.UserID(2)
+		if err := db.Releases.RemoveFactory(t.Context(), stranger, h.release, h.image, now); err == nil {
+			t.Error("a stranger takes it away")
+		}
+		must(t, db.Releases.RemoveFactory(t.Context(), h.ann, h.release, h.image, now))
+		if r, err = db.Releases.Release(t.Context(), h.release); err != nil || r.Images[0].Factory != nil {
+			t.Errorf("after it was taken away: %+v, %v", r.Images[0].Factory, err)
+		}
+	})
+}
+
 // left returns how many files nothing refers to any more, two days later.
 func (h *house) left() int {
 	h.Helper()
@@ -80,22 +125,28 @@ func TestFilesGoWithWhatHasThem(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		do   func(ctx context.Context, h *house) error
-		gone int // of two: that of an image and the part of an upload
+		gone int // of three: that of an image, its factory image, and the part of an upload
 	}{
 		"nothing": {func(context.Context, *house) error { return nil }, 0},
 		"the image": {func(ctx context.Context, h *house) error {
 			return h.db.Releases.RemoveImage(ctx, h.ann, h.release, h.image, now)
+		}, 2},
+		"the factory image": {func(ctx context.Context, h *house) error {
+			return h.db.Releases.RemoveFactory(ctx, h.ann, h.release, h.image, now)
+		}, 1},
+		"the factory image, for another": {func(ctx context.Context, h *house) error {
+			return h.factory("d")
 		}, 1},
 		"the release": {func(ctx context.Context, h *house) error {
 			return h.db.Releases.DeleteRelease(ctx, h.ann, h.release, now)
-		}, 1},
+		}, 2},
 		"the uploads, once they are old": {func(ctx context.Context, h *house) error {
 			return h.db.Uploads.PruneUploads(ctx, now.Add(time.Hour), now)
 		}, 1},
 		"the product": {func(ctx context.Context, h *house) error {
 			return h.db.Products.DeleteProduct(ctx, h.ann, h.product, now)
-		}, 2},
-		"the account": {func(ctx context.Context, h *house) error { return h.db.Departure.DeleteUser(ctx, h.ann, now) }, 2},
+		}, 3},
+		"the account": {func(ctx context.Context, h *house) error { return h.db.Departure.DeleteUser(ctx, h.ann, now) }, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -104,6 +155,7 @@ func TestFilesGoWithWhatHasThem(t *testing.T) {
 				upload, err := h.upload(h.file("a", 100))
 				must(t, err)
 				must(t, h.attach(h.release, upload, 0))
+				must(t, h.factory("c"))
 				_, err = h.upload(h.file("b", 50))
 				must(t, err)
 				must(t, c.do(t.Context(), h))

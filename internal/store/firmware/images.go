@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
@@ -13,7 +14,7 @@ import (
 )
 
 const imageColumns = `i.release_id, i.sha256, i.size, i.chip, i.revision_min, i.revision_max, i.secure_version,
-	i.elf_sha256, i.md5, i.sha1, i.info, EXISTS (SELECT 1 FROM firmware_elfs e
+	i.elf_sha256, i.md5, i.sha1, i.info, i.factory_sha256, i.factory_size, i.factory_info, EXISTS (SELECT 1 FROM firmware_elfs e
 		JOIN firmware_releases r ON r.product_id = e.product_id WHERE r.id = i.release_id AND e.sha256 = i.elf_sha256)`
 
 // imageHolder is holderOf in SQL.
@@ -21,6 +22,11 @@ const imageHolder = `'firmware/' || i.release_id || '/' || i.sha256`
 
 // holderOf names the reference to an image's file.
 func holderOf(i domain.FirmwareImage) string { return "firmware/" + i.Release + "/" + i.SHA256 }
+
+// factoryHolder names the reference to the file of an image's factory image, and factoryHolderSQL is it in SQL.
+func factoryHolder(i domain.FirmwareImage) string { return "factory/" + i.Release + "/" + i.SHA256 }
+
+const factoryHolderSQL = `'factory/' || i.release_id || '/' || i.sha256`
 
 func elfHolder(product, hash string) string { return "elf/" + product + "/" + hash }
 
@@ -37,11 +43,16 @@ func release(ctx context.Context, t *store.Tx, holders []string, now time.Time) 
 }
 
 func scanImage(rows *sql.Rows) (i domain.FirmwareImage, err error) {
-	var info []byte
+	var info, factoryInfo []byte
+	var factory domain.FactoryImage
 	err = rows.Scan(&i.Release, &i.SHA256, &i.Size, &i.Chip, &i.RevisionMin, &i.RevisionMax, &i.SecureVersion, &i.ELF,
-		&i.MD5, &i.SHA1, &info, &i.HasELF)
+		&i.MD5, &i.SHA1, &info, &factory.SHA256, &factory.Size, &factoryInfo, &i.HasELF)
 	if err == nil {
 		err = json.Unmarshal(info, &i.Info)
+	}
+	if err == nil && factory.SHA256 != "" {
+		i.Factory = &factory
+		err = json.Unmarshal(factoryInfo, &factory.Info)
 	}
 	return i, err
 }
@@ -130,8 +141,65 @@ func (repo *Releases) RemoveImage(ctx context.Context, actor, id, hash string, n
 		if n, err := res.RowsAffected(); err != nil || n == 0 {
 			return errors.Join(err, errNoImage())
 		}
-		return blobs.RemoveRef(ctx, t, holderOf(domain.FirmwareImage{Release: id, SHA256: hash}), now)
+		i := domain.FirmwareImage{Release: id, SHA256: hash}
+		return release(ctx, t, []string{holderOf(i), factoryHolder(i)}, now)
 	})
+}
+
+// SetFactory makes a complete upload the factory image of a release's image, in place of the one before, and forgets
+// the upload.
+func (repo *Releases) SetFactory(
+	ctx context.Context, actor, id, hash string, f domain.FactoryImage, upload string, quota int64, now time.Time,
+) error {
+	info, err := json.Marshal(f.Info)
+	if err != nil {
+		return err
+	}
+	return repo.changeFactory(ctx, actor, id, hash, now, func(ctx context.Context, t *store.Tx, p domain.Product) error {
+		ref := blobs.Ref{Holder: factoryHolder(domain.FirmwareImage{Release: id, SHA256: hash}), Hash: f.SHA256,
+			Owner: p.Owner.ID, Quota: quota}
+		if err := blobs.AddRef(ctx, t, ref, now); err != nil {
+			return err
+		}
+		if err := dropUpload(ctx, t, upload, now); err != nil {
+			return err
+		}
+		return setFactory(ctx, t, id, hash, f.SHA256, f.Size, string(info))
+	})
+}
+
+// RemoveFactory takes the factory image of a release's image away.
+func (repo *Releases) RemoveFactory(ctx context.Context, actor, id, hash string, now time.Time) error {
+	return repo.changeFactory(ctx, actor, id, hash, now, func(ctx context.Context, t *store.Tx, _ domain.Product) error {
+		return setFactory(ctx, t, id, hash, "", 0, "")
+	})
+}
+
+// changeFactory has change do its work once the factory image that is there has no reference any more.
+func (repo *Releases) changeFactory(
+	ctx context.Context, actor, id, hash string, now time.Time,
+	change func(context.Context, *store.Tx, domain.Product) error,
+) error {
+	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		r, p, err := lockRelease(ctx, t, id, actor)
+		if err != nil {
+			return err
+		}
+		at := slices.IndexFunc(r.Images, func(i domain.FirmwareImage) bool { return i.SHA256 == hash })
+		if at < 0 {
+			return errNoImage()
+		}
+		if err := blobs.RemoveRef(ctx, t, factoryHolder(r.Images[at]), now); err != nil {
+			return err
+		}
+		return change(ctx, t, p)
+	})
+}
+
+func setFactory(ctx context.Context, t *store.Tx, id, hash, factory string, size int64, info string) error {
+	_, err := t.ExecContext(ctx, `UPDATE firmware_images SET factory_sha256 = $3, factory_size = $4, factory_info = $5
+		WHERE release_id = $1 AND sha256 = $2`, id, hash, factory, size, info)
+	return err
 }
 
 func errNoImage() error {
@@ -139,11 +207,13 @@ func errNoImage() error {
 }
 
 // ImageProducts returns the products that have an image of a hash: in any release, or in an active one. Patches
-// are those of the products that they were made for.
+// are those of the products that they were made for, and factory images, which devices never get, those of any release.
 func (repo *Releases) ImageProducts(ctx context.Context, hash string, active bool) ([]domain.Product, error) {
 	rows, err := repo.db.QueryContext(ctx, `SELECT `+productColumns+fromProducts+`WHERE p.id IN
 		(SELECT r.product_id FROM firmware_images i JOIN firmware_releases r ON r.id = i.release_id
 			WHERE i.sha256 = $1 AND (r.state = $2 OR NOT $3)
+		UNION ALL SELECT r.product_id FROM firmware_images i JOIN firmware_releases r ON r.id = i.release_id
+			WHERE i.factory_sha256 = $1 AND i.factory_sha256 <> '' AND NOT $3
 		UNION ALL SELECT product_id FROM firmware_deltas WHERE sha256 = $1) ORDER BY p.id`, hash,
 		domain.ActiveRelease, active)
 	if err != nil {

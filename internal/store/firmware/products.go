@@ -222,6 +222,8 @@ func (repo *Products) DeleteProduct(ctx context.Context, actor, id string, now t
 func deleteProduct(ctx context.Context, t *store.Tx, id string, now time.Time) error {
 	rows, err := t.QueryContext(ctx, `SELECT `+imageHolder+` FROM firmware_images i
 			JOIN firmware_releases r ON r.id = i.release_id WHERE r.product_id = $1
+		UNION ALL SELECT `+factoryHolderSQL+` FROM firmware_images i
+			JOIN firmware_releases r ON r.id = i.release_id WHERE r.product_id = $1
 		UNION ALL SELECT 'elf/' || product_id || '/' || sha256 FROM firmware_elfs WHERE product_id = $1
 		UNION ALL SELECT 'delta/' || product_id || '/' || base || '/' || target FROM firmware_deltas WHERE product_id = $1
 		UNION ALL SELECT 'upload/' || id FROM firmware_uploads WHERE product_id = $1`, id)

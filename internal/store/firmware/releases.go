@@ -197,7 +197,7 @@ func (repo *Releases) DeleteRelease(ctx context.Context, actor, id string, now t
 		}
 		var holders []string
 		for _, i := range r.Images {
-			holders = append(holders, holderOf(i))
+			holders = append(holders, holderOf(i), factoryHolder(i))
 		}
 		if err := release(ctx, t, holders, now); err != nil {
 			return err

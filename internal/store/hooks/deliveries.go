@@ -95,10 +95,11 @@ func enqueue(
 	return added, wake(ctx, t, l.id, now)
 }
 
-// wake has a webhook tried that had nothing to send.
+// wake has a webhook tried that had nothing to send. It writes the row of one that has, too, and so waits for Release:
+// that sees either what the transaction of t stores, or is seen by it.
 func wake(ctx context.Context, t *store.Tx, hook string, now time.Time) error {
-	_, err := t.ExecContext(ctx, `UPDATE outgoing_hooks SET due_at = $2 WHERE id = $1 AND due_at = 0`, hook,
-		store.Millis(now))
+	_, err := t.ExecContext(ctx, `UPDATE outgoing_hooks SET due_at = CASE WHEN due_at = 0 THEN $2 ELSE due_at END
+		WHERE id = $1`, hook, store.Millis(now))
 	return err
 }
 
@@ -217,7 +218,7 @@ func (repo *Outgoing) Settle(ctx context.Context, d domain.Delivery, o domain.Ou
 // Release ends the lease of h: it goes on at a time, or, with zero, at once if anything waits that may be sent.
 func (repo *Outgoing) Release(ctx context.Context, h domain.OutHook, again, now time.Time) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		// This locks the row: what is enqueued meanwhile sees that the webhook has nothing to do.
+		// This locks the row: what is enqueued meanwhile sees that the webhook has nothing to do (see wake).
 		res, err := t.ExecContext(ctx, `UPDATE outgoing_hooks SET due_at = 0, lease = 0 WHERE id = $1 AND lease = $2`, h.ID,
 			store.Millis(h.Lease))
 		if err != nil {

@@ -186,20 +186,21 @@ func (repo *Repository) NoteHook(ctx context.Context, id, failure string, now ti
 	})
 }
 
-// InRoom returns who the webhooks of a room are in it, the incoming and the outgoing ones.
+// InRoom returns who the webhooks and slash commands of a room are in it.
 func InRoom(ctx context.Context, t *store.Tx, room string) ([]domain.UserRef, error) {
 	return refs(ctx, t, `h.room_id = $1`, room)
 }
 
-// MadeBy returns who those webhooks of a room are in it that a user has made.
+// MadeBy returns who those webhooks and slash commands of a room are in it that a user has made.
 func MadeBy(ctx context.Context, t *store.Tx, room, user string) ([]domain.UserRef, error) {
 	return refs(ctx, t, `h.room_id = $1 AND h.created_by = $2`, room, user)
 }
 
-// refs returns who webhooks of both kinds are, in the order in which they were made.
+// refs returns who webhooks of all kinds are, in the order in which they were made.
 func refs(ctx context.Context, t *store.Tx, which string, args ...any) ([]domain.UserRef, error) {
 	rows, err := t.QueryContext(ctx, `SELECT u.id, u.kind, u.username, u.display_name, u.avatar FROM (
-		SELECT id, room_id, created_by FROM incoming_hooks UNION ALL SELECT id, room_id, created_by FROM outgoing_hooks) h
+		SELECT id, room_id, created_by FROM incoming_hooks UNION ALL SELECT id, room_id, created_by FROM outgoing_hooks
+		UNION ALL SELECT id, room_id, created_by FROM slash_commands) h
 		JOIN users u ON u.id = h.id WHERE `+which+` ORDER BY u.id`, args...)
 	if err != nil {
 		return nil, err
@@ -207,12 +208,17 @@ func refs(ctx context.Context, t *store.Tx, which string, args ...any) ([]domain
 	return store.Collect(rows, accounts.ScanRef)
 }
 
-// SwitchOffOf switches off the outgoing webhooks of a room that a user has made: who is in the room no more is not to
-// read on by them.
+// SwitchOffOf switches off the outgoing webhooks and slash commands of a room that a user has made: who is in the room
+// no more is not to read on by them.
 func SwitchOffOf(ctx context.Context, t *store.Tx, room, user string) error {
-	_, err := t.ExecContext(ctx, `UPDATE outgoing_hooks SET off = $3 WHERE room_id = $1 AND created_by = $2 AND off = ''`,
-		room, user, domain.HookOffLeft)
-	return err
+	for _, table := range []string{"outgoing_hooks", "slash_commands"} {
+		_, err := t.ExecContext(ctx, `UPDATE `+table+` SET off = $3 WHERE room_id = $1 AND created_by = $2 AND off = ''`,
+			room, user, domain.HookOffLeft)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // LeaveEmpty removes the webhooks of a room that its last person has left with event e.

@@ -114,14 +114,15 @@ func (repo *Outgoing) CreateOutHook(
 }
 
 // ChangeOutHook changes what an outgoing webhook sends, and where to. on switches it on or off; nil leaves it. What
-// waited while it was off is sent when it is switched on, what happened meanwhile is not; whoever does it stands for
-// it from then on.
+// waited while it was off is sent when it is switched on, what happened meanwhile is not; whoever does it, or gives it
+// another address, stands for it from then on.
 func (repo *Outgoing) ChangeOutHook(
 	ctx context.Context, actor string, h domain.OutHook, on *bool, now time.Time,
 ) (out domain.OutHook, err error) {
 	return repo.change(ctx, actor, h.Room, h.ID, now, func(ctx context.Context, t *store.Tx, was domain.OutHook) error {
-		_, err := t.ExecContext(ctx, `UPDATE outgoing_hooks SET url = $2, types = $3, programs = $4 WHERE id = $1`, h.ID,
-			h.URL, joinTypes(h.Types), h.Programs)
+		_, err := t.ExecContext(ctx, `UPDATE outgoing_hooks SET url = $2, types = $3, programs = $4,
+			created_by = CASE WHEN url = $2 THEN created_by ELSE $5 END WHERE id = $1`, h.ID, h.URL, joinTypes(h.Types),
+			h.Programs, actor)
 		switch {
 		case err != nil || on == nil || *on == (was.Off == ""):
 			return err
@@ -188,7 +189,7 @@ func (repo *Outgoing) RemoveOutHook(
 
 // Event returns an event of a room, and false if it was purged.
 func (repo *Outgoing) Event(ctx context.Context, room string, seq int64) (domain.Event, bool, error) {
-	return roomlog.BySeq(ctx, repo.db, room, seq)
+	return roomlog.BySeq(ctx, repo.db, domain.WholeLog(room), seq)
 }
 
 // Admins returns the usernames of those who may manage the webhooks of a room.

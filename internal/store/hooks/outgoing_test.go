@@ -3,6 +3,7 @@ package hooks_test
 import (
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -318,6 +319,44 @@ func TestARoomHasAtMostSoManyOutgoingWebhooks(t *testing.T) {
 		admins, err := db.OutHooks.Admins(ctx, room)
 		if err != nil || len(admins) != 1 {
 			t.Errorf("admins are %v: %v", admins, err)
+		}
+	})
+}
+
+// What is enqueued while a lease ends is sent: not even on two nodes does a webhook rest with something that waits.
+func TestAWebhookDoesNotRestWhileAnythingWaits(t *testing.T) {
+	t.Parallel()
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
+		now := time.Now()
+		room, ann := testkit.Room(t, db, 2), testkit.UserID(0)
+		h := createOut(t, db, room, ann, false)
+		for i := range 10 {
+			enqueue(t, db, now, 1, testkit.Say(t, db, ann, room, fmt.Sprint("a", i), "tea"))
+			claimed := claim(t, db, now)
+			if len(claimed) != 1 {
+				t.Fatalf("round %d: %d webhooks are due", i, len(claimed))
+			}
+			settle(t, db, nextOut(t, db, h.ID), domain.Outcome{State: domain.DeliveryDone}, now)
+			said := testkit.Say(t, db, ann, room, fmt.Sprint("b", i), "cake")
+			var both sync.WaitGroup
+			both.Go(func() {
+				if _, err := db.OutHooks.Enqueue(t.Context(), []domain.Event{said}, now); err != nil {
+					t.Error(err)
+				}
+			})
+			both.Go(func() {
+				if err := db.OutHooks.Release(t.Context(), claimed[0], time.Time{}, now); err != nil {
+					t.Error(err)
+				}
+			})
+			both.Wait()
+			if claimed = claim(t, db, now); len(claimed) != 1 {
+				t.Fatalf("round %d: the second event waits, and the webhook rests", i)
+			}
+			settle(t, db, nextOut(t, db, h.ID), domain.Outcome{State: domain.DeliveryDone}, now)
+			if err := db.OutHooks.Release(t.Context(), claimed[0], time.Time{}, now); err != nil {
+				t.Fatal(err)
+			}
 		}
 	})
 }

@@ -18,7 +18,7 @@ import (
 type pendingMessage struct {
 	actor       string
 	draft       domain.Draft
-	mentions    []string // usernames
+	mentions    []string // usernames, and handles of user groups
 	mentionRoom bool
 	now         time.Time
 	trace       string // traceparent of the request; empty: it is not traced
@@ -27,6 +27,7 @@ type pendingMessage struct {
 	event     domain.Event // the result
 	room      *domain.Room // after the message
 	root      roomlog.Root // of a reply: what its thread begins with
+	view      domain.View  // what the actor sees of the room
 	duplicate bool         // the event existed already
 }
 
@@ -41,8 +42,8 @@ func pendingMessages(items []*store.Item) []*pendingMessage {
 
 // AppendMessage appends d to its room's log and returns its event after the commit. The same key
 // from the same actor returns the first event again, with repeat true, whatever else d says.
-// mentions are the usernames in the text; those who are members are notified. mentionRoom notifies
-// all members, if the actor's role allows it.
+// mentions are the names in the text: usernames, and handles of user groups. Those members whom they mean are
+// notified; more than domain.MaxMentioned are refused. mentionRoom notifies all members, if the actor's role allows it.
 //
 // If AppendMessage returns an error of ctx, the message was not appended. After an unavailable
 // error it may have been: call again with the same key.
@@ -55,7 +56,7 @@ func (repo *Repository) AppendMessage(
 	if err := repo.db.WriteItem(ctx, repo, a.item); err != nil {
 		return domain.Event{}, false, err
 	}
-	return a.event, a.duplicate, nil
+	return a.view.Of(a.event), a.duplicate, nil
 }
 
 type memberKey struct{ room, user string }
@@ -129,7 +130,7 @@ func acceptBatch(
 		a.item.Events = []domain.Event{a.event}
 	}
 	for _, a := range repeated {
-		a.event, a.duplicate = first[keyOf(a)].event, true
+		a.event, a.view, a.duplicate = first[keyOf(a)].event, first[keyOf(a)].view, true
 	}
 	if keyed || len(refused) == 0 {
 		return fresh, nil
@@ -160,9 +161,10 @@ func accept(ctx context.Context, t *store.Tx, a *pendingMessage, room *domain.Ro
 	if err := domain.Allow(*room, m, domain.SendMessage, a.now); err != nil {
 		return err
 	}
+	a.view = m.View()
 	msg := domain.Message{
 		Room: room.ID, Sender: m.User, Key: a.draft.Key, ContentType: a.draft.ContentType, Text: a.draft.Text, At: a.now,
-		Thread: a.draft.Thread, Broadcast: a.draft.Broadcast,
+		Thread: a.draft.Thread, Broadcast: a.draft.Broadcast, Poll: a.draft.Poll, Forward: a.draft.Forward,
 	}
 	if msg.ContentType == "" {
 		msg.ContentType = domain.ContentMarkdown
@@ -173,7 +175,11 @@ func accept(ctx context.Context, t *store.Tx, a *pendingMessage, room *domain.Ro
 		}
 	}
 	if a.draft.ReplyTo != 0 {
-		quotes, err := roomlog.Quotes(ctx, t, room.ID, []int64{a.draft.ReplyTo})
+		v := a.view
+		if a.draft.ReplyTo == a.draft.Thread { // a thread may begin with what its sender does not see
+			v = domain.WholeLog(room.ID)
+		}
+		quotes, err := roomlog.Quotes(ctx, t, v, []int64{a.draft.ReplyTo})
 		if err != nil {
 			return err
 		}
@@ -182,7 +188,7 @@ func accept(ctx context.Context, t *store.Tx, a *pendingMessage, room *domain.Ro
 		}
 	}
 	msg.MentionsRoom = a.mentionRoom && domain.Allow(*room, m, domain.MentionRoom, a.now) == nil
-	ids, err := mentionedIDs(ctx, t, room.ID, a.mentions)
+	ids, err := mentionedIDs(ctx, t, room.ID, m.User.ID, a.mentions)
 	if err != nil {
 		return err
 	}
@@ -218,10 +224,15 @@ func attach(
 
 // answerDuplicate sets the result of a to the event that has its key.
 func answerDuplicate(ctx context.Context, t *store.Tx, a *pendingMessage, p roomlog.EventRef) error {
-	events, err := roomlog.Where(ctx, t, `e.room_id = $1 AND e.seq = $2`, p.Room, p.Seq)
+	events, err := roomlog.Where(ctx, t, domain.WholeLog(p.Room), `e.room_id = $1 AND e.seq = $2`, p.Room, p.Seq)
 	if err != nil {
 		return err
 	}
+	m, err := rooms.MemberOf(ctx, t, p.Room, a.actor)
+	if err != nil {
+		return err
+	}
+	a.view = domain.View{Room: p.Room, Since: m.Since}
 	a.event, a.duplicate = events[0], true
 	return nil
 }
@@ -289,18 +300,27 @@ func findDuplicates(ctx context.Context, t *store.Tx, as []*pendingMessage) (map
 	return found, rows.Err()
 }
 
-// mentionedIDs returns the ids of the members of room who have one of the usernames.
-func mentionedIDs(ctx context.Context, t *store.Tx, room string, names []string) ([]string, error) {
+// mentionedIDs returns the ids of the members of room whom a message of sender mentions by names: those who have one of
+// them for a username, and those in a user group that has one for its handle, but for the sender.
+func mentionedIDs(ctx context.Context, t *store.Tx, room, sender string, names []string) ([]string, error) {
 	if len(names) == 0 {
 		return nil, nil
 	}
+	in := ` IN (` + store.Placeholders(3, len(names)) + `)`
 	rows, err := t.QueryContext(ctx, `SELECT u.id FROM users u JOIN members m ON m.user_id = u.id AND m.room_id = $1
-		WHERE u.username IN (`+store.Placeholders(2, len(names))+`) ORDER BY u.id`,
-		append([]any{room}, store.Args(names)...)...)
+			WHERE u.username`+in+`
+		UNION SELECT p.user_id FROM user_groups g JOIN user_group_members p ON p.group_id = g.id
+			JOIN members m ON m.user_id = p.user_id AND m.room_id = $1
+			WHERE g.handle`+in+` AND p.user_id <> $2
+		ORDER BY 1`, append([]any{room, sender}, store.Args(names)...)...)
 	if err != nil {
 		return nil, err
 	}
-	return store.Collect(rows, store.ScanString)
+	ids, err := store.Collect(rows, store.ScanString)
+	if err == nil && len(ids) > domain.MaxMentioned {
+		err = domain.ErrTooManyMentioned(len(ids))
+	}
+	return ids, err
 }
 
 const insertWidth = 15
@@ -328,6 +348,16 @@ func insertMessages(ctx context.Context, t *store.Tx, as []*pendingMessage) erro
 		if err := insertMentions(ctx, t, m); err != nil {
 			return err
 		}
+		if m.Poll != nil {
+			if _, err := t.ExecContext(ctx, insertPoll, pollArgs(m)...); err != nil {
+				return err
+			}
+		}
+		if m.Forward != nil {
+			if _, err := t.ExecContext(ctx, insertForward, forwardArgs(m)...); err != nil {
+				return err
+			}
+		}
 		if len(m.Files) == 0 {
 			continue
 		}
@@ -339,15 +369,17 @@ func insertMessages(ctx context.Context, t *store.Tx, as []*pendingMessage) erro
 }
 
 func insertMentions(ctx context.Context, t *store.Tx, m *domain.Message) error {
-	for _, user := range m.Mentions {
-		_, err := t.ExecContext(ctx,
-			`INSERT INTO mentions (user_id, room_id, seq, thread) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`, user, m.Room,
-			m.Seq, mentionThread(m))
-		if err != nil {
-			return err
-		}
+	if len(m.Mentions) == 0 {
+		return nil
 	}
-	return nil
+	users := store.PadToPowerOfTwo(m.Mentions)
+	args := make([]any, 0, 4*len(users))
+	for _, user := range users {
+		args = append(args, user, m.Room, m.Seq, mentionThread(m))
+	}
+	_, err := t.ExecContext(ctx, `INSERT INTO mentions (user_id, room_id, seq, thread) VALUES `+
+		t.ValuesList(len(users), 4)+` ON CONFLICT DO NOTHING`, args...)
+	return err
 }
 
 func raiseHeads(ctx context.Context, t *store.Tx, as []*pendingMessage) error {

@@ -96,6 +96,8 @@ func writeAndCommit(ctx context.Context, t *store.Tx, as []*pendingMessage, writ
 		queueMessages(b, as)
 		queueMentions(b, as)
 		queueAttached(b, as)
+		queuePolls(b, as)
+		queueForwards(b, as)
 		queueFollowers(b, as)
 		queueHeads(b, as)
 	}
@@ -182,6 +184,24 @@ func queueAttached(b *pgx.Batch, as []*pendingMessage) {
 	for _, a := range as {
 		if m := a.event.Message; len(m.Files) > 0 {
 			b.Queue(files.MarkAttached, m.Room, m.Seq, len(m.Files))
+		}
+	}
+}
+
+// queuePolls writes the polls that messages are.
+func queuePolls(b *pgx.Batch, as []*pendingMessage) {
+	for _, a := range as {
+		if m := a.event.Message; m.Poll != nil {
+			b.Queue(insertPoll, pollArgs(m)...)
+		}
+	}
+}
+
+// queueForwards writes what messages forward.
+func queueForwards(b *pgx.Batch, as []*pendingMessage) {
+	for _, a := range as {
+		if m := a.event.Message; m.Forward != nil {
+			b.Queue(insertForward, forwardArgs(m)...)
 		}
 	}
 }

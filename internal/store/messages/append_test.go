@@ -45,7 +45,7 @@ func TestConcurrentAppendsAreGapless(t *testing.T) {
 		if len(seen) != 400 {
 			t.Fatalf("%d different numbers for 400 messages", len(seen))
 		}
-		events, err := db.Log.Replay(t.Context(), room, 0, 1000)
+		events, err := db.Log.Replay(t.Context(), domain.WholeLog(room), 0, 1000)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -115,7 +115,7 @@ func TestDuplicateKeysWithinABatch(t *testing.T) {
 			}
 			wg.Wait()
 		}
-		events, err := db.Log.Replay(t.Context(), room, 0, 1000)
+		events, err := db.Log.Replay(t.Context(), domain.WholeLog(room), 0, 1000)
 		messages := 0
 		for i, e := range events {
 			if e.Seq != int64(i+1) {
@@ -168,7 +168,7 @@ func TestEditAndDelete(t *testing.T) {
 			time.Now()); domain.CodeOf(err) != domain.CodeNotYours {
 			t.Fatalf("editing another's message: %v", err)
 		}
-		versions, err := db.Log.Versions(ctx, room, e.Seq)
+		versions, err := db.Log.Versions(ctx, domain.WholeLog(room), e.Seq)
 		if err != nil || len(versions) != 1 || versions[0].Text != "first text" {
 			t.Fatalf("versions %v, %v", versions, err)
 		}
@@ -183,7 +183,7 @@ func TestEditAndDelete(t *testing.T) {
 		if err != nil || state.Messages != 0 || state.Mentions != 0 || state.Last != nil {
 			t.Fatalf("after the deletion: %+v, %v", state, err)
 		}
-		events, err := db.Log.Replay(ctx, room, 0, 100)
+		events, err := db.Log.Replay(ctx, domain.WholeLog(room), 0, 100)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -192,7 +192,7 @@ func TestEditAndDelete(t *testing.T) {
 				t.Fatalf("event %d still says %q", e.Seq, e.Message.Text)
 			}
 		}
-		if versions, err := db.Log.Versions(ctx, room, e.Seq); err != nil || len(versions) != 0 {
+		if versions, err := db.Log.Versions(ctx, domain.WholeLog(room), e.Seq); err != nil || len(versions) != 0 {
 			t.Fatalf("versions of a deleted message: %v, %v", versions, err)
 		}
 	})
@@ -265,7 +265,7 @@ func TestAKeyIsIdempotentAcrossServers(t *testing.T) {
 		}
 	}
 	wg.Wait()
-	events, err := dbs[0].Log.Replay(t.Context(), room, 0, 1000)
+	events, err := dbs[0].Log.Replay(t.Context(), domain.WholeLog(room), 0, 1000)
 	messages := 0
 	for _, e := range events {
 		if e.Type == domain.MessageCreated {
@@ -302,7 +302,7 @@ func TestTimelinePages(t *testing.T) {
 			domain.PurgeStep{UpTo: 20, LineCutoff: begin.Add(time.Hour), Limit: 100}); err != nil {
 			t.Fatal(err)
 		}
-		all, err := db.Log.Timeline(t.Context(), room, domain.PageQuery{Limit: 100})
+		all, err := db.Log.Timeline(t.Context(), domain.WholeLog(room), domain.PageQuery{Limit: 100})
 		if err != nil || len(all.Events) < 20 || len(all.Events) >= 40 {
 			t.Fatalf("%d lines of 40 after a purge: %v", len(all.Events), err)
 		}
@@ -314,7 +314,7 @@ func TestTimelinePages(t *testing.T) {
 					want = e.Seq
 				}
 			}
-			p, err := db.Log.Timeline(t.Context(), room, domain.PageQuery{At: when, Limit: 2})
+			p, err := db.Log.Timeline(t.Context(), domain.WholeLog(room), domain.PageQuery{At: when, Limit: 2})
 			if err != nil {
 				t.Fatal(err)
 			}

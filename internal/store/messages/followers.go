@@ -12,18 +12,9 @@ import (
 
 // acceptReply checks the thread of a reply. The reply answers the first message of its thread if it names no other.
 func acceptReply(ctx context.Context, t *store.Tx, a *pendingMessage) error {
-	root, ok, err := roomlog.RootOf(ctx, t, a.draft.Room, a.draft.Thread)
-	switch {
-	case err != nil:
+	root, err := roomlog.RequireRoot(ctx, t, a.draft.Room, a.draft.Thread)
+	if err != nil {
 		return err
-	case !ok:
-		return domain.InvalidField("/thread", "there is no message %d in this room", a.draft.Thread)
-	case root.Thread != 0:
-		return domain.InvalidField("/thread", "message %d is in the thread of message %d: name that one", a.draft.Thread,
-			root.Thread)
-	case root.Deleted && !root.Threaded:
-		return domain.Conflict.Errorf(domain.CodeMessageDeleted,
-			"this message was deleted: nobody can begin a thread with it")
 	}
 	a.root = root
 	if a.draft.ReplyTo == 0 {

@@ -19,7 +19,7 @@ func (repo *Repository) MarkRead(
 	ctx context.Context, user, room string, seq int64, main bool, now time.Time,
 ) (mark domain.ReadMark, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		r, err := rooms.Readable(ctx, t, user, room, now)
+		r, _, err := rooms.Readable(ctx, t, user, room, now)
 		if err != nil {
 			return err
 		}
@@ -44,11 +44,11 @@ func (repo *Repository) MarkUnread(
 	ctx context.Context, user, room string, seq int64, now time.Time,
 ) (mark domain.ReadMark, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		r, err := rooms.Readable(ctx, t, user, room, now)
+		r, v, err := rooms.Readable(ctx, t, user, room, now)
 		if err != nil {
 			return err
 		}
-		m, err := roomlog.Message(ctx, t, room, seq)
+		m, err := roomlog.Message(ctx, t, v, seq)
 		if err != nil {
 			return err
 		}
@@ -119,7 +119,7 @@ func (repo *Repository) changeThread(
 	change func(context.Context, *store.Tx, domain.Room) error,
 ) (s domain.ThreadState, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		r, err := rooms.Readable(ctx, t, user, room, now)
+		r, _, err := rooms.Readable(ctx, t, user, room, now)
 		if err != nil {
 			return err
 		}
@@ -166,7 +166,7 @@ func (repo *Repository) FollowThreads(
 	ctx context.Context, user, room string, following bool, now time.Time,
 ) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		if _, err := rooms.Readable(ctx, t, user, room, now); err != nil {
+		if _, _, err := rooms.Readable(ctx, t, user, room, now); err != nil {
 			return err
 		}
 		_, err := t.ExecContext(ctx, `UPDATE members SET follow_threads = $3 WHERE room_id = $1 AND user_id = $2`, room, user,

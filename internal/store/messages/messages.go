@@ -17,7 +17,7 @@ import (
 )
 
 // messageFor locks the room of a message and returns the room, the membership of actor, and the
-// message.
+// message, which actor sees. What it quotes they may not see.
 func messageFor(
 	ctx context.Context, t *store.Tx, actor, room string, seq int64, now time.Time,
 ) (domain.Room, domain.Member, *domain.Message, error) {
@@ -25,7 +25,10 @@ func messageFor(
 	if err != nil {
 		return r, m, nil, err
 	}
-	msg, err := roomlog.Message(ctx, t, room, seq)
+	if err := m.View().Require(seq); err != nil {
+		return r, m, nil, err
+	}
+	msg, err := roomlog.Message(ctx, t, domain.WholeLog(room), seq)
 	return r, m, msg, err
 }
 
@@ -35,6 +38,19 @@ func (repo *Repository) EditMessage(
 ) (e domain.Event, err error) {
 	return repo.rewrite(ctx, actor, room, seq, now, func(*domain.Message) (revision, error) {
 		return revision{text: text, mentions: mentions, mentionRoom: mentionRoom}, nil
+	})
+}
+
+// GrowMessage gives actor's own answer a text that begins with the one it has, and names nobody. The text before is not
+// kept, and the message does not count as edited.
+func (repo *Repository) GrowMessage(
+	ctx context.Context, actor, room string, seq int64, text string, now time.Time,
+) (domain.Event, error) {
+	return repo.rewrite(ctx, actor, room, seq, now, func(m *domain.Message) (revision, error) {
+		if m.ContentType != domain.ContentAnswer || !strings.HasPrefix(text, m.Text) {
+			return revision{}, domain.Forbidden.Errorf(domain.CodeNotYours, "only an answer grows, by text at its end")
+		}
+		return revision{text: text, same: text == m.Text, grown: true}, nil
 	})
 }
 
@@ -59,6 +75,7 @@ type revision struct {
 	mentions    []string
 	mentionRoom bool
 	same        bool // nothing is to be written
+	grown       bool // it begins with the earlier one, which is not to be kept
 }
 
 // rewrite gives actor's own message the text that change makes of it.
@@ -66,11 +83,13 @@ func (repo *Repository) rewrite(
 	ctx context.Context, actor, room string, seq int64, now time.Time, change func(*domain.Message) (revision, error),
 ) (e domain.Event, err error) {
 	now = store.Trim(now)
+	var v domain.View
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		r, m, msg, err := messageFor(ctx, t, actor, room, seq, now)
 		if err != nil {
 			return err
 		}
+		v = m.View()
 		if msg.Sender.ID != actor {
 			return domain.Forbidden.Errorf(domain.CodeNotYours, "you can only edit your own messages")
 		}
@@ -79,6 +98,13 @@ func (repo *Repository) rewrite(
 		}
 		if !msg.DeletedAt.IsZero() {
 			return domain.Conflict.Errorf(domain.CodeMessageDeleted, "this message was deleted")
+		}
+		if msg.ContentType == domain.ContentPoll {
+			return domain.Conflict.Errorf(domain.CodePollFixed, "a poll cannot be edited; delete it and make another one")
+		}
+		if msg.ContentType == domain.ContentForward {
+			return domain.Conflict.Errorf(domain.CodeForwardFixed,
+				"a forwarded message cannot be edited; delete it and forward it again")
 		}
 		next, err := change(msg)
 		if err != nil {
@@ -94,36 +120,44 @@ func (repo *Repository) rewrite(
 		e = domain.Event{Room: room, Type: domain.MessageEdited, Actor: m.User, At: now, Message: msg}
 		return replaceText(ctx, t, &e, next, domain.Allow(r, m, domain.MentionRoom, now) == nil)
 	})
-	return e, err
+	return v.Of(e), err
 }
 
 // replaceText gives the message of e a new text, and stores the earlier one.
 func replaceText(ctx context.Context, t *store.Tx, e *domain.Event, next revision, mayNameAll bool) (err error) {
 	msg := e.Message
-	written := msg.At
-	if !msg.EditedAt.IsZero() {
-		written = msg.EditedAt
+	if !next.grown {
+		if err := keepText(ctx, t, msg); err != nil {
+			return err
+		}
+		msg.EditedAt = e.At
 	}
-	_, err = t.ExecContext(ctx, `INSERT INTO versions (room_id, seq, version, text, at) VALUES ($1, $2, $3, $4, $5)`,
-		msg.Room, msg.Seq, msg.Edits, msg.Text, store.Millis(written))
-	if err != nil {
-		return err
-	}
-	msg.Text, msg.EditedAt, msg.Edits = next.text, e.At, msg.Edits+1
+	msg.Text, msg.Edits = next.text, msg.Edits+1
 	msg.MentionsRoom = next.mentionRoom && mayNameAll
-	if err := keepPreviews(ctx, t, msg); err != nil {
+	if err := keepPreviews(ctx, t, msg, e.At); err != nil {
 		return err
 	}
-	if msg.Mentions, err = mentionedIDs(ctx, t, msg.Room, next.mentions); err != nil {
+	if msg.Mentions, err = mentionedIDs(ctx, t, msg.Room, msg.Sender.ID, next.mentions); err != nil {
 		return err
 	}
 	return updateMessage(ctx, t, e)
 }
 
+// keepText stores the text of a message as an earlier one.
+func keepText(ctx context.Context, t *store.Tx, m *domain.Message) error {
+	written := m.At
+	if !m.EditedAt.IsZero() {
+		written = m.EditedAt
+	}
+	_, err := t.ExecContext(ctx, `INSERT INTO versions (room_id, seq, version, text, at) VALUES ($1, $2, $3, $4, $5)`,
+		m.Room, m.Seq, m.Edits, m.Text, store.Millis(written))
+	return err
+}
+
 // keepPreviews deletes the previews of links that an edited message no longer has.
-func keepPreviews(ctx context.Context, t *store.Tx, m *domain.Message) error {
+func keepPreviews(ctx context.Context, t *store.Tx, m *domain.Message, at time.Time) error {
 	links := domain.Links(m.Text, domain.MaxPreviews)
-	if err := previews.KeepOnly(ctx, t, m.Room, m.Seq, links, m.EditedAt); err != nil {
+	if err := previews.KeepOnly(ctx, t, m.Room, m.Seq, links, at); err != nil {
 		return err
 	}
 	m.Previews = slices.DeleteFunc(m.Previews, func(p domain.LinkPreview) bool { return !slices.Contains(links, p.URL) })
@@ -137,11 +171,13 @@ func (repo *Repository) DeleteMessage(
 	ctx context.Context, actor, room string, seq int64, now time.Time,
 ) (e domain.Event, err error) {
 	now = store.Trim(now)
+	var v domain.View
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		r, m, msg, err := messageFor(ctx, t, actor, room, seq, now)
 		if err != nil {
 			return err
 		}
+		v = m.View()
 		need := domain.DeleteAny
 		if msg.Sender.ID == actor {
 			need = domain.DeleteOwn
@@ -152,42 +188,57 @@ func (repo *Repository) DeleteMessage(
 		if !msg.DeletedAt.IsZero() {
 			return domain.Conflict.Errorf(domain.CodeMessageDeleted, "this message was already deleted")
 		}
-		heldBy := ""
-		if !r.HeldAt.IsZero() {
-			heldBy = actor
-			if err := preserveTexts(ctx, t, msg, actor, now); err != nil {
-				return err
-			}
-		}
-		if len(msg.Files) > 0 {
-			if err := files.Detach(ctx, t, room, seq, heldBy, now); err != nil {
-				return err
-			}
-		}
-		if _, err := t.ExecContext(ctx, `DELETE FROM versions WHERE room_id = $1 AND seq = $2`, room, seq); err != nil {
-			return err
-		}
-		if err := deleteReactions(ctx, t, room, seq); err != nil {
-			return err
-		}
-		if _, err := deletePin(ctx, t, room, seq); err != nil {
-			return err
-		}
-		if err := previews.Drop(ctx, t, room, seq, now); err != nil {
-			return err
-		}
-		if err := personal.DropMessage(ctx, t, room, seq); err != nil {
-			return err
-		}
-		*msg = domain.Message{
-			Room: room, Seq: seq, Sender: msg.Sender, Key: msg.Key, ContentType: msg.ContentType, ReplyTo: msg.ReplyTo,
-			At: msg.At, EditedAt: msg.EditedAt, Edits: msg.Edits, DeletedAt: now, Thread: msg.Thread,
-			Broadcast: msg.Broadcast, Replies: msg.Replies,
-		}
-		e = domain.Event{Room: room, Type: domain.MessageDeleted, Actor: m.User, At: now, Message: msg}
-		return updateMessage(ctx, t, &e)
+		e, err = Delete(ctx, t, r, m.User, msg, now)
+		return err
 	})
-	return e, err
+	return v.Of(e), err
+}
+
+// Delete does what DeleteMessage does for an actor who may, in a transaction that has locked r. msg becomes the
+// tombstone.
+func Delete(
+	ctx context.Context, t *store.Tx, r domain.Room, actor domain.UserRef, msg *domain.Message, now time.Time,
+) (e domain.Event, err error) {
+	room, seq, heldBy := msg.Room, msg.Seq, ""
+	if !r.HeldAt.IsZero() {
+		heldBy = actor.ID
+		if err := preserveTexts(ctx, t, msg, heldBy, now); err != nil {
+			return e, err
+		}
+	}
+	if len(msg.Files) > 0 {
+		if err := files.Detach(ctx, t, room, seq, heldBy, now); err != nil {
+			return e, err
+		}
+	}
+	if _, err := t.ExecContext(ctx, `DELETE FROM versions WHERE room_id = $1 AND seq = $2`, room, seq); err != nil {
+		return e, err
+	}
+	if err := deleteReactions(ctx, t, room, seq); err != nil {
+		return e, err
+	}
+	if err := deletePoll(ctx, t, room, seq); err != nil {
+		return e, err
+	}
+	if err := deleteForward(ctx, t, room, seq); err != nil {
+		return e, err
+	}
+	if _, err := deletePin(ctx, t, room, seq); err != nil {
+		return e, err
+	}
+	if err := previews.Drop(ctx, t, room, seq, now); err != nil {
+		return e, err
+	}
+	if err := personal.DropMessage(ctx, t, room, seq); err != nil {
+		return e, err
+	}
+	*msg = domain.Message{
+		Room: room, Seq: seq, Sender: msg.Sender, Key: msg.Key, ContentType: msg.ContentType, ReplyTo: msg.ReplyTo,
+		At: msg.At, EditedAt: msg.EditedAt, Edits: msg.Edits, DeletedAt: now, Thread: msg.Thread,
+		Broadcast: msg.Broadcast, Replies: msg.Replies,
+	}
+	e = domain.Event{Room: room, Type: domain.MessageDeleted, Actor: actor, At: now, Message: msg}
+	return e, updateMessage(ctx, t, &e)
 }
 
 // updateMessage updates the row of the message in e, and appends e.

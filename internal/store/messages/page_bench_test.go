@@ -24,7 +24,7 @@ func BenchmarkPage(b *testing.B) {
 	}
 	b.ResetTimer()
 	for range b.N {
-		page, err := db.Log.Timeline(b.Context(), room, domain.PageQuery{Limit: 50, Main: true})
+		page, err := db.Log.Timeline(b.Context(), domain.WholeLog(room), domain.PageQuery{Limit: 50, Main: true})
 		if err != nil || len(page.Events) != 50 {
 			b.Fatal(len(page.Events), err)
 		}

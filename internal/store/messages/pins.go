@@ -12,8 +12,8 @@ import (
 
 // Pin pins a message for actor. If it is pinned already, it writes nothing, and the event has no number.
 func (repo *Repository) Pin(ctx context.Context, actor, room string, seq int64, now time.Time) (domain.Event, error) {
-	return repo.changePin(ctx, actor, room, seq, now, func(ctx context.Context, t *store.Tx, e *domain.Event) error {
-		if err := roomlog.RequireMessage(ctx, t, room, seq); err != nil {
+	return repo.changePin(ctx, actor, room, seq, now, func(ctx context.Context, t *store.Tx, v domain.View, e *domain.Event) error {
+		if err := roomlog.RequireMessage(ctx, t, v, seq); err != nil {
 			return err
 		}
 		var pinned, all int
@@ -39,7 +39,10 @@ func (repo *Repository) Pin(ctx context.Context, actor, room string, seq int64, 
 // Unpin takes a message off the pinned ones for actor. If it is not pinned, it writes nothing, and the event has
 // no number.
 func (repo *Repository) Unpin(ctx context.Context, actor, room string, seq int64, now time.Time) (domain.Event, error) {
-	return repo.changePin(ctx, actor, room, seq, now, func(ctx context.Context, t *store.Tx, e *domain.Event) error {
+	return repo.changePin(ctx, actor, room, seq, now, func(ctx context.Context, t *store.Tx, v domain.View, e *domain.Event) error {
+		if err := v.Require(seq); err != nil {
+			return err
+		}
 		if there, err := deletePin(ctx, t, room, seq); err != nil || !there {
 			return err
 		}
@@ -51,7 +54,7 @@ func (repo *Repository) Unpin(ctx context.Context, actor, room string, seq int64
 // changePin has change write an event of actor, who must be allowed to pin messages of room.
 func (repo *Repository) changePin(
 	ctx context.Context, actor, room string, seq int64, now time.Time,
-	change func(context.Context, *store.Tx, *domain.Event) error,
+	change func(context.Context, *store.Tx, domain.View, *domain.Event) error,
 ) (e domain.Event, err error) {
 	now = store.Trim(now)
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
@@ -60,7 +63,7 @@ func (repo *Repository) changePin(
 			return err
 		}
 		e = domain.Event{Room: room, Actor: m.User, At: now}
-		return change(ctx, t, &e)
+		return change(ctx, t, m.View(), &e)
 	})
 	return e, err
 }

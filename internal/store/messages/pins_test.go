@@ -13,7 +13,7 @@ import (
 // pinned returns the numbers of the pinned messages of a room.
 func pinned(t *testing.T, db *all.Store, room string) (seqs []int64) {
 	t.Helper()
-	pins, err := db.Log.Pins(t.Context(), room)
+	pins, err := db.Log.Pins(t.Context(), domain.WholeLog(room))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -86,7 +86,7 @@ func (r *purgeRace) purge(t *testing.T) (more bool) {
 // unless it has risen meanwhile.
 func (r *purgeRace) replay(t *testing.T) {
 	after := floor(t, r.db, r.room)
-	events, err := r.db.Log.Replay(t.Context(), r.room, after, 50)
+	events, err := r.db.Log.Replay(t.Context(), domain.WholeLog(r.room), after, 50)
 	if err != nil || len(events) == 0 {
 		return
 	}

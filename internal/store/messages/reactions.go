@@ -22,7 +22,7 @@ func (repo *Repository) React(
 		if err != nil {
 			return err
 		}
-		if err := roomlog.RequireMessage(ctx, t, r.Room, r.Seq); err != nil {
+		if err := roomlog.RequireMessage(ctx, t, m.View(), r.Seq); err != nil {
 			return err
 		}
 		given, err := reactionsTo(ctx, t, r, actor)

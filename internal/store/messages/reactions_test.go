@@ -29,7 +29,7 @@ func react(t *testing.T, db *all.Store, i int, room string, seq int64, emoji str
 // shown returns the reactions to a message as one line, as a page of the timeline has them.
 func shown(t *testing.T, db *all.Store, room string, seq int64) string {
 	t.Helper()
-	page, err := db.Log.Timeline(t.Context(), room, domain.PageQuery{Around: seq, Limit: 20})
+	page, err := db.Log.Timeline(t.Context(), domain.WholeLog(room), domain.PageQuery{Around: seq, Limit: 20})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +93,7 @@ func TestReactions(t *testing.T) {
 		if got := shown(t, db, room, m.Seq); got != "👍10 🎉11" {
 			t.Errorf("shown: %s", got)
 		}
-		got, err := db.Log.MessageAt(t.Context(), room, m.Seq)
+		got, err := db.Log.MessageAt(t.Context(), domain.WholeLog(room), m.Seq)
 		if err != nil || got.Reactions.Seq != last {
 			t.Errorf("the last event about the reactions was %d, and not %d: %v", got.Reactions.Seq, last, err)
 		}
@@ -193,7 +193,7 @@ func TestManyReact(t *testing.T) {
 			want = append(want, testkit.UserID(users-1-i))
 		}
 		for who, mine := range map[string]bool{testkit.UserID(0): true, want[0]: true, "usr_nobody": false} {
-			got, err := db.Log.MessageAt(ctx, room, m.Seq)
+			got, err := db.Log.MessageAt(ctx, domain.WholeLog(room), m.Seq)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -207,7 +207,7 @@ func TestManyReact(t *testing.T) {
 		}
 		var got []string
 		for after, more := int64(0), true; more; {
-			page, err := db.Log.Reactors(ctx, room, m.Seq, "👍", after, 7)
+			page, err := db.Log.Reactors(ctx, domain.WholeLog(room), m.Seq, "👍", after, 7)
 			if err != nil {
 				t.Fatal(err)
 			}

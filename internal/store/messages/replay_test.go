@@ -99,7 +99,7 @@ func TestReplayFromAnyPointGivesTheSameState(t *testing.T) {
 			}
 		}
 		want := replay(t, db, room, 0, lines{})
-		page, err := db.Log.Timeline(ctx, room, domain.PageQuery{Limit: 200})
+		page, err := db.Log.Timeline(ctx, domain.WholeLog(room), domain.PageQuery{Limit: 200})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -120,7 +120,7 @@ func TestReplayFromAnyPointGivesTheSameState(t *testing.T) {
 
 func replay(t *testing.T, db *all.Store, room string, after int64, l lines) lines {
 	t.Helper()
-	events, err := db.Log.Replay(t.Context(), room, after, 1000)
+	events, err := db.Log.Replay(t.Context(), domain.WholeLog(room), after, 1000)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,10 @@ import (
 
 // messageTables are the tables with rows of messages besides the log. Purging a message deletes
 // its rows in them.
-var messageTables = []string{"versions", "mentions", "reactions", "pins", "saved_messages"}
+var messageTables = []string{
+	"versions", "mentions", "reactions", "pins", "polls", "poll_votes", "message_reports", "saved_messages", "reminders",
+	"forwards", "assistant_answers",
+}
 
 // Purgeable lists rooms, in the order of their ids and after a given one, that
 // have something left and are under no legal hold, and those that were deleted.
@@ -170,9 +173,9 @@ func deleteUpTo(ctx context.Context, t *store.Tx, room string, to int64) error {
 	return search.LowerHead(ctx, t)
 }
 
-// EraseUser deletes the mentions of a user, their reactions, and which threads they follow.
+// EraseUser deletes the mentions of a user, their reactions and votes, and which threads they follow.
 func EraseUser(ctx context.Context, t *store.Tx, user string) error {
-	for _, table := range []string{"mentions", "reactions", "thread_marks"} {
+	for _, table := range []string{"mentions", "reactions", "poll_votes", "thread_marks"} {
 		if _, err := t.ExecContext(ctx, `DELETE FROM `+table+` WHERE user_id = $1`, user); err != nil {
 			return err
 		}

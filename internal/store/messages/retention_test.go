@@ -101,7 +101,7 @@ func TestPurge(t *testing.T) {
 			t.Fatalf("second step: %+v, %v", p, err)
 		}
 
-		events, err := db.Log.Replay(ctx, room, 0, 100)
+		events, err := db.Log.Replay(ctx, domain.WholeLog(room), 0, 100)
 		if err != nil || len(events) != 4 || events[0].Seq != 11 || events[3].Type != domain.MessageEdited {
 			t.Fatalf("%d events are left, %v", len(events), err)
 		}
@@ -114,10 +114,10 @@ func TestPurge(t *testing.T) {
 		if got := find(t, db, testkit.UserID(1), "needle"); fmt.Sprint(got) != "[13 12 11]" {
 			t.Errorf("found %v", got)
 		}
-		if v, err := db.Log.Versions(ctx, room, 5); err != nil || len(v) != 0 {
+		if v, err := db.Log.Versions(ctx, domain.WholeLog(room), 5); err != nil || len(v) != 0 {
 			t.Errorf("earlier texts: %v, %v", v, err)
 		}
-		if _, err := db.Log.MessageAt(ctx, room, 10); domain.CodeOf(err) != domain.CodeNoMessage {
+		if _, err := db.Log.MessageAt(ctx, domain.WholeLog(room), 10); domain.CodeOf(err) != domain.CodeNoMessage {
 			t.Errorf("a message that is gone: %v", err)
 		}
 		s, err := db.Rooms.RoomState(ctx, testkit.UserID(1), room)
@@ -182,11 +182,11 @@ func TestLegalHold(t *testing.T) {
 		if _, err := db.Messages.DeleteMessage(ctx, testkit.UserID(1), room, said.Seq, now); err != nil {
 			t.Fatal(err)
 		}
-		m, err := db.Log.MessageAt(ctx, room, said.Seq)
+		m, err := db.Log.MessageAt(ctx, domain.WholeLog(room), said.Seq)
 		if err != nil || m.Text != "" || m.DeletedAt.IsZero() {
 			t.Errorf("the deleted message: %+v, %v", m, err)
 		}
-		if v, err := db.Log.Versions(ctx, room, said.Seq); err != nil || len(v) != 0 {
+		if v, err := db.Log.Versions(ctx, domain.WholeLog(room), said.Seq); err != nil || len(v) != 0 {
 			t.Errorf("its earlier texts: %v, %v", v, err)
 		}
 		held, err := db.Log.EarlierTexts(ctx, room, said.Seq, -1, 10)
@@ -270,7 +270,7 @@ func TestDeletedRoomIsPurged(t *testing.T) {
 		if want := int(r.Head); events != want || steps != (want+9)/10 {
 			t.Errorf("%d events went in %d steps; there were %d", events, steps, want)
 		}
-		rest, err1 := db.Log.Replay(ctx, room, 0, 100)
+		rest, err1 := db.Log.Replay(ctx, domain.WholeLog(room), 0, 100)
 		left, err2 = db.Messages.Purgeable(ctx, "", 10)
 		if err := errors.Join(err1, err2); err != nil || len(rest)+len(left) != 0 {
 			t.Errorf("left: %v, %v, %v", rest, left, err)

@@ -1,10 +1,11 @@
-// Package naming has the SQL of the columns derived from names of users and rooms: the folded forms
-// for search, and the skeletons of usernames.
+// Package naming has the SQL of the columns derived from names of users, rooms and user groups: the folded forms
+// for search, and the skeletons of usernames and handles.
 package naming
 
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"log/slog"
 	"strings"
 	"time"
@@ -45,7 +46,7 @@ func FoldRoom(ctx context.Context, t *store.Tx, id string) error {
 // roomFold returns the folded name and, on a line of its own, the folded topic.
 func roomFold(name, topic string) string { return fulltext.Name(name) + "\n" + fulltext.Name(topic) }
 
-// CheckLookalikes fails if username looks like that of another user.
+// CheckLookalikes fails if username looks like that of another user, or like the handle of a user group.
 func CheckLookalikes(ctx context.Context, t *store.Tx, username string) error {
 	skeleton := names.Skeleton(username)
 	if err := t.LockKey(ctx, skeleton); err != nil { // serialize concurrent registrations
@@ -55,23 +56,49 @@ func CheckLookalikes(ctx context.Context, t *store.Tx, username string) error {
 	err := t.QueryRowContext(ctx,
 		`SELECT username FROM users WHERE skeleton = $1 AND username <> $2 AND NOT pending LIMIT 1`, skeleton,
 		username).Scan(&other)
-	if err == nil {
-		e := domain.Conflict.Errorf(domain.CodeNameTaken,
-			"this username looks like one that is already taken; choose another")
-		e.Fields = []domain.Field{{Pointer: "/username", Detail: "looks like one that is already taken"}}
-		return e
-	}
 	if err == sql.ErrNoRows {
-		return nil
+		err = t.QueryRowContext(ctx, `SELECT handle FROM user_groups WHERE skeleton = $1 LIMIT 1`, skeleton).Scan(&other)
 	}
-	return err
+	return lookalike(err, "/username", "this username")
 }
 
-// backfill updates the derived columns of all users and rooms that differ from what this program
+// CheckHandle fails if handle is a username or the handle of another user group than the one with id, or looks like
+// one. Names of accounts that are not confirmed count as well.
+func CheckHandle(ctx context.Context, t *store.Tx, id, handle string) error {
+	skeleton := names.Skeleton(handle)
+	if err := t.LockKey(ctx, skeleton); err != nil { // as in CheckLookalikes
+		return err
+	}
+	var other string
+	err := t.QueryRowContext(ctx, `SELECT username FROM users WHERE skeleton = $1 OR username = $2
+		UNION ALL SELECT handle FROM user_groups WHERE skeleton = $1 AND id <> $3 LIMIT 1`, skeleton, handle, id).Scan(&other)
+	return lookalike(err, "/handle", "this handle")
+}
+
+// lookalike returns the error for a name, if a query has found one that looks like it.
+func lookalike(err error, pointer, what string) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	e := domain.Conflict.Errorf(domain.CodeNameTaken,
+		"%s is taken by a person or a user group, or looks like one that is; choose another", what)
+	e.Fields = []domain.Field{{Pointer: pointer, Detail: "is already taken, or looks like one that is"}}
+	return e
+}
+
+// backfill updates the derived columns of all users, rooms and user groups that differ from what this program
 // computes, for example after an upgrade. It works in small batches.
 func backfill(ctx context.Context, db *store.DB) error {
 	users := func(row nameRow) (string, string) {
 		return fulltext.Name(row.name + " " + row.more), names.Skeleton(row.name)
+	}
+	groups := func(row nameRow) (string, string) { return "", names.Skeleton(row.name) }
+	if err := backfillTable(ctx, db,
+		`SELECT id, handle, name, '', skeleton FROM user_groups WHERE id > $1 ORDER BY id LIMIT $2`,
+		`UPDATE user_groups SET skeleton = $2 || $3 WHERE id = $1 AND handle = $4 AND name = $5`, groups); err != nil {
+		return err
 	}
 	if err := backfillTable(ctx, db,
 		`SELECT id, username, display_name, folded, skeleton FROM users WHERE id > $1 ORDER BY id LIMIT $2`,

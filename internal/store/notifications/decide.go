@@ -135,7 +135,7 @@ func (repo *Repository) Record(
 func record(ctx context.Context, t *store.Tx, n domain.Notification, now time.Time) (isNew bool, err error) {
 	res, err := t.ExecContext(ctx, `INSERT INTO notifications (user_id, room_id, seq, thread, reason, at)
 		SELECT user_id, room_id, CAST($3 AS BIGINT), CAST($4 AS BIGINT), CAST($5 AS TEXT), CAST($6 AS BIGINT)
-			FROM members WHERE user_id = $1 AND room_id = $2
+			FROM members WHERE user_id = $1 AND room_id = $2 AND since < $3
 		ON CONFLICT (user_id, room_id, seq) DO NOTHING`, n.User, n.Room, n.Seq, n.Thread, n.Reason, store.Millis(now))
 	if err != nil {
 		return false, err

@@ -76,7 +76,7 @@ func (repo *Repository) PutSettings(ctx context.Context, user string, s domain.N
 // Choose stores the level that user has chosen for a room or thread that they may read.
 func (repo *Repository) Choose(ctx context.Context, user string, c domain.NotifyChoice, now time.Time) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		if _, err := rooms.Readable(ctx, t, user, c.Room, now); err != nil {
+		if _, _, err := rooms.Readable(ctx, t, user, c.Room, now); err != nil {
 			return err
 		}
 		if c.Level == domain.NotifyDefault {

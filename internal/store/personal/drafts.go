@@ -18,7 +18,7 @@ func (repo *Repository) PutDraft(
 	ctx context.Context, user string, d domain.PersonalDraft, over int64, now time.Time,
 ) (domain.PersonalDraft, error) {
 	err := repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		r, err := rooms.Readable(ctx, t, user, d.Room, now)
+		r, _, err := rooms.Readable(ctx, t, user, d.Room, now)
 		if err != nil {
 			return err
 		}

@@ -8,7 +8,8 @@ import (
 	"github.com/unhidra/unhidra/internal/store"
 )
 
-// EachKept calls do for all that user keeps, saved messages by rooms and then drafts, and returns how many there are.
+// EachKept calls do for all that user keeps, saved messages by rooms, then drafts, scheduled messages, reminders and
+// sections, and returns how many there are.
 func (repo *Repository) EachKept(
 	ctx context.Context, user string, do func(domain.Kept) error,
 ) (count int, err error) {
@@ -32,6 +33,27 @@ func (repo *Repository) EachKept(
 	}
 	for _, d := range drafts {
 		all = append(all, domain.Kept{Draft: &d})
+	}
+	scheduled, err := repo.Scheduled(ctx, user)
+	if err != nil {
+		return 0, err
+	}
+	for _, m := range scheduled {
+		all = append(all, domain.Kept{Scheduled: &m})
+	}
+	reminders, err := repo.Reminders(ctx, user)
+	if err != nil {
+		return 0, err
+	}
+	for _, r := range reminders {
+		all = append(all, domain.Kept{Reminder: &r})
+	}
+	sections, err := repo.Sections(ctx, user)
+	if err != nil {
+		return 0, err
+	}
+	if sections.Version > 0 {
+		all = append(all, domain.Kept{Sections: &sections})
 	}
 	for _, k := range all {
 		if err := do(k); err != nil {

@@ -18,17 +18,18 @@ func (repo *Repository) Save(
 ) (changed bool, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		changed = false
-		if _, err := rooms.Readable(ctx, t, user, room, now); err != nil {
+		_, v, err := rooms.Readable(ctx, t, user, room, now)
+		if err != nil {
 			return err
 		}
-		if err := roomlog.RequireMessage(ctx, t, room, seq); err != nil {
+		if err := roomlog.RequireMessage(ctx, t, v, seq); err != nil {
 			return err
 		}
 		if err := lock(ctx, t, user); err != nil {
 			return err
 		}
 		var saved, all int
-		err := t.QueryRowContext(ctx, `SELECT COUNT(*),
+		err = t.QueryRowContext(ctx, `SELECT COUNT(*),
 				COALESCE(SUM(CASE WHEN room_id = $2 AND seq = $3 THEN 1 ELSE 0 END), 0)
 			FROM saved_messages WHERE user_id = $1`, user, room, seq).Scan(&all, &saved)
 		if err != nil || saved > 0 {
@@ -53,7 +54,7 @@ func (repo *Repository) Unsave(
 ) (changed bool, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		changed = false
-		if _, err := rooms.Readable(ctx, t, user, room, now); err != nil {
+		if _, _, err := rooms.Readable(ctx, t, user, room, now); err != nil {
 			return err
 		}
 		done, err := t.ExecContext(ctx, `DELETE FROM saved_messages WHERE user_id = $1 AND room_id = $2 AND seq = $3`, user,
@@ -68,14 +69,15 @@ func (repo *Repository) Unsave(
 	return changed, err
 }
 
-// saved are the saved messages of the user $1 that are still there, in rooms of which they are a member.
+// saved are the saved messages of the user $1 that are still there and that they see, in rooms of which they are a
+// member.
 const saved = ` FROM saved_messages s JOIN members m ON m.room_id = s.room_id AND m.user_id = s.user_id
-	JOIN rooms r ON r.id = s.room_id AND r.kind <> 'gone'
+	AND m.since < s.seq JOIN rooms r ON r.id = s.room_id AND r.kind <> 'gone'
 	JOIN events e ON e.room_id = s.room_id AND e.seq = s.seq AND e.deleted_at = 0
 	WHERE s.user_id = $1`
 
 // Saved returns saved messages of user, the one that was saved last first. Those of rooms in which the user is no
-// longer are left out, and so are deleted ones.
+// longer are left out, and so are deleted ones and those from before they joined.
 func (repo *Repository) Saved(
 	ctx context.Context, user string, c domain.SavedCursor, limit int,
 ) ([]domain.Saved, error) {
@@ -98,32 +100,50 @@ func (repo *Repository) Saved(
 	if err != nil || len(all) == 0 {
 		return nil, err
 	}
-	found, err := roomlog.Where(ctx, repo.db, `e.pos IN (`+store.Placeholders(1, len(positions))+`)`,
-		store.Args(positions)...)
+	messages, err := repo.messagesAt(ctx, user, positions)
 	if err != nil {
 		return nil, err
 	}
-	type place struct {
-		room string
-		seq  int64
-	}
-	messages := make(map[place]*domain.Message, len(found))
-	for _, e := range found {
-		messages[place{e.Room, e.Seq}] = e.Message
-	}
 	there := all[:0]
 	for _, s := range all {
-		m := messages[place{s.Message.Room, s.Message.Seq}]
-		if m != nil && m.DeletedAt.IsZero() { // it may go between the two queries
+		if m := messages[place{s.Message.Room, s.Message.Seq}]; m != nil {
 			there = append(there, domain.Saved{Message: *m, At: s.At})
 		}
 	}
 	return there, nil
 }
 
+// A place is where a message stands.
+type place struct {
+	room string
+	seq  int64
+}
+
+// messagesAt reads messages by their positions, as user sees them. One that went since then is left out.
+func (repo *Repository) messagesAt(
+	ctx context.Context, user string, positions []int64,
+) (map[place]*domain.Message, error) {
+	var all []*domain.Message
+	messages := make(map[place]*domain.Message, len(positions))
+	for some := range store.Chunks(positions) {
+		found, err := roomlog.Where(ctx, repo.db, domain.View{}, `e.pos IN (`+store.Placeholders(1, len(some))+`)`,
+			store.Args(some)...)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range found {
+			if e.Message != nil && e.Message.DeletedAt.IsZero() {
+				messages[place{e.Room, e.Seq}] = e.Message
+				all = append(all, e.Message)
+			}
+		}
+	}
+	return messages, roomlog.HideFor(ctx, repo.db, user, all)
+}
+
 // SavedIn returns the numbers of the messages of a room that user has saved.
 func (repo *Repository) SavedIn(ctx context.Context, user, room string, now time.Time) ([]int64, error) {
-	if _, err := rooms.Readable(ctx, repo.db, user, room, now); err != nil {
+	if _, _, err := rooms.Readable(ctx, repo.db, user, room, now); err != nil {
 		return nil, err
 	}
 	rows, err := repo.db.QueryContext(ctx, `SELECT s.seq`+saved+` AND s.room_id = $2 ORDER BY s.seq`, user, room)

@@ -55,7 +55,7 @@ func (repo *Repository) Add(
 		if err != nil || !r.Previews || r.Archived {
 			return gone(err)
 		}
-		m, err := roomlog.Message(ctx, t, room, seq)
+		m, err := roomlog.Message(ctx, t, domain.WholeLog(room), seq)
 		if err != nil || !m.DeletedAt.IsZero() {
 			return gone(err)
 		}
@@ -106,7 +106,7 @@ func insert(
 
 // announce appends the event that the previews of a message have changed.
 func announce(ctx context.Context, t *store.Tx, m *domain.Message, actor domain.UserRef, now time.Time) (err error) {
-	if m, err = roomlog.Message(ctx, t, m.Room, m.Seq); err != nil {
+	if m, err = roomlog.Message(ctx, t, domain.WholeLog(m.Room), m.Seq); err != nil {
 		return err
 	}
 	e := domain.Event{Room: m.Room, Type: domain.MessagePreviewed, Actor: actor, At: now, Message: m}
@@ -122,7 +122,7 @@ func (repo *Repository) Remove(ctx context.Context, actor, room string, seq int6
 		if err != nil {
 			return err
 		}
-		m, err := roomlog.Message(ctx, t, room, seq)
+		m, err := roomlog.Message(ctx, t, member.View(), seq)
 		if err != nil {
 			return err
 		}
@@ -145,7 +145,7 @@ func (repo *Repository) Remove(ctx context.Context, actor, room string, seq int6
 				}
 			}
 		}
-		if m, err = roomlog.Message(ctx, t, room, seq); err != nil || len(m.Previews) == shown {
+		if m, err = roomlog.Message(ctx, t, member.View(), seq); err != nil || len(m.Previews) == shown {
 			return err
 		}
 		return announce(ctx, t, m, member.User, now)

@@ -57,7 +57,7 @@ func add(t *testing.T, db *all.Store, room string, seq int64, want bool, p ...do
 // shown returns the links of a message that have a preview.
 func shown(t *testing.T, db *all.Store, room string, seq int64) (links []string) {
 	t.Helper()
-	m, err := db.Log.MessageAt(t.Context(), room, seq)
+	m, err := db.Log.MessageAt(t.Context(), domain.WholeLog(room), seq)
 	if domain.KindOf(err) == domain.NotFound {
 		return nil
 	}

@@ -87,6 +87,9 @@ func (repo *Repository) DB() *store.DB { return repo.db }
 func (repo *Repository) Append(
 	ctx context.Context, device string, reports []domain.Report, now time.Time,
 ) (domain.Appended, error) {
+	if err := ctx.Err(); err != nil { // nobody waits for the answer
+		return domain.Appended{}, err
+	}
 	return repo.append(ctx, device, reports, now)
 }
 

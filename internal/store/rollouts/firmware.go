@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"strings"
 	"time"
 
@@ -12,7 +13,8 @@ import (
 )
 
 const deviceColumns = `f.device_id, d.owner_id, f.report, f.reported_at, f.nonce_at, f.since, f.crashes,
-	COALESCE(s.online, FALSE), d.type, d.tags, COALESCE(j.product_id, ''), COALESCE(j.product, ''),
+	f.connects, f.flapped_at, COALESCE(s.online, FALSE), COALESCE(s.session, 0), d.type, d.tags,
+	COALESCE(j.product_id, ''), COALESCE(j.product, ''),
 	COALESCE(j.publisher_id, ''), COALESCE(j.ask, FALSE)`
 
 // withJoin adds the product of somebody else that the owner of a device d has joined. What a former owner has said
@@ -26,16 +28,17 @@ const deviceTables = ` FROM device_firmware f JOIN devices d ON d.id = f.device_
 	LEFT JOIN device_states s ON s.device_id = f.device_id` + withJoin
 
 func scanDevice(rows *sql.Rows) (d domain.DeviceFirmware, err error) {
-	var report, tags string
-	var at, nonce, since int64
+	var report, connects, tags string
+	var at, nonce, since, flapped int64
 	j := &d.Joined
-	err = rows.Scan(&d.Device, &d.Owner, &report, &at, &nonce, &since, &d.Crashes, &d.Online, &d.Type, &tags, &j.Product,
-		&j.Name, &j.Publisher, &j.Ask)
+	err = rows.Scan(&d.Device, &d.Owner, &report, &at, &nonce, &since, &d.Crashes, &connects, &flapped, &d.Online,
+		&d.Session, &d.Type, &tags, &j.Product, &j.Name, &j.Publisher, &j.Ask)
 	if err != nil {
 		return d, err
 	}
 	d.At, d.NonceAt, d.Since, d.Tags = store.Time(at), store.Time(nonce), store.Time(since), strings.Fields(tags)
-	err = json.Unmarshal([]byte(report), &d.Report)
+	err = errors.Join(json.Unmarshal([]byte(report), &d.Report), json.Unmarshal([]byte(connects), &d.Rate))
+	d.Rate.Flapped = store.Time(flapped)
 	if d.Shared() {
 		d.Type, d.Tags = "", nil // its owner's words
 	}
@@ -85,7 +88,7 @@ func took(ctx context.Context, t *store.Tx, device string, since time.Time) (is 
 // put stores what a device says. It returns what is known of it then, and whether it has started anew since it
 // last said something.
 func put(
-	ctx context.Context, t *store.Tx, device string, f domain.FirmwareReport, now time.Time,
+	ctx context.Context, t *store.Tx, y rules, device string, f domain.FirmwareReport, now time.Time,
 ) (d domain.DeviceFirmware, started bool, err error) {
 	before, known, err := firmware(ctx, t, device)
 	if err != nil {
@@ -96,8 +99,16 @@ func put(
 	if started {
 		d.NonceAt = now
 	}
+	if !known { // how often it connected before says nothing of when
+		err := t.QueryRowContext(ctx, `SELECT COALESCE(MAX(session), 0) FROM device_states WHERE device_id = $1`, device).
+			Scan(&d.Session)
+		if err != nil {
+			return d, false, err
+		}
+	}
+	d.Rate = y.Connected(d.Rate, d.Session, now)
 	if !known || before.Report.SHA256 != f.SHA256 || before.Report.Product != f.Product {
-		d.Since, d.Crashes = now, 0
+		d.Since, d.Crashes, d.Rate.Lately, d.Rate.Flapped = now, 0, 0, time.Time{}
 	} else if started && f.ResetReason.Crashed() && !f.SlotState.TakenBack() {
 		took, err := took(ctx, t, device, before.NonceAt)
 		if err != nil {
@@ -111,12 +122,18 @@ func put(
 	if err != nil {
 		return d, false, err
 	}
+	connects, err := json.Marshal(d.Rate)
+	if err != nil {
+		return d, false, err
+	}
 	_, err = t.ExecContext(ctx, `INSERT INTO device_firmware (device_id, product, sha256, report, reported_at, nonce_at,
-		since, crashes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+		since, crashes, connects, flapped_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 		ON CONFLICT (device_id) DO UPDATE SET product = excluded.product, sha256 = excluded.sha256,
 		report = excluded.report, reported_at = excluded.reported_at, nonce_at = excluded.nonce_at,
-		since = excluded.since, crashes = excluded.crashes`, device, f.Product, f.SHA256,
-		string(report), store.Millis(now), store.Millis(d.NonceAt), store.Millis(d.Since), d.Crashes)
+		since = excluded.since, crashes = excluded.crashes, connects = excluded.connects,
+		flapped_at = excluded.flapped_at`, device, f.Product, f.SHA256,
+		string(report), store.Millis(now), store.Millis(d.NonceAt), store.Millis(d.Since), d.Crashes,
+		string(connects), store.Millis(d.Rate.Flapped))
 	if err != nil {
 		return d, false, err
 	}

@@ -27,7 +27,7 @@ func (repo *Repository) Report(
 				return err
 			}
 		}
-		d, started, err := put(ctx, t, device, f, now)
+		d, started, err := put(ctx, t, y, device, f, now)
 		if err != nil || !concerned {
 			return err
 		}

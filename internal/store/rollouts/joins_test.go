@@ -67,6 +67,8 @@ type leaving struct {
 
 func (leaving) Salted(r domain.Rollout, _ []domain.DeviceFirmware) domain.Rollout { return r }
 
+func (leaving) Connected(c domain.ConnectRate, _ int64, _ time.Time) domain.ConnectRate { return c }
+
 func (leaving) Room(domain.Rollout, domain.RolloutCounts) int { return 1 }
 
 func (leaving) Judge(r domain.Rollout, _ domain.RolloutCounts, _ bool, _ time.Time) domain.Rollout {

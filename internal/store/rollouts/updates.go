@@ -140,15 +140,33 @@ func add(c *domain.RolloutCounts, g domain.EndedGroup, inStage, fresh bool) {
 	}
 }
 
+// watched are the devices that count for or against flapping: that flap, or are there and run what they run for some
+// time. $1 is since when a device flaps, and $2 until when the others have what they run.
+const (
+	flaps   = `f.flapped_at > $1`
+	watched = `(` + flaps + ` OR s.online AND f.since <= $2)`
+)
+
 func health(ctx context.Context, q store.Queryer, r domain.Rollout, h *domain.RolloutHealth, now time.Time) error {
 	var ran, before int64
+	since := max(store.Millis(now.Add(-domain.FlapWithin)), store.Millis(r.Forgiven)) // what was before is forgiven
+	until := store.Millis(now.Add(-domain.FlapAfter))
 	err := q.QueryRowContext(ctx, `SELECT COALESCE(SUM(f.crashes), 0), COALESCE(SUM(CASE WHEN f.crashes > 0 THEN 1 ELSE 0
-		END), 0), COALESCE(SUM($2 - f.since), 0), COALESCE(SUM(u.crashes_before), 0), COALESCE(SUM(u.ran_before), 0)
+		END), 0), COALESCE(SUM($3 - f.since), 0), COALESCE(SUM(u.crashes_before), 0), COALESCE(SUM(u.ran_before), 0),
+		COALESCE(SUM(CASE WHEN `+flaps+` THEN 1 ELSE 0 END), 0), COALESCE(SUM(CASE WHEN `+watched+` THEN 1 ELSE 0 END), 0)
 		FROM rollout_updates u JOIN device_firmware f ON f.device_id = u.device_id AND f.sha256 = u.image
-		JOIN devices d ON d.id = u.device_id`+withJoin+`WHERE (d.owner_id = $4 OR j.product_id = $5)
-		AND u.rollout_id = $1 AND NOT u.excluded AND u.state IN ('testing', 'succeeded')
-		AND (u.ended_at = 0 OR u.ended_at > $3)`, r.ID, store.Millis(now), store.Millis(r.Forgiven), r.Owner, r.Product).Scan(
-		&h.Crashes, &h.Devices, &ran, &h.CrashesBefore, &before)
+		JOIN devices d ON d.id = u.device_id LEFT JOIN device_states s ON s.device_id = u.device_id`+withJoin+`
+		WHERE (d.owner_id = $5 OR j.product_id = $6)
+		AND u.rollout_id = $7 AND NOT u.excluded AND u.state IN ('testing', 'succeeded')
+		AND (u.ended_at = 0 OR u.ended_at > $4)`, since, until, store.Millis(now), store.Millis(r.Forgiven), r.Owner,
+		r.Product, r.ID).Scan(&h.Crashes, &h.Devices, &ran, &h.CrashesBefore, &before, &h.Flapping.With, &h.Flapping.WithOf)
 	h.Ran, h.RanBefore = time.Duration(max(ran, 0))*time.Millisecond, time.Duration(before)*time.Millisecond
-	return err
+	if err != nil || !h.Flapping.Suspect(r.Plan.Judge) {
+		return err
+	}
+	return q.QueryRowContext(ctx, `SELECT COALESCE(SUM(CASE WHEN `+flaps+` THEN 1 ELSE 0 END), 0), count(*)
+		FROM device_firmware f JOIN devices d ON d.id = f.device_id LEFT JOIN device_states s ON s.device_id = f.device_id`+
+		withJoin+`WHERE f.product = $3 AND `+publisher+` = $4 AND d.revoked_at = 0 AND `+watched+`
+		AND NOT EXISTS (SELECT 1 FROM rollout_updates u WHERE u.rollout_id = $5 AND u.device_id = f.device_id
+			AND u.image = f.sha256)`, since, until, r.Name, r.Owner, r.ID).Scan(&h.Flapping.Without, &h.Flapping.WithoutOf)
 }

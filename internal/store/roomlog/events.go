@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/unhidra/unhidra/internal/domain"
@@ -127,20 +128,23 @@ func Scan(rows *sql.Rows) (Row, error) {
 	return e, nil
 }
 
-// Where reads events with their messages, and those with their quotes, reactions, replies and
-// previews of links.
-// rest is what follows WHERE.
-func Where(ctx context.Context, q store.Queryer, rest string, args ...any) ([]domain.Event, error) {
-	return readEvents(ctx, q, `SELECT `+Columns+Tables+` WHERE `+rest, args)
+// Where reads events with their messages, and those with their quotes, reactions, replies, polls,
+// previews of links and what they forward.
+// rest is what follows WHERE. What they tell of lines that v does not show is hidden; v.Room is not looked at.
+func Where(ctx context.Context, q store.Queryer, v domain.View, rest string, args ...any) ([]domain.Event, error) {
+	return readEvents(ctx, q, v, `SELECT `+Columns+Tables+` WHERE `+rest, args)
 }
 
-// Brief is Where without reactions, replies and previews.
-func Brief(ctx context.Context, q store.Queryer, rest string, args ...any) ([]domain.Event, error) {
+// Brief is Where without reactions, replies, polls, previews and what messages forward.
+func Brief(ctx context.Context, q store.Queryer, v domain.View, rest string, args ...any) ([]domain.Event, error) {
 	rows, err := readRows(ctx, q, `SELECT `+Columns+Tables+` WHERE `+rest, args)
-	return eventsOf(rows), err
+	events := eventsOf(rows)
+	v.HideAll(events)
+	return events, err
 }
 
-// ByPositions returns the events at positions of the log. Those that were deleted are left out.
+// ByPositions returns the events at positions of the log, for nobody in particular. Those that were deleted are left
+// out.
 func ByPositions(ctx context.Context, q store.Queryer, positions []int64) (map[int64]domain.Event, error) {
 	events := make(map[int64]domain.Event, len(positions))
 	for part := range store.Chunks(positions) {
@@ -156,10 +160,10 @@ func ByPositions(ctx context.Context, q store.Queryer, positions []int64) (map[i
 	return events, nil
 }
 
-// BySeq returns the event of a room with a sequence number, and false if it was deleted.
-func BySeq(ctx context.Context, q store.Queryer, room string, seq int64) (e domain.Event, ok bool, err error) {
-	events, err := Where(ctx, q, `e.room_id = $1 AND e.seq = $2`, room, seq)
-	if err != nil || len(events) == 0 {
+// BySeq returns the event of a room with a sequence number, and false if it was deleted or v does not show it.
+func BySeq(ctx context.Context, q store.Queryer, v domain.View, seq int64) (e domain.Event, ok bool, err error) {
+	events, err := Where(ctx, q, v, `e.room_id = $1 AND e.seq = $2`, v.Room, seq)
+	if err != nil || len(events) == 0 || !v.Sees(seq) {
 		return e, false, err
 	}
 	return events[0], true, nil
@@ -176,16 +180,25 @@ func lines(main bool) string {
 	return `target IS NULL`
 }
 
-// linesWhere is Where for lines of the timeline, or of the main timeline.
-func linesWhere(ctx context.Context, q store.Queryer, main bool, rest string, args ...any) ([]domain.Event, error) {
-	condition := `e.target IS NULL AND `
+// linesWhere is Where for lines of the timeline that v shows, or of the main timeline. $1 is the room. rest bounds the
+// numbers also by what v shows: SQLite takes only one lower bound from its index, and here it is kept (by +) from taking
+// it from this check.
+func linesWhere(
+	ctx context.Context, q store.Queryer, v domain.View, main bool, rest string, args ...any,
+) ([]domain.Event, error) {
+	args = append([]any{v.Room}, args...)
+	condition := `e.room_id = $1 AND e.target IS NULL AND `
 	if main {
-		condition = `e.target IS NULL AND (e.thread IS NULL OR e.broadcast) AND `
+		condition += `(e.thread IS NULL OR e.broadcast) AND `
 	}
-	return readEvents(ctx, q, `SELECT `+lineColumns+lineTables+` WHERE `+condition+rest, args)
+	if v.Since > 0 {
+		args = append(args, v.Since)
+		condition += `+e.seq > ` + store.Placeholders(len(args), 1) + ` AND `
+	}
+	return readEvents(ctx, q, v, `SELECT `+lineColumns+lineTables+` WHERE `+condition+rest, args)
 }
 
-func readEvents(ctx context.Context, q store.Queryer, query string, args []any) ([]domain.Event, error) {
+func readEvents(ctx context.Context, q store.Queryer, v domain.View, query string, args []any) ([]domain.Event, error) {
 	rows, err := readRows(ctx, q, query, args)
 	if err != nil {
 		return nil, err
@@ -196,7 +209,47 @@ func readEvents(ctx context.Context, q store.Queryer, query string, args []any) 
 	if err := fillPreviews(ctx, q, rows); err != nil {
 		return nil, err
 	}
-	return eventsOf(rows), fillReplies(ctx, q, rows)
+	if err := fillPolls(ctx, q, rows); err != nil {
+		return nil, err
+	}
+	if err := fillForwards(ctx, q, rows); err != nil {
+		return nil, err
+	}
+	if err := fillReplies(ctx, q, rows); err != nil {
+		return nil, err
+	}
+	events := eventsOf(rows)
+	v.HideAll(events)
+	return events, nil
+}
+
+// byRoom returns the messages of rows that are wanted, by their rooms and numbers. An edit has the message as well, so
+// a number may have several.
+func byRoom(rows []Row, wanted func(Row, *domain.Message) bool) map[string]map[int64][]*domain.Message {
+	var rooms map[string]map[int64][]*domain.Message // nil for most pages
+	for _, r := range rows {
+		m := r.Message
+		if m == nil || !wanted(r, m) {
+			continue
+		}
+		if rooms == nil {
+			rooms = make(map[string]map[int64][]*domain.Message)
+		}
+		if rooms[m.Room] == nil {
+			rooms[m.Room] = make(map[int64][]*domain.Message)
+		}
+		rooms[m.Room][m.Seq] = append(rooms[m.Room][m.Seq], m)
+	}
+	return rooms
+}
+
+// seqsOf are the numbers of messages, as arguments of a query.
+func seqsOf(messages map[int64][]*domain.Message) []any {
+	args := make([]any, 0, len(messages))
+	for seq := range messages {
+		args = append(args, seq)
+	}
+	return args
 }
 
 func eventsOf(rows []Row) []domain.Event {
@@ -236,7 +289,7 @@ func fillQuotes(ctx context.Context, q store.Queryer, room string, messages []*d
 	for _, m := range messages {
 		seqs = append(seqs, m.ReplyTo.Seq)
 	}
-	found, err := Quotes(ctx, q, room, seqs)
+	found, err := Quotes(ctx, q, domain.WholeLog(room), seqs) // whoever reads the messages hides them
 	if err != nil {
 		return err
 	}
@@ -252,13 +305,17 @@ func fillQuotes(ctx context.Context, q store.Queryer, room string, messages []*d
 
 const excerptLength = 200
 
-// Quotes reads the messages of room that replies answer.
-func Quotes(ctx context.Context, q store.Queryer, room string, seqs []int64) (map[int64]*domain.Quote, error) {
+// Quotes reads the messages that replies answer, without those that v does not show.
+func Quotes(ctx context.Context, q store.Queryer, v domain.View, seqs []int64) (map[int64]*domain.Quote, error) {
+	seqs = slices.DeleteFunc(slices.Clone(seqs), func(seq int64) bool { return !v.Sees(seq) })
+	if len(seqs) == 0 {
+		return nil, nil
+	}
 	rows, err := q.QueryContext(ctx,
 		`SELECT e.seq, e.text, e.deleted_at, u.id, u.kind, u.username, u.display_name, u.avatar
 		FROM events e JOIN users u ON u.id = e.actor_id
 		WHERE e.room_id = $1 AND `+newMessages+` AND e.seq IN (`+store.Placeholders(2, len(seqs))+`)`,
-		append([]any{room}, store.Args(seqs)...)...)
+		append([]any{v.Room}, store.Args(seqs)...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -298,7 +355,7 @@ func Append(ctx context.Context, t *store.Tx, e *domain.Event, target any) error
 // comes in two rooms at once, the error is one of store.IsUnique: the caller tries again.
 func AppendOnce(ctx context.Context, t *store.Tx, e *domain.Event, key string) (repeat bool, err error) {
 	key = "line " + key // keys of messages have no spaces
-	found, err := Where(ctx, t, `e.actor_id = $1 AND e.key = $2`, e.Actor.ID, key)
+	found, err := Where(ctx, t, domain.WholeLog(e.Room), `e.actor_id = $1 AND e.key = $2`, e.Actor.ID, key)
 	if err != nil {
 		return false, err
 	}

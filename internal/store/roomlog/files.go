@@ -32,21 +32,8 @@ func (r *FileRow) Value() domain.File {
 
 // FillFiles reads the files of those messages that have some, with one query for each room.
 func FillFiles(ctx context.Context, q store.Queryer, rows []Row) error {
-	var byRoom map[string]map[int64][]*domain.Message
-	for _, r := range rows {
-		m := r.Message
-		if m == nil || r.attached == 0 || !m.DeletedAt.IsZero() {
-			continue
-		}
-		if byRoom == nil {
-			byRoom = make(map[string]map[int64][]*domain.Message)
-		}
-		if byRoom[m.Room] == nil {
-			byRoom[m.Room] = make(map[int64][]*domain.Message)
-		}
-		byRoom[m.Room][m.Seq] = append(byRoom[m.Room][m.Seq], m) // an edit has the message as well
-	}
-	for room, messages := range byRoom {
+	wanted := func(r Row, m *domain.Message) bool { return r.attached != 0 && m.DeletedAt.IsZero() }
+	for room, messages := range byRoom(rows, wanted) {
 		if err := fillFilesOf(ctx, q, room, messages); err != nil {
 			return err
 		}
@@ -55,13 +42,9 @@ func FillFiles(ctx context.Context, q store.Queryer, rows []Row) error {
 }
 
 func fillFilesOf(ctx context.Context, q store.Queryer, room string, messages map[int64][]*domain.Message) error {
-	seqs := make([]int64, 0, len(messages))
-	for seq := range messages {
-		seqs = append(seqs, seq)
-	}
 	rows, err := q.QueryContext(ctx, `SELECT a.seq, `+FileColumns+` FROM attachments a JOIN files f ON f.id = a.file_id
-		WHERE a.room_id = $1 AND a.seq IN (`+store.Placeholders(2, len(seqs))+`) ORDER BY a.seq, a.n`,
-		append([]any{room}, store.Args(seqs)...)...)
+		WHERE a.room_id = $1 AND a.seq IN (`+store.Placeholders(2, len(messages))+`) ORDER BY a.seq, a.n`,
+		append([]any{room}, seqsOf(messages)...)...)
 	if err != nil {
 		return err
 	}

@@ -42,14 +42,14 @@ func foldable(events []domain.Event) bool {
 // run of joins and departures is one line: its last. It looks at maxFoldScan events at
 // most, so a page may be shorter, and a run may go on in the next.
 func (repo *Repository) foldedPage(
-	ctx context.Context, room string, from int64, back bool, q domain.PageQuery,
+	ctx context.Context, v domain.View, from int64, back bool, q domain.PageQuery,
 ) (domain.Page, error) {
-	side := `seq > $2 ORDER BY seq`
+	side, args := `seq > $3 ORDER BY seq`, []any{v.Room, maxFoldScan + 1, v.After(from)}
 	if back {
-		side = `seq < $2 ORDER BY seq DESC`
+		side, args = `seq > $3 AND seq < $4 ORDER BY seq DESC`, []any{v.Room, maxFoldScan + 1, v.Since, from}
 	}
 	rows, err := repo.db.QueryContext(ctx, `SELECT seq, `+quietTypes+` FROM events
-		WHERE room_id = $1 AND `+lines(q.Main)+` AND `+side+` LIMIT $3`, room, from, maxFoldScan+1)
+		WHERE room_id = $1 AND `+lines(q.Main)+` AND `+side+` LIMIT $2`, args...)
 	if err != nil {
 		return domain.Page{}, err
 	}
@@ -59,13 +59,12 @@ func (repo *Repository) foldedPage(
 	}
 	shown, folds, n := fold(seen[:min(maxFoldScan, len(seen))], q.Limit, back)
 	more := n < len(seen)
-	page := domain.Page{Folds: folds, Older: !back || more, Newer: back && from < maxSeq || !back && more}
+	page := domain.Page{Folds: folds, Older: !back && from > v.Since || back && more, Newer: back && from < maxSeq || !back && more}
 	if len(shown) == 0 {
 		return page, nil
 	}
-	page.Events, err = linesWhere(ctx, repo.db, q.Main,
-		`e.room_id = $1 AND e.seq IN (`+store.Placeholders(2, len(shown))+`) ORDER BY e.seq`,
-		append([]any{room}, store.Args(shown)...)...)
+	page.Events, err = linesWhere(ctx, repo.db, v, q.Main, `e.seq IN (`+store.Placeholders(2, len(shown))+`) ORDER BY e.seq`,
+		store.Args(shown)...)
 	return page, err
 }
 

@@ -19,42 +19,42 @@ type EventRef struct {
 	Seq  int64
 }
 
-// Replay returns up to limit events of room after a number, in order, each with
+// Replay returns up to limit events of v after a number, in order, each with
 // its message as it is now.
-func (repo *Repository) Replay(ctx context.Context, room string, after int64, limit int) ([]domain.Event, error) {
-	return Where(ctx, repo.db, `e.room_id = $1 AND e.seq > $2 ORDER BY e.seq LIMIT $3`, room, after, limit)
+func (repo *Repository) Replay(ctx context.Context, v domain.View, after int64, limit int) ([]domain.Event, error) {
+	return Where(ctx, repo.db, v, `e.room_id = $1 AND e.seq > $2 ORDER BY e.seq LIMIT $3`, v.Room, v.After(after), limit)
 }
 
-// Timeline returns a page of a room's timeline: all events but those that change an earlier one.
+// Timeline returns a page of a room's timeline, of what v shows: all events but those that change an earlier one.
 // Its cost does not depend on the length of the log.
-func (repo *Repository) Timeline(ctx context.Context, room string, q domain.PageQuery) (domain.Page, error) {
+func (repo *Repository) Timeline(ctx context.Context, v domain.View, q domain.PageQuery) (domain.Page, error) {
 	switch {
 	case q.After > 0:
-		return repo.newer(ctx, room, q)
+		return repo.newer(ctx, v, q)
 	case q.Around > 0:
-		return repo.around(ctx, room, q)
+		return repo.around(ctx, v, q)
 	case !q.At.IsZero():
-		seq, err := repo.firstSeqAt(ctx, room, q)
+		seq, err := repo.firstSeqAt(ctx, v, q)
 		if err != nil {
 			return domain.Page{}, err
 		}
 		q.Around = seq
-		return repo.around(ctx, room, q)
+		return repo.around(ctx, v, q)
 	}
-	return repo.older(ctx, room, q)
+	return repo.older(ctx, v, q)
 }
 
 const maxSeq = int64(1) << 62
 
-func (repo *Repository) older(ctx context.Context, room string, q domain.PageQuery) (domain.Page, error) {
+func (repo *Repository) older(ctx context.Context, v domain.View, q domain.PageQuery) (domain.Page, error) {
 	before, limit := q.Before, q.Limit
 	if before <= 0 {
 		before = maxSeq
 	}
-	events, err := linesWhere(ctx, repo.db, q.Main, `e.room_id = $1 AND e.seq < $2 ORDER BY e.seq DESC LIMIT $3`, room,
-		before, limit+1)
+	events, err := linesWhere(ctx, repo.db, v, q.Main, `e.seq < $2 AND e.seq > $4 ORDER BY e.seq DESC LIMIT $3`, before,
+		limit+1, v.Since)
 	if err == nil && q.Fold && foldable(events) {
-		return repo.foldedPage(ctx, room, before, true, q)
+		return repo.foldedPage(ctx, v, before, true, q)
 	}
 	page := domain.Page{Older: len(events) > limit, Newer: before < maxSeq}
 	page.Events = events[:min(limit, len(events))]
@@ -62,24 +62,24 @@ func (repo *Repository) older(ctx context.Context, room string, q domain.PageQue
 	return page, err
 }
 
-func (repo *Repository) newer(ctx context.Context, room string, q domain.PageQuery) (domain.Page, error) {
-	events, err := linesWhere(ctx, repo.db, q.Main, `e.room_id = $1 AND e.seq > $2 ORDER BY e.seq LIMIT $3`, room, q.After,
+func (repo *Repository) newer(ctx context.Context, v domain.View, q domain.PageQuery) (domain.Page, error) {
+	events, err := linesWhere(ctx, repo.db, v, q.Main, `e.seq > $2 ORDER BY e.seq LIMIT $3`, v.After(q.After),
 		q.Limit+1)
 	if err == nil && q.Fold && foldable(events) {
-		return repo.foldedPage(ctx, room, q.After, false, q)
+		return repo.foldedPage(ctx, v, q.After, false, q)
 	}
-	return domain.Page{Events: events[:min(q.Limit, len(events))], Older: true, Newer: len(events) > q.Limit}, err
+	return domain.Page{Events: events[:min(q.Limit, len(events))], Older: q.After > v.Since, Newer: len(events) > q.Limit}, err
 }
 
-func (repo *Repository) around(ctx context.Context, room string, q domain.PageQuery) (domain.Page, error) {
+func (repo *Repository) around(ctx context.Context, v domain.View, q domain.PageQuery) (domain.Page, error) {
 	half := q
 	half.Before, half.Limit = q.Around, q.Limit/2
-	before, err := repo.older(ctx, room, half)
+	before, err := repo.older(ctx, v, half)
 	if err != nil {
 		return before, err
 	}
 	half.After, half.Limit = q.Around-1, q.Limit-q.Limit/2
-	from, err := repo.newer(ctx, room, half)
+	from, err := repo.newer(ctx, v, half)
 	page := domain.Page{Events: append(before.Events, from.Events...), Older: before.Older, Newer: from.Newer,
 		Folds: from.Folds}
 	if page.Folds == nil {
@@ -90,17 +90,18 @@ func (repo *Repository) around(ctx context.Context, room string, q domain.PageQu
 	return page, err
 }
 
-// firstSeqAt returns the number of the first line of a room at the time of q or later, by binary search.
+// firstSeqAt returns the number of the first line of v at the time of q or later, by binary search.
 // Times increase with the numbers, except for the difference between the servers' clocks.
-func (repo *Repository) firstSeqAt(ctx context.Context, room string, q domain.PageQuery) (int64, error) {
-	low, high, err := repo.seqRange(ctx, room)
+func (repo *Repository) firstSeqAt(ctx context.Context, v domain.View, q domain.PageQuery) (int64, error) {
+	low, high, err := repo.seqRange(ctx, v.Room)
+	low = v.After(low)
 	high++ // invariant: the result is in (low, high]
 	for err == nil && low+1 < high {
 		middle := low + (high-low)/2
 		var seq, when int64
 		err = repo.db.QueryRowContext(ctx,
 			`SELECT seq, at FROM events WHERE room_id = $1 AND seq >= $2 AND `+lines(q.Main)+` ORDER BY seq LIMIT 1`,
-			room, middle).Scan(&seq, &when)
+			v.Room, middle).Scan(&seq, &when)
 		switch {
 		case err == nil && when < store.Millis(q.At):
 			low = seq
@@ -121,9 +122,12 @@ func (repo *Repository) seqRange(ctx context.Context, room string) (floor, head 
 	return floor, head, err
 }
 
-// Message returns a message as it is now, or not_found.
-func Message(ctx context.Context, q store.Queryer, room string, seq int64) (*domain.Message, error) {
-	events, err := Where(ctx, q, `e.room_id = $1 AND e.seq = $2 AND `+newMessages, room, seq)
+// Message returns a message as it is now, or not_found, also if v does not show it.
+func Message(ctx context.Context, q store.Queryer, v domain.View, seq int64) (*domain.Message, error) {
+	if err := v.Require(seq); err != nil {
+		return nil, err
+	}
+	events, err := Where(ctx, q, v, `e.room_id = $1 AND e.seq = $2 AND `+newMessages, v.Room, seq)
 	if err != nil {
 		return nil, err
 	}
@@ -134,9 +138,12 @@ func Message(ctx context.Context, q store.Queryer, room string, seq int64) (*dom
 }
 
 // Versions returns the earlier texts of a message, the oldest first.
-func (repo *Repository) Versions(ctx context.Context, room string, seq int64) ([]domain.Version, error) {
+func (repo *Repository) Versions(ctx context.Context, v domain.View, seq int64) ([]domain.Version, error) {
+	if err := v.Require(seq); err != nil {
+		return nil, err
+	}
 	rows, err := repo.db.QueryContext(ctx,
-		`SELECT text, at FROM versions WHERE room_id = $1 AND seq = $2 ORDER BY version`, room, seq)
+		`SELECT text, at FROM versions WHERE room_id = $1 AND seq = $2 ORDER BY version`, v.Room, seq)
 	if err != nil {
 		return nil, err
 	}
@@ -149,8 +156,8 @@ func (repo *Repository) Versions(ctx context.Context, room string, seq int64) ([
 }
 
 // MessageAt returns a message as it is now.
-func (repo *Repository) MessageAt(ctx context.Context, room string, seq int64) (domain.Message, error) {
-	m, err := Message(ctx, repo.db, room, seq)
+func (repo *Repository) MessageAt(ctx context.Context, v domain.View, seq int64) (domain.Message, error) {
+	m, err := Message(ctx, repo.db, v, seq)
 	if err != nil {
 		return domain.Message{}, err
 	}

@@ -91,12 +91,12 @@ func insert(t *testing.T, db *all.Store, room string, typ domain.EventType, deta
 // last returns the event with a number as a replay and as the timeline have it.
 func last(t *testing.T, db *all.Store, room string, seq int64) domain.Event {
 	t.Helper()
-	events, err := db.Log.Replay(t.Context(), room, seq-1, 1)
+	events, err := db.Log.Replay(t.Context(), domain.WholeLog(room), seq-1, 1)
 	if err != nil || len(events) != 1 {
 		t.Fatalf("%d events, %v", len(events), err)
 	}
 	if events[0].Type.Timeline() {
-		page, err := db.Log.Timeline(t.Context(), room, domain.PageQuery{After: seq - 1, Limit: 1})
+		page, err := db.Log.Timeline(t.Context(), domain.WholeLog(room), domain.PageQuery{After: seq - 1, Limit: 1})
 		if err != nil || len(page.Events) != 1 || !reflect.DeepEqual(page.Events[0], events[0]) {
 			t.Errorf("the timeline has %+v, %v; a replay %+v", page.Events, err, events[0])
 		}
@@ -244,7 +244,7 @@ func TestBrokenPayloadIsAnError(t *testing.T) {
 	} {
 		for _, stored := range broken {
 			seq := insert(t, db, room, typ, stored)
-			_, err := db.Log.Replay(t.Context(), room, seq-1, 1)
+			_, err := db.Log.Replay(t.Context(), domain.WholeLog(room), seq-1, 1)
 			if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("event %d of %s", seq, room)) {
 				t.Errorf("%s %s: %v", typ, stored, err)
 			}

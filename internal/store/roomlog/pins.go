@@ -9,10 +9,11 @@ import (
 	"github.com/unhidra/unhidra/internal/store/accounts"
 )
 
-// Pins returns the pinned messages of a room, the one that was pinned last first.
-func (repo *Repository) Pins(ctx context.Context, room string) ([]domain.Pin, error) {
+// Pins returns the pinned messages of a room that v shows, the one that was pinned last first.
+func (repo *Repository) Pins(ctx context.Context, v domain.View) ([]domain.Pin, error) {
 	rows, err := repo.db.QueryContext(ctx, `SELECT p.seq, p.at, p.event, u.id, u.kind, u.username, u.display_name, u.avatar
-		FROM pins p JOIN users u ON u.id = p.user_id WHERE p.room_id = $1 ORDER BY p.event DESC`, room)
+		FROM pins p JOIN users u ON u.id = p.user_id WHERE p.room_id = $1 AND p.seq > $2 ORDER BY p.event DESC`, v.Room,
+		v.Since)
 	if err != nil {
 		return nil, err
 	}
@@ -30,8 +31,8 @@ func (repo *Repository) Pins(ctx context.Context, room string) ([]domain.Pin, er
 	for i, p := range pins {
 		seqs[i] = p.Message.Seq
 	}
-	found, err := Where(ctx, repo.db, `e.room_id = $1 AND e.seq IN (`+store.Placeholders(2, len(seqs))+`)`,
-		append([]any{room}, store.Args(seqs)...)...)
+	found, err := Where(ctx, repo.db, v, `e.room_id = $1 AND e.seq IN (`+store.Placeholders(2, len(seqs))+`)`,
+		append([]any{v.Room}, store.Args(seqs)...)...)
 	if err != nil {
 		return nil, err
 	}

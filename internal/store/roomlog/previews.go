@@ -11,25 +11,11 @@ import (
 
 // fillPreviews reads the previews of those messages that may have links, with one query for each room.
 func fillPreviews(ctx context.Context, q store.Queryer, rows []Row) error {
-	byRoom := make(map[string]map[int64][]*domain.Message)
-	for _, r := range rows {
-		m := r.Message
-		if m == nil || !m.DeletedAt.IsZero() || !strings.Contains(m.Text, "://") {
-			continue
-		}
-		if byRoom[m.Room] == nil {
-			byRoom[m.Room] = make(map[int64][]*domain.Message)
-		}
-		byRoom[m.Room][m.Seq] = append(byRoom[m.Room][m.Seq], m) // an edit has the message as well
-	}
-	for room, messages := range byRoom {
-		seqs := make([]any, 0, len(messages))
-		for seq := range messages {
-			seqs = append(seqs, seq)
-		}
+	wanted := func(_ Row, m *domain.Message) bool { return m.DeletedAt.IsZero() && strings.Contains(m.Text, "://") }
+	for room, messages := range byRoom(rows, wanted) {
 		found, err := q.QueryContext(ctx, `SELECT seq, url, title, description, site, image_id, width, height
-			FROM link_previews WHERE room_id = $1 AND NOT removed AND seq IN (`+store.Placeholders(2, len(seqs))+`)
-			ORDER BY seq, n`, append([]any{room}, seqs...)...)
+			FROM link_previews WHERE room_id = $1 AND NOT removed AND seq IN (`+store.Placeholders(2, len(messages))+`)
+			ORDER BY seq, n`, append([]any{room}, seqsOf(messages)...)...)
 		if err != nil {
 			return err
 		}

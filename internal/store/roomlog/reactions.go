@@ -11,19 +11,14 @@ import (
 
 // fillReactions reads the reactions to those messages that have some, with one query for each room.
 func fillReactions(ctx context.Context, q store.Queryer, rows []Row) error {
-	byRoom := make(map[string]map[int64][]*domain.Message)
-	for _, r := range rows {
-		m := r.Message
-		if m == nil || r.reacted == 0 || !m.DeletedAt.IsZero() {
-			continue
+	wanted := func(r Row, m *domain.Message) bool {
+		if r.reacted == 0 || !m.DeletedAt.IsZero() {
+			return false
 		}
 		m.Reactions.Seq = r.reacted
-		if byRoom[m.Room] == nil {
-			byRoom[m.Room] = make(map[int64][]*domain.Message)
-		}
-		byRoom[m.Room][m.Seq] = append(byRoom[m.Room][m.Seq], m) // an edit has the message as well
+		return true
 	}
-	for room, messages := range byRoom {
+	for room, messages := range byRoom(rows, wanted) {
 		if err := fillRoom(ctx, q, room, messages); err != nil {
 			return err
 		}
@@ -34,16 +29,12 @@ func fillReactions(ctx context.Context, q store.Queryer, rows []Row) error {
 // fillRoom reads the reactions to messages of room. Each emoji has the place that it got when it was first
 // given; each user, too.
 func fillRoom(ctx context.Context, q store.Queryer, room string, messages map[int64][]*domain.Message) error {
-	seqs := make([]int64, 0, len(messages))
-	for seq := range messages {
-		seqs = append(seqs, seq)
-	}
 	rows, err := q.QueryContext(ctx, `SELECT seq, emoji, total, user_id FROM (SELECT seq, emoji, user_id, since, event,
 			COUNT(*) OVER (PARTITION BY seq, emoji) AS total,
 			ROW_NUMBER() OVER (PARTITION BY seq, emoji ORDER BY event, user_id) AS place
-			FROM reactions WHERE room_id = $1 AND seq IN (`+store.Placeholders(3, len(seqs))+`)) AS given
+			FROM reactions WHERE room_id = $1 AND seq IN (`+store.Placeholders(3, len(messages))+`)) AS given
 		WHERE place <= $2 ORDER BY seq, since, emoji, place`,
-		append([]any{room, domain.MaxReactors}, store.Args(seqs)...)...)
+		append([]any{room, domain.MaxReactors}, seqsOf(messages)...)...)
 	if err != nil {
 		return err
 	}
@@ -79,7 +70,7 @@ func fillRoom(ctx context.Context, q store.Queryer, room string, messages map[in
 	return rows.Err()
 }
 
-// MarkMine says of the reactions to messages which of them user has given.
+// MarkMine says of the reactions to messages which of them user has given, and of polls for what they voted.
 func (repo *Repository) MarkMine(ctx context.Context, user string, messages []*domain.Message) error {
 	unknown := make(map[string]map[int64]*domain.Message) // not all who reacted are listed
 	for _, m := range messages {
@@ -105,7 +96,7 @@ func (repo *Repository) MarkMine(ctx context.Context, user string, messages []*d
 			return err
 		}
 	}
-	return nil
+	return markVotes(ctx, repo.db, user, messages)
 }
 
 // markListed marks the reactions of user as far as users are listed, and reports whether all are.
@@ -140,11 +131,14 @@ func markRows(rows *sql.Rows, of map[int64]*domain.Message) error {
 // Reactors returns up to limit users who gave emoji to a message, in the order in which they did, after the
 // number of an event.
 func (repo *Repository) Reactors(
-	ctx context.Context, room string, seq int64, emoji string, after int64, limit int,
+	ctx context.Context, v domain.View, seq int64, emoji string, after int64, limit int,
 ) ([]domain.Reactor, error) {
+	if err := v.Require(seq); err != nil {
+		return nil, err
+	}
 	rows, err := repo.db.QueryContext(ctx, `SELECT r.event, r.at, u.id, u.kind, u.username, u.display_name, u.avatar
 		FROM reactions r JOIN users u ON u.id = r.user_id WHERE r.room_id = $1 AND r.seq = $2 AND r.emoji = $3
-		AND r.event > $4 ORDER BY r.event LIMIT $5`, room, seq, emoji, after, limit)
+		AND r.event > $4 ORDER BY r.event LIMIT $5`, v.Room, seq, emoji, after, limit)
 	if err != nil {
 		return nil, err
 	}

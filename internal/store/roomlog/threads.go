@@ -20,21 +20,8 @@ const live = `room_id = $1 AND thread = v.seq AND thread IS NOT NULL AND deleted
 
 // fillReplies reads what is said in the threads of those messages that have one, with two queries for each room.
 func fillReplies(ctx context.Context, q store.Queryer, rows []Row) error {
-	var byRoom map[string]map[int64][]*domain.Message
-	for _, r := range rows {
-		m := r.Message
-		if m == nil || !r.threaded {
-			continue
-		}
-		if byRoom == nil {
-			byRoom = make(map[string]map[int64][]*domain.Message)
-		}
-		if byRoom[m.Room] == nil {
-			byRoom[m.Room] = make(map[int64][]*domain.Message)
-		}
-		byRoom[m.Room][m.Seq] = append(byRoom[m.Room][m.Seq], m) // an edit has the message as well
-	}
-	for room, messages := range byRoom {
+	wanted := func(r Row, _ *domain.Message) bool { return r.threaded }
+	for room, messages := range byRoom(rows, wanted) {
 		replies, err := repliesTo(ctx, q, room, messages)
 		if err != nil {
 			return err
@@ -141,11 +128,32 @@ func RootOf(ctx context.Context, q store.Queryer, room string, seq int64) (r Roo
 	return r, err == nil, err
 }
 
-// RequireMessage returns an error if room has no message seq, or if it was deleted.
-func RequireMessage(ctx context.Context, q store.Queryer, room string, seq int64) error {
+// RequireRoot returns the message seq of room, or an error if no thread can begin with it.
+func RequireRoot(ctx context.Context, q store.Queryer, room string, seq int64) (Root, error) {
+	root, ok, err := RootOf(ctx, q, room, seq)
+	switch {
+	case err != nil:
+		return root, err
+	case !ok:
+		return root, domain.InvalidField("/thread", "there is no message %d in this room", seq)
+	case root.Thread != 0:
+		return root, domain.InvalidField("/thread", "message %d is in the thread of message %d: name that one", seq,
+			root.Thread)
+	case root.Deleted && !root.Threaded:
+		return root, domain.Conflict.Errorf(domain.CodeMessageDeleted,
+			"this message was deleted: nobody can begin a thread with it")
+	}
+	return root, nil
+}
+
+// RequireMessage returns an error if v shows no message seq, or if it was deleted.
+func RequireMessage(ctx context.Context, q store.Queryer, v domain.View, seq int64) error {
+	if err := v.Require(seq); err != nil {
+		return err
+	}
 	var deleted int64
 	err := q.QueryRowContext(ctx, `SELECT deleted_at FROM events e WHERE e.room_id = $1 AND e.seq = $2 AND `+
-		newMessages, room, seq).Scan(&deleted)
+		newMessages, v.Room, seq).Scan(&deleted)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return domain.ErrNoMessage(seq)
@@ -155,26 +163,29 @@ func RequireMessage(ctx context.Context, q store.Queryer, room string, seq int64
 	return err
 }
 
-// Thread returns a page of the replies in the thread of a message: the last ones before a number, or with q.After
+// Thread returns a page of the replies in the thread of a message that v shows: the last ones before a number, or with q.After
 // the first ones after it. Deleted replies are left out.
 func (repo *Repository) Thread(
-	ctx context.Context, room string, root int64, q domain.PageQuery,
+	ctx context.Context, v domain.View, root int64, q domain.PageQuery,
 ) (page domain.Page, err error) {
-	side, place := `e.seq < $3 ORDER BY e.thread DESC, e.seq DESC`, q.Before
-	if q.After > 0 {
-		side, place = `e.seq > $3 ORDER BY e.thread, e.seq`, q.After
-	} else if place <= 0 {
+	place := q.Before
+	if place <= 0 {
 		place = maxSeq
 	}
-	events, err := readEvents(ctx, repo.db, `SELECT `+lineColumns+lineTables+` WHERE e.room_id = $1 AND e.thread = $2
-		AND e.thread IS NOT NULL AND e.deleted_at = 0 AND `+side+` LIMIT $4`, []any{room, root, place, q.Limit + 1})
+	side, args := `e.seq > $4 AND e.seq < $5 ORDER BY e.thread DESC, e.seq DESC`, []any{v.Since, place}
+	if q.After > 0 {
+		side, args = `e.seq > $4 ORDER BY e.thread, e.seq`, []any{v.After(q.After)}
+	}
+	events, err := readEvents(ctx, repo.db, v, `SELECT `+lineColumns+lineTables+` WHERE e.room_id = $1 AND e.thread = $2
+		AND e.thread IS NOT NULL AND e.deleted_at = 0 AND `+side+` LIMIT $3`,
+		append([]any{v.Room, root, q.Limit + 1}, args...))
 	if err != nil {
 		return page, err
 	}
 	more := len(events) > q.Limit
 	page.Events = events[:min(q.Limit, len(events))]
 	if q.After > 0 {
-		page.Older, page.Newer = true, more
+		page.Older, page.Newer = q.After > v.Since, more
 		return page, nil
 	}
 	slices.Reverse(page.Events)
@@ -224,9 +235,9 @@ func (repo *Repository) FollowedThreads(
 		which = ` AND EXISTS (SELECT 1 FROM events e WHERE ` + UnreadReplies + `)`
 	}
 	const last = `FROM events e WHERE e.room_id = t.room_id AND e.thread = t.root AND e.thread IS NOT NULL
-		AND e.deleted_at = 0 ORDER BY e.thread DESC, e.seq DESC LIMIT 1`
-	rows, err := repo.db.QueryContext(ctx, `SELECT room_id, root, seq FROM (
-			SELECT t.room_id, t.root, (SELECT e.seq `+last+`) AS seq, (SELECT e.at `+last+`) AS at
+		AND e.deleted_at = 0 AND e.seq > m.since ORDER BY e.thread DESC, e.seq DESC LIMIT 1`
+	rows, err := repo.db.QueryContext(ctx, `SELECT room_id, root, seq, since FROM (
+			SELECT t.room_id, t.root, m.since, (SELECT e.seq `+last+`) AS seq, (SELECT e.at `+last+`) AS at
 			FROM thread_marks t JOIN members m ON m.room_id = t.room_id AND m.user_id = t.user_id
 			JOIN rooms r ON r.id = t.room_id AND r.kind <> 'gone'
 			WHERE t.user_id = $1 AND t.following`+which+`) AS followed
@@ -235,34 +246,75 @@ func (repo *Repository) FollowedThreads(
 	if err != nil {
 		return nil, err
 	}
+	var views []domain.View
 	threads, err = store.Collect(rows, func(rows *sql.Rows) (f domain.FollowedThread, err error) {
-		err = rows.Scan(&f.Room, &f.Root, &f.Last.Seq)
+		var since int64
+		err = rows.Scan(&f.Room, &f.Root, &f.Last.Seq, &since)
+		views = append(views, domain.View{Room: f.Room, Since: since})
 		return f, err
 	})
 	if err != nil {
 		return nil, err
 	}
 	for i := range threads {
-		if err := repo.fillFollowed(ctx, user, &threads[i]); err != nil {
+		if err := repo.fillFollowed(ctx, user, views[i], &threads[i]); err != nil {
 			return nil, err
 		}
 	}
 	return threads, err
 }
 
-// fillFollowed reads the messages and marks of a thread.
-func (repo *Repository) fillFollowed(ctx context.Context, user string, f *domain.FollowedThread) (err error) {
+// fillFollowed reads the messages and marks of a thread. A first message that v does not show is left out.
+func (repo *Repository) fillFollowed(
+	ctx context.Context, user string, v domain.View, f *domain.FollowedThread,
+) (err error) {
 	last := f.Last.Seq
 	if f.ThreadState, err = ThreadState(ctx, repo.db, user, f.Room, f.Root); err != nil {
 		return err
 	}
-	found, err := Where(ctx, repo.db, `e.room_id = $1 AND e.seq IN ($2, $3) AND `+newMessages, f.Room, f.Root, last)
+	found, err := Where(ctx, repo.db, v, `e.room_id = $1 AND e.seq IN ($2, $3) AND `+newMessages, f.Room, f.Root, last)
 	for _, e := range found {
-		if e.Seq == f.Root {
+		switch {
+		case e.Message.Hidden:
+		case e.Seq == f.Root:
 			f.First = e.Message
-		} else {
+		default:
 			f.Last = *e.Message
 		}
 	}
 	return err
+}
+
+// MessagesAround returns up to n messages of v before m and n after it, of the main timeline or of the thread of m, in their
+// order and without m. They quote nothing but one another and m.
+func MessagesAround(
+	ctx context.Context, q store.Queryer, v domain.View, m domain.Message, n int,
+) ([]domain.Message, error) {
+	where := `e.room_id = $1 AND ` + newMessages + ` AND (e.thread IS NULL OR e.broadcast)`
+	args := []any{v.Room, v.After(m.Seq), n}
+	if m.Thread != 0 && !m.Broadcast {
+		where, args = `e.room_id = $1 AND `+newMessages+` AND e.thread = $4`, append(args, m.Thread)
+	}
+	earlier := append(slices.Clone(args), v.Since)
+	before, err := Brief(ctx, q, v, where+` AND e.seq < $2 AND e.seq > `+store.Placeholders(len(earlier), 1)+
+		` ORDER BY e.seq DESC LIMIT $3`, earlier...)
+	if err != nil {
+		return nil, err
+	}
+	after, err := Brief(ctx, q, v, where+` AND e.seq > $2 ORDER BY e.seq LIMIT $3`, args...)
+	if err != nil {
+		return nil, err
+	}
+	slices.Reverse(before)
+	shown := map[int64]bool{m.Seq: true}
+	all := make([]domain.Message, 0, len(before)+len(after))
+	for _, e := range append(before, after...) {
+		shown[e.Seq], all = true, append(all, *e.Message)
+	}
+	for i := range all {
+		if quote := all[i].ReplyTo; quote != nil && !shown[quote.Seq] {
+			all[i].ReplyTo = nil
+		}
+	}
+	return all, nil
 }

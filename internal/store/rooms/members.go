@@ -42,7 +42,7 @@ func AuthorizeAdd(ctx context.Context, t *store.Tx, m domain.Member, u domain.Us
 }
 
 // MemberColumns are read by ScanMember; the tables are m and u.
-const MemberColumns = `m.room_id, m.role, m.muted_until, m.joined_at, u.id, u.kind, u.username,
+const MemberColumns = `m.room_id, m.role, m.muted_until, m.joined_at, m.since, u.id, u.kind, u.username,
 	u.display_name, u.avatar`
 
 // memberRow is a row of the table members, with the user.
@@ -54,7 +54,7 @@ type memberRow struct {
 
 // dest returns the destinations for scanning MemberColumns.
 func (r *memberRow) dest() []any {
-	return append([]any{&r.Room, &r.Role, &r.muted, &r.joined}, r.user.Dest()...)
+	return append([]any{&r.Room, &r.Role, &r.muted, &r.joined, &r.Since}, r.user.Dest()...)
 }
 
 func (r *memberRow) value() domain.Member {
@@ -161,14 +161,15 @@ func InsertMember(
 		return err
 	}
 	// Earlier messages are not unread for a new member. A mute outlasts leaving, and a mute of
-	// the owner applies to the device or bot.
+	// the owner applies to the device or bot. What they see begins with the event, if the room hides its history.
 	_, err := t.ExecContext(ctx,
-		`INSERT INTO members (room_id, user_id, role, read_seq, threads_read, joined_at, muted_until)
+		`INSERT INTO members (room_id, user_id, role, read_seq, threads_read, joined_at, since, muted_until)
 		VALUES ($1, $2, $3, $4, $4, $5,
+		CASE WHEN (SELECT hides_history FROM rooms WHERE id = $1) THEN CAST($6 AS BIGINT) ELSE 0 END,
 		coalesce((SELECT max(until) FROM mutes WHERE room_id = $1 AND until > $5
 			AND (user_id = $2 OR user_id = (SELECT owner_id FROM devices WHERE id = $2)
 				OR user_id = (SELECT owner_id FROM bots WHERE id = $2))), 0))`,
-		room, user.ID, role, e.Seq, store.Millis(now))
+		room, user.ID, role, e.Seq, store.Millis(now), e.Seq-1)
 	if err != nil {
 		return err
 	}

@@ -208,49 +208,25 @@ func errNoRequest() error {
 	return domain.NotFound.Errorf(domain.CodeNoRequest, "there is no such request; you may have answered it elsewhere")
 }
 
-// DeclineRequest declines a request. With block it also blocks further requests of the requester.
-func (repo *Repository) DeclineRequest(ctx context.Context, user, room string, block bool) error {
-	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+// DeclineRequest declines a request. With alsoBlock it blocks the requester too, and returns who that is.
+func (repo *Repository) DeclineRequest(
+	ctx context.Context, user, room string, alsoBlock bool,
+) (blocked string, err error) {
+	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		if err := pendingRequest(ctx, t, user, room); err != nil {
 			return err
 		}
-		_, err := t.ExecContext(ctx, `UPDATE room_requests SET state = 'declined' WHERE room_id = $1 AND user_id = $2`, room,
-			user)
-		if err != nil || !block {
+		var by string
+		err := t.QueryRowContext(ctx, `UPDATE room_requests SET state = 'declined' WHERE room_id = $1 AND user_id = $2
+			RETURNING by_user`, room, user).Scan(&by)
+		if err != nil || !alsoBlock {
 			return err
 		}
-		const by = `(SELECT by_user FROM room_requests WHERE room_id = $2 AND user_id = $1)`
-		if _, err := t.ExecContext(ctx, `INSERT INTO blocks (user_id, other_id) VALUES ($1, `+by+`) ON CONFLICT DO NOTHING`,
-			user, room); err != nil {
-			return err
-		}
-		// Decline the other pending requests of the same person.
-		_, err = t.ExecContext(ctx,
-			`UPDATE room_requests SET state = 'declined' WHERE user_id = $1 AND state = '' AND by_user = `+by, user, room)
+		blocked = by
+		_, err = block(ctx, t, user, by)
 		return err
 	})
-}
-
-// BlockedUsers returns the users whose requests user has blocked.
-func (repo *Repository) BlockedUsers(ctx context.Context, user string) ([]domain.UserRef, error) {
-	rows, err := repo.db.QueryContext(ctx, `SELECT u.id, u.kind, u.username, u.display_name, u.avatar FROM users u
-		WHERE u.id IN (SELECT other_id FROM blocks WHERE user_id = $1) ORDER BY u.username`, user)
-	if err != nil {
-		return nil, err
-	}
-	return store.Collect(rows, accounts.ScanRef)
-}
-
-// Unblock lets other send requests to user again.
-func (repo *Repository) Unblock(ctx context.Context, user, other string) error {
-	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		if _, err := t.ExecContext(ctx, `DELETE FROM blocks WHERE user_id = $1 AND other_id = $2`, user, other); err != nil {
-			return err
-		}
-		_, err := t.ExecContext(ctx, `DELETE FROM room_requests WHERE user_id = $1 AND by_user = $2 AND state <> ''`, user,
-			other)
-		return err
-	})
+	return blocked, err
 }
 
 // RequestPolicy returns the policy that user has chosen, or else that of the server.

@@ -27,7 +27,7 @@ func setRetention(ctx context.Context, t *store.Tx, room string, k domain.RoomRe
 
 // Columns are read by Scan; the table is r.
 const Columns = `r.id, r.kind, r.name, r.topic, r.archived, r.head, r.members, r.created_at, r.last_at,
-	r.floor, r.keep_days, r.keep_lines, r.held_at, r.replied, r.previews`
+	r.floor, r.keep_days, r.keep_lines, r.held_at, r.replied, r.previews, r.hides_history`
 
 // Row is a row of the table rooms.
 type Row struct {
@@ -40,7 +40,7 @@ type Row struct {
 func (r *Row) Dest() []any {
 	return []any{
 		&r.ID, &r.Kind, &r.Name, &r.Topic, &r.Archived, &r.Head, &r.Members, &r.created, &r.last,
-		&r.Floor, &r.days, &r.lines, &r.held, &r.Replied, &r.Previews,
+		&r.Floor, &r.days, &r.lines, &r.held, &r.Replied, &r.Previews, &r.Hides,
 	}
 }
 
@@ -119,17 +119,19 @@ func LockAndAuthorize(
 	return r, m, domain.Allow(r, m, p, now)
 }
 
-// Readable returns a room that user may read.
-func Readable(ctx context.Context, q store.Queryer, user, room string, now time.Time) (domain.Room, error) {
+// Readable returns a room that user may read, and what they see of it.
+func Readable(
+	ctx context.Context, q store.Queryer, user, room string, now time.Time,
+) (domain.Room, domain.View, error) {
 	r, err := ByID(ctx, q, room, "")
 	if err != nil {
-		return r, err
+		return r, domain.View{}, err
 	}
 	m, err := MemberOf(ctx, q, room, user)
 	if err != nil {
-		return r, err
+		return r, domain.View{}, err
 	}
-	return r, domain.Allow(r, m, domain.ReadRoom, now)
+	return r, m.View(), domain.Allow(r, m, domain.ReadRoom, now)
 }
 
 // CreateRoom creates a room with actor as its owner. It adds n.Members, or sends them a request
@@ -286,7 +288,7 @@ func (repo *Repository) UpdateRoom(
 			return err
 		}
 		updated := domain.RoomUpdatedPayload{Name: c.Name, Topic: c.Topic, Archived: c.Archived, Keep: c.Keep,
-			Previews: c.Previews}
+			Previews: c.Previews, Hides: c.Hides}
 		if c.Name != nil {
 			r.Name = *c.Name
 		}
@@ -302,9 +304,15 @@ func (repo *Repository) UpdateRoom(
 		if c.Previews != nil {
 			r.Previews = *c.Previews
 		}
+		if c.Hides != nil {
+			r.Hides = *c.Hides
+		}
+		if r.Hides && r.Kind == domain.PublicRoom {
+			return errPublicHides(c)
+		}
 		t.Invalidate()
-		_, err = t.ExecContext(ctx, `UPDATE rooms SET name = $2, topic = $3, kind = $4, archived = $5, previews = $6 WHERE
-			id = $1`, room, r.Name, r.Topic, r.Kind, r.Archived, r.Previews)
+		_, err = t.ExecContext(ctx, `UPDATE rooms SET name = $2, topic = $3, kind = $4, archived = $5, previews = $6,
+			hides_history = $7 WHERE id = $1`, room, r.Name, r.Topic, r.Kind, r.Archived, r.Previews, r.Hides)
 		if err != nil {
 			return err
 		}
@@ -320,6 +328,17 @@ func (repo *Repository) UpdateRoom(
 		return roomlog.Append(ctx, t, &e, nil)
 	})
 	return e, err
+}
+
+// errPublicHides refuses the change c, after which a public room would hide its history: whoever can read it from the
+// directory on cannot be kept from it.
+func errPublicHides(c domain.RoomChange) error {
+	if c.Hides != nil {
+		return domain.InvalidField("/hides_history",
+			"a public room shows its whole history to whoever joins; only a private room can hide it")
+	}
+	return domain.InvalidField("/kind",
+		"this room hides its history from new members; have it show all of it before it becomes public")
 }
 
 func authorizeChange(r domain.Room, m domain.Member, c domain.RoomChange, now time.Time) error {
@@ -341,6 +360,11 @@ func authorizeChange(r domain.Room, m domain.Member, c domain.RoomChange, now ti
 	}
 	if c.Previews != nil {
 		if err := domain.Allow(r, m, domain.SetPreviews, now); err != nil {
+			return err
+		}
+	}
+	if c.Hides != nil {
+		if err := domain.Allow(r, m, domain.SetHistory, now); err != nil {
 			return err
 		}
 	}

@@ -29,7 +29,7 @@ func (repo *Repository) RoomState(ctx context.Context, user, room string) (domai
 
 func (repo *Repository) states(ctx context.Context, user, room string) ([]domain.RoomState, error) {
 	rows, err := repo.db.QueryContext(ctx, `SELECT `+Columns+`, m.role, m.muted_until, m.read_seq,
-		m.threads_read, m.follow_threads
+		m.threads_read, m.follow_threads, m.since
 		FROM members m JOIN rooms r ON r.id = m.room_id WHERE m.user_id = $1 AND ($2 = '' OR m.room_id = $2)
 		ORDER BY r.last_at DESC, r.id`, user, room)
 	if err != nil {
@@ -50,13 +50,13 @@ func (repo *Repository) states(ctx context.Context, user, room string) ([]domain
 func scanState(rows *sql.Rows) (s domain.RoomState, err error) {
 	var r Row
 	var muted int64
-	err = rows.Scan(append(r.Dest(), &s.Role, &muted, &s.Read, &s.ThreadsRead, &s.FollowThreads)...)
+	err = rows.Scan(append(r.Dest(), &s.Role, &muted, &s.Read, &s.ThreadsRead, &s.FollowThreads, &s.Since)...)
 	s.Room, s.Muted = r.Value(), store.Time(muted)
 	return s, err
 }
 
 var lastMessageWhere = `e.pos = (SELECT pos FROM (SELECT pos, seq, type, deleted_at FROM events
-	WHERE room_id = $1 AND ` + roomlog.MainLines + ` ORDER BY seq DESC LIMIT 20) AS tail WHERE ` +
+	WHERE room_id = $1 AND seq > $2 AND ` + roomlog.MainLines + ` ORDER BY seq DESC LIMIT 20) AS tail WHERE ` +
 	roomlog.OfTypes(`type`, func(s domain.EventSpec) bool { return s.Message == domain.NewMessage }) +
 	` AND deleted_at = 0 ORDER BY seq DESC LIMIT 1)`
 
@@ -66,7 +66,8 @@ func (repo *Repository) fillState(ctx context.Context, user string, s *domain.Ro
 		return err
 	}
 	// The latest message that is not deleted, if it is among the last 20 lines.
-	last, err := roomlog.Brief(ctx, repo.db, lastMessageWhere, s.Room.ID)
+	view := s.View()
+	last, err := roomlog.Brief(ctx, repo.db, view, lastMessageWhere, s.Room.ID, view.Since)
 	if err != nil {
 		return err
 	}
@@ -92,9 +93,14 @@ func (repo *Repository) LastMessages(
 	ctx context.Context, user string, rooms []string,
 ) (map[string]domain.Message, error) {
 	last := make(map[string]domain.Message)
+	since, err := roomlog.Narrow(ctx, repo.db, user)
+	if err != nil {
+		return nil, err
+	}
 	for _, room := range rooms {
-		found, err := roomlog.Brief(ctx, repo.db, lastMessageWhere+
-			` AND NOT EXISTS (SELECT 1 FROM bans WHERE room_id = $1 AND user_id = $2)`, room, user)
+		view := domain.View{Room: room, Since: since[room]}
+		found, err := roomlog.Brief(ctx, repo.db, view, lastMessageWhere+
+			` AND NOT EXISTS (SELECT 1 FROM bans WHERE room_id = $1 AND user_id = $3)`, room, view.Since, user)
 		if err != nil {
 			return nil, err
 		}

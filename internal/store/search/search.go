@@ -26,6 +26,7 @@ type Repository struct {
 	db      *store.DB
 	backend backend
 	indexer *indexer // nil: not started
+	vectors vectorIndex
 }
 
 // New returns the search on db. Its index is not kept up to date before Start.
@@ -66,16 +67,31 @@ func (repo *Repository) ranked(
 	ctx context.Context, s scope, c domain.SearchCursor, limit int,
 ) ([]domain.Hit, *domain.SearchCursor, error) {
 	hits, err := repo.matches(ctx, s, c.Pos, rankedHits)
-	if err != nil || len(hits) == 0 {
+	if err != nil {
 		return nil, nil, err
 	}
-	top := hits[0].Pos + 1 // later pages rank the same hits, whatever came meanwhile
+	s.rank(hits)
+	return page(hits, c, limit)
+}
+
+// rank sorts hits, of which the newest comes first, by how well they fit the words.
+func (s scope) rank(hits []domain.Hit) {
 	scores := make(map[int64]float64, len(hits))
 	for _, h := range hits {
 		scores[h.Pos] = s.q.Score(h.Message.Text)
 	}
 	slices.SortStableFunc(hits, func(a, b domain.Hit) int { return cmp.Compare(scores[b.Pos], scores[a.Pos]) })
-	hits = hits[min(c.Skip, len(hits)):]
+}
+
+// page returns the page of ranked hits that c says, and the cursor of the next.
+func page(hits []domain.Hit, c domain.SearchCursor, limit int) ([]domain.Hit, *domain.SearchCursor, error) {
+	top := c.Pos
+	if top <= 0 { // later pages rank the same hits, whatever came meanwhile
+		for _, h := range hits {
+			top = max(top, h.Pos+1)
+		}
+	}
+	hits = hits[min(max(c.Skip, 0), len(hits)):] // the cursor may be made up
 	if len(hits) <= limit {
 		return hits, nil, nil
 	}
@@ -177,6 +193,11 @@ func (repo *Repository) matches(ctx context.Context, s scope, before int64, limi
 			after = found[limit-1]
 		}
 	}
+	return repo.hitsAt(ctx, s.user, found)
+}
+
+// hitsAt returns the messages at these positions as user sees them, the newest first.
+func (repo *Repository) hitsAt(ctx context.Context, user string, found []int64) ([]domain.Hit, error) {
 	if len(found) == 0 {
 		return nil, nil
 	}
@@ -190,6 +211,13 @@ func (repo *Repository) matches(ctx context.Context, s scope, before int64, limi
 		err = roomlog.FillFiles(ctx, repo.db, events)
 	}
 	if err != nil {
+		return nil, err
+	}
+	messages := make([]*domain.Message, len(events))
+	for i, e := range events {
+		messages[i] = e.Message
+	}
+	if err := roomlog.HideFor(ctx, repo.db, user, messages); err != nil {
 		return nil, err
 	}
 	hits := make([]domain.Hit, 0, len(events))

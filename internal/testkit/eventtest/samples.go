@@ -67,6 +67,7 @@ func Samples(room string, actor, subject domain.UserRef) []Sample {
 			Keep: &domain.RoomRetention{Own: true, Retention: domain.Retention{Days: 30, Lines: 1000}},
 		}}},
 		{"room.updated previews", domain.Event{Type: domain.RoomUpdated, Payload: domain.RoomUpdatedPayload{Previews: &yes}}},
+		{"room.updated history", domain.Event{Type: domain.RoomUpdated, Payload: domain.RoomUpdatedPayload{Hides: &yes}}},
 		{"room.updated nothing", domain.Event{Type: domain.RoomUpdated, Payload: domain.RoomUpdatedPayload{}}},
 		{"room.updated rules of the server", domain.Event{Type: domain.RoomUpdated,
 			Payload: domain.RoomUpdatedPayload{Keep: &domain.RoomRetention{}}}},
@@ -104,6 +105,8 @@ func Samples(room string, actor, subject domain.UserRef) []Sample {
 			Payload: domain.ReactionRemovedPayload{Of: 1, Emoji: "👍"}}},
 		{"message.pinned", domain.Event{Type: domain.MessagePinned, Payload: domain.MessagePinnedPayload{Of: 1}}},
 		{"message.unpinned", domain.Event{Type: domain.MessageUnpinned, Payload: domain.MessageUnpinnedPayload{Of: 1}}},
+		{"poll.changed", domain.Event{Type: domain.PollChanged,
+			Payload: domain.PollChangedPayload{Of: 1, Poll: &domain.PollVotes{Votes: []int{2, 1}, Voters: 3}}}},
 		{"member.role", domain.Event{Type: domain.MemberRole, Payload: domain.MemberRolePayload{Role: domain.Moderator}}},
 	}
 	for i := range samples {

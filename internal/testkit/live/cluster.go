@@ -2,6 +2,7 @@ package live
 
 import (
 	"net/http/httptest"
+	"os"
 	"testing"
 
 	"github.com/unhidra/unhidra/internal/app"
@@ -10,27 +11,40 @@ import (
 	"github.com/unhidra/unhidra/internal/testkit/natstest"
 )
 
-// Each runs fn with a server on SQLite, one on PostgreSQL, and one that is a
-// cluster: two nodes on PostgreSQL and NATS, which take requests in turn.
+// Each runs fn with a server on SQLite, and with a cluster: two nodes on
+// PostgreSQL and NATS, which take requests in turn. Where UNHIDRA_TEST_LONG is
+// set, as make integration does, also with a server alone on PostgreSQL, which
+// has nothing that the other two have not.
 func Each(t *testing.T, fn func(t *testing.T, s *Server)) {
 	t.Helper()
-	EachSetup(t, func(t *testing.T, start Starter) { fn(t, start()) })
+	one := func(t *testing.T, start Starter) { fn(t, start()) }
+	if os.Getenv("UNHIDRA_TEST_LONG") != "" {
+		EachSetup(t, one)
+		return
+	}
+	t.Run("sqlite", func(t *testing.T) { alone(t, testkit.SQLite(t), one) })
+	t.Run("cluster", func(t *testing.T) { cluster(t, one) })
 }
 
 // A Starter starts a server; a second one, once the first has stopped, finds
 // what that kept.
 type Starter func(settings ...string) *Server
 
-// EachSetup is Each for tests that start the server themselves.
+// EachSetup is for tests that start the server themselves. They always run on all
+// three: SQLite, PostgreSQL, and the cluster.
 func EachSetup(t *testing.T, fn func(t *testing.T, start Starter)) {
 	t.Helper()
-	testkit.Each(t, func(t *testing.T, o store.Options) {
-		fn(t, func(settings ...string) *Server { return Start(t, o, settings...) })
-	})
-	t.Run("cluster", func(t *testing.T) {
-		o, bus := testkit.Postgres(t), natstest.Start(t)
-		fn(t, func(settings ...string) *Server { return &StartCluster(t, o, bus.URL(), 2, settings...).Server })
-	})
+	testkit.Each(t, func(t *testing.T, o store.Options) { alone(t, o, fn) })
+	t.Run("cluster", func(t *testing.T) { cluster(t, fn) })
+}
+
+func alone(t *testing.T, o store.Options, fn func(t *testing.T, start Starter)) {
+	fn(t, func(settings ...string) *Server { return Start(t, o, settings...) })
+}
+
+func cluster(t *testing.T, fn func(t *testing.T, start Starter)) {
+	o, bus := testkit.Postgres(t), natstest.Start(t)
+	fn(t, func(settings ...string) *Server { return &StartCluster(t, o, bus.URL(), 2, settings...).Server })
 }
 
 // A Cluster is several nodes behind a balancer, which Server's addresses name.

@@ -16,11 +16,21 @@ const (
 	resultDropped   = "dropped" // it waited for too long, or its event was deleted
 )
 
+// What became of slash commands; of one whose answer cannot be used, resultRefused.
+const (
+	resultAnswered = "answered" // to who wrote it
+	resultPosted   = "posted"   // to the room
+	resultLate     = "late"     // no answer in time
+	resultAway     = "away"     // the receiver cannot be reached
+)
+
 type metrics struct {
 	queue   Queue
 	sent    *prometheus.CounterVec
 	took    prometheus.Histogram
 	delay   prometheus.Histogram
+	asked   *prometheus.CounterVec
+	waited  prometheus.Histogram
 	waiting *prometheus.Desc
 	late    *prometheus.Desc
 	failing *prometheus.Desc
@@ -39,6 +49,11 @@ func newMetrics(reg prometheus.Registerer, queue Queue) *metrics {
 		delay: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "webhook_delay_seconds",
 			Help:    "Time from an event until the receiver of an outgoing webhook took it.",
 			Buckets: []float64{.05, .2, 1, 5, 30, 300, 3600, 21600, 86400}}),
+		asked: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "webhook_commands_total",
+			Help: "Slash commands that receivers were asked for, by what became of them."}, []string{"result"}),
+		waited: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "webhook_command_seconds",
+			Help:    "Time that a receiver of a slash command took for its first answer.",
+			Buckets: []float64{.005, .02, .1, .3, 1, 2, 3}}),
 		waiting: gauge("webhook_deliveries_waiting", "Deliveries of outgoing webhooks that wait."),
 		late:    gauge("webhook_late_seconds", "How long the outgoing webhook that is due for longest has been so."),
 		failing: gauge("webhook_receivers_failing", "Outgoing webhooks whose receivers take nothing at present."),
@@ -47,8 +62,11 @@ func newMetrics(reg prometheus.Registerer, queue Queue) *metrics {
 	for _, result := range []string{resultDelivered, resultFailed, resultRefused, resultGone, resultDropped} {
 		m.sent.WithLabelValues(result)
 	}
+	for _, result := range []string{resultAnswered, resultPosted, resultLate, resultAway, resultRefused} {
+		m.asked.WithLabelValues(result)
+	}
 	if reg != nil {
-		reg.MustRegister(m.sent, m.took, m.delay, m)
+		reg.MustRegister(m.sent, m.took, m.delay, m.asked, m.waited, m)
 	}
 	return m
 }

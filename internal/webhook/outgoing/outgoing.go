@@ -1,5 +1,6 @@
 // Package outgoing sends what happens in rooms to addresses that their admins name: signed, in the order of the room,
-// at least once, whatever becomes of the receiver or of this server meanwhile.
+// at least once, whatever becomes of the receiver or of this server meanwhile. It also asks such addresses for slash
+// commands: at once, and once.
 package outgoing
 
 import (
@@ -18,6 +19,7 @@ import (
 	"github.com/unhidra/unhidra/internal/httpx"
 	"github.com/unhidra/unhidra/internal/names"
 	"github.com/unhidra/unhidra/internal/outbound"
+	"github.com/unhidra/unhidra/internal/ratelimit"
 )
 
 // Store stores outgoing webhooks. It checks permissions in the transaction that makes the change.
@@ -48,8 +50,32 @@ type Queue interface {
 	HookUsage(ctx context.Context, now time.Time) (domain.HookUsage, error)
 }
 
-// Chat takes messages, and says who may manage webhooks.
+// SlashStore stores slash commands. It checks permissions in the transaction that makes the change.
+type SlashStore interface {
+	SlashCommands(ctx context.Context, room string) ([]domain.SlashCommand, error)
+	SlashCommand(ctx context.Context, room, id string) (domain.SlashCommand, error)
+	SlashNamed(ctx context.Context, room, name string) (domain.SlashCommand, error)
+	CreateSlash(ctx context.Context, actor string, c domain.SlashCommand, now time.Time) (domain.SlashCommand, error)
+	ChangeSlash(
+		ctx context.Context, actor string, c domain.SlashCommand, on *bool, now time.Time,
+	) (domain.SlashCommand, error)
+	RotateSlash(ctx context.Context, actor, room, id string, now time.Time) (domain.SlashCommand, error)
+	RemoveSlash(ctx context.Context, actor, room, id string, now time.Time) (domain.SlashCommand, error)
+	NoteSlash(ctx context.Context, id, failure string, now time.Time) error
+	BeginRun(ctx context.Context, r domain.SlashRun, hash []byte, now time.Time) (domain.SlashRun, error)
+	Run(ctx context.Context, hash []byte, now time.Time) (domain.SlashRun, error)
+	TakeRun(ctx context.Context, hash []byte, now time.Time) (domain.SlashRun, error)
+}
+
+// Bus carries notices to users.
+type Bus interface {
+	Publish(subject string, data []byte) error
+}
+
+// Chat takes messages, and says who may do what with webhooks.
 type Chat interface {
+	MayRead(ctx context.Context, p domain.Principal, room string) error
+	MayWrite(ctx context.Context, p domain.Principal, room string) error
 	MayManageHooks(ctx context.Context, p domain.Principal, room string) error
 	Send(ctx context.Context, p domain.Principal, d domain.Draft) (domain.Event, error)
 }
@@ -63,13 +89,17 @@ type Recorder interface {
 type Deps struct {
 	Store Store
 	Queue Queue
+	Slash SlashStore
 	Chat  Chat
+	Bus   Bus
 	Audit Recorder
 	// Begin has the feed keep what is committed from now on for the consumer, until it runs.
 	Begin    func(ctx context.Context) error
-	Client   *http.Client   // for the receivers
-	Networks []netip.Prefix // private networks whose receivers may be used, also without TLS
-	Key      []byte         // from which secrets are derived
+	Client   *http.Client               // for the receivers
+	Networks []netip.Prefix             // private networks whose receivers may be used, also without TLS
+	Key      []byte                     // from which secrets are derived
+	Hash     func(secret string) []byte // the stored form of a secret that is not derived
+	URL      string                     // of this server
 	Log      *slog.Logger
 	Metrics  prometheus.Registerer // nil: none
 	Now      func() time.Time      // nil: time.Now
@@ -82,8 +112,14 @@ type Service struct {
 	wake    chan struct{} // there may be something to send
 	wanted  chan struct{} // there is a webhook
 
-	mu   sync.Mutex
-	busy map[string]int // by whose webhooks this node sends at the moment
+	runs  *ratelimit.Limiter // of slash commands, of each user
+	posts *ratelimit.Limiter // to rooms, of each slash command
+
+	parsing chan struct{} // has a place for each answer that may be parsed at once
+
+	mu     sync.Mutex
+	busy   map[string]int // by whose webhooks this node sends at the moment
+	asking map[string]int // users and slash commands for whom this node waits for an answer
 }
 
 // New returns the service.
@@ -91,7 +127,9 @@ func New(d Deps) *Service {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
-	s := &Service{Deps: d, wake: make(chan struct{}, 1), wanted: make(chan struct{}, 1), busy: map[string]int{}}
+	s := &Service{Deps: d, wake: make(chan struct{}, 1), wanted: make(chan struct{}, 1), busy: map[string]int{},
+		asking: map[string]int{}, runs: ratelimit.New(runsPerMinute, time.Minute, runsAtOnce),
+		posts: ratelimit.New(postsPerMinute, time.Minute, postsAtOnce), parsing: make(chan struct{}, parsedAtOnce)}
 	s.metrics = newMetrics(d.Metrics, d.Queue)
 	return s
 }
@@ -103,16 +141,24 @@ func notify(c chan<- struct{}) {
 	}
 }
 
-// check returns h with its name, address and types in order.
-func (s *Service) check(h domain.OutHook) (domain.OutHook, error) {
-	u, err := url.Parse(h.URL)
+// checkURL returns an error if an address is none that may be sent to.
+func (s *Service) checkURL(address string) error {
+	u, err := url.Parse(address)
 	switch {
-	case err != nil || len(h.URL) > domain.MaxHookURL || u.Host == "" || u.User != nil || u.Fragment != "":
-		return h, domain.InvalidField("/url", "this is the address to send to, of at most %d bytes, without a password "+
+	case err != nil || len(address) > domain.MaxHookURL || u.Host == "" || u.User != nil || u.Fragment != "":
+		return domain.InvalidField("/url", "this is the address to send to, of at most %d bytes, without a password "+
 			"and a fragment", domain.MaxHookURL)
 	case !outbound.MayCall(u, s.Networks):
-		return h, domain.InvalidField("/url", "receivers have https addresses; by http only an IP address in a private "+
+		return domain.InvalidField("/url", "receivers have https addresses; by http only an IP address in a private "+
 			"network can be reached that the operator has allowed")
+	}
+	return nil
+}
+
+// check returns h with its address and types in order.
+func (s *Service) check(h domain.OutHook) (domain.OutHook, error) {
+	if err := s.checkURL(h.URL); err != nil {
+		return h, err
 	}
 	wanted := h.Types
 	h.Types = nil
@@ -269,11 +315,15 @@ func (s *Service) ask(ctx context.Context, p domain.Principal, room string, d do
 }
 
 func (s *Service) record(ctx context.Context, p domain.Principal, h domain.OutHook, what string) {
+	s.recordOf(ctx, p, h.Room, map[string]string{"what": what, "hook": h.ID, "host": hostOf(h.URL)})
+}
+
+func (s *Service) recordOf(ctx context.Context, p domain.Principal, room string, details map[string]string) {
 	s.Audit.Record(ctx, domain.AuditEvent{
 		Type: domain.AuditHook, Actor: domain.AuditActor{Kind: string(p.Kind), ID: p.ID},
-		Target: domain.AuditTarget{Kind: "room", ID: h.Room}, Session: p.SessionID,
+		Target: domain.AuditTarget{Kind: "room", ID: room}, Session: p.SessionID,
 		Addr: httpx.ClientAddr(ctx), UserAgent: httpx.UserAgent(ctx), RequestID: httpx.RequestID(ctx),
-		Details: map[string]string{"what": what, "hook": h.ID, "host": hostOf(h.URL)},
+		Details: details,
 	})
 }
 

@@ -335,9 +335,8 @@ func TestSignaturesAreThoseOfStandardWebhooks(t *testing.T) {
 	}
 	s := New(Deps{Key: []byte("key")})
 	now := time.Now()
-	h := domain.OutHook{ID: "out_1", Generation: 2, RotatedAt: now}
-	if a, b := s.secretsOf(h, now), s.secretsOf(h, now.Add(domain.HookSecretKept)); len(a) != 2 || len(b) != 1 ||
-		!bytes.Equal(a[0], b[0]) || bytes.Equal(a[0], a[1]) {
+	a, b := s.secretsOf("out_1", 2, now, now), s.secretsOf("out_1", 2, now, now.Add(domain.HookSecretKept))
+	if len(a) != 2 || len(b) != 1 || !bytes.Equal(a[0], b[0]) || bytes.Equal(a[0], a[1]) {
 		t.Errorf("%x, then %x", a, b)
 	}
 }

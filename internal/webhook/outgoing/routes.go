@@ -32,6 +32,7 @@ func (s *Service) Routes(api huma.API) {
 		"What a webhook has to send, and has sent; the newest first", 200), s.getDeliveries)
 	httpx.Register(api, op("redeliver-hook", "POST", "/{outgoing}/deliveries/{delivery}",
 		"Send a delivery that has ended once more", 202), s.postDelivery)
+	s.slashRoutes(api)
 }
 
 // OfRoom is the input of operations on the outgoing webhooks of a room.

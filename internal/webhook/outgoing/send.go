@@ -276,24 +276,51 @@ func (s *Service) post(
 ) (o domain.Outcome, retryAfter time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, h.URL, bytes.NewReader(body))
-	if err != nil {
+	// An answer that breaks off has said by its status what became of the delivery.
+	res, err := s.call(ctx, call{url: h.URL, id: d.ID, contentType: "application/json", body: body, at: now,
+		secrets: s.secretsOf(h.ID, h.Generation, h.RotatedAt, now), most: domain.MaxHookAnswer})
+	if err != nil && res.status == 0 {
 		return o, 0, err
 	}
-	r.Header.Set("Content-Type", "application/json")
+	o.Status, o.Answer = res.status, plain(res.body)
+	return o, retryAfterOf(res.header.Get("Retry-After"), now), nil
+}
+
+// A call is what is sent to a receiver.
+type call struct {
+	url, id, contentType string
+	body                 []byte
+	at                   time.Time
+	secrets              [][]byte // by which it is signed
+	most                 int64    // bytes that are read of the answer
+}
+
+// answered is what a receiver answers.
+type answered struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// call sends c, signed, and returns the answer. If that breaks off, there is an error beside its beginning.
+func (s *Service) call(ctx context.Context, c call) (a answered, err error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(c.body))
+	if err != nil {
+		return a, err
+	}
+	r.Header.Set("Content-Type", c.contentType)
 	r.Header.Set("User-Agent", "Unhidra")
-	r.Header.Set(headerID, d.ID)
-	r.Header.Set(headerTime, strconv.FormatInt(now.Unix(), 10))
-	r.Header.Set(headerSignature, sign(s.secretsOf(h, now), d.ID, now, body))
+	r.Header.Set(headerID, c.id)
+	r.Header.Set(headerTime, strconv.FormatInt(c.at.Unix(), 10))
+	r.Header.Set(headerSignature, sign(c.secrets, c.id, c.at, c.body))
 	res, err := s.Client.Do(r)
 	if err != nil {
-		return o, 0, err
+		return a, err
 	}
 	defer func() { _ = res.Body.Close() }()
-	// An answer that breaks off has said by its status what became of the delivery.
-	text, _ := io.ReadAll(io.LimitReader(res.Body, domain.MaxHookAnswer))
-	o.Status, o.Answer = res.StatusCode, plain(text)
-	return o, retryAfterOf(res.Header.Get("Retry-After"), now), nil
+	a.status, a.header = res.StatusCode, res.Header
+	a.body, err = io.ReadAll(io.LimitReader(res.Body, c.most))
+	return a, err
 }
 
 // plain returns the first bytes of an answer as text of one line.

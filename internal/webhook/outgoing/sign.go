@@ -44,11 +44,12 @@ func sign(secrets [][]byte, id string, at time.Time, body []byte) string {
 	return strings.Join(signatures, " ")
 }
 
-// secretsOf returns the secrets by which h signs at a time: for a while after it was replaced the one before, too.
-func (s *Service) secretsOf(h domain.OutHook, now time.Time) [][]byte {
-	secrets := [][]byte{secretOf(s.Key, h.ID, h.Generation)}
-	if h.Generation > 1 && now.Sub(h.RotatedAt) < domain.HookSecretKept {
-		secrets = append(secrets, secretOf(s.Key, h.ID, h.Generation-1))
+// secretsOf returns the secrets by which a webhook signs at a time: for a while after it was replaced the one before,
+// too.
+func (s *Service) secretsOf(hook string, generation int, rotated, now time.Time) [][]byte {
+	secrets := [][]byte{secretOf(s.Key, hook, generation)}
+	if generation > 1 && now.Sub(rotated) < domain.HookSecretKept {
+		secrets = append(secrets, secretOf(s.Key, hook, generation-1))
 	}
 	return secrets
 }

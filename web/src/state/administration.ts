@@ -2,6 +2,8 @@
 
 import type { Api } from '../net/api';
 import type * as port from '../view/adminport';
+import type { ModelAnswer, ModelChange, ModelList, Tensor } from '../view/modelport';
+import type { AdminReport, Decision, QueuePage, ReportContext } from '../view/moderationport';
 import type { PageOf } from '../view/port';
 import type { Me } from '../view/types';
 import type { Asker } from './asker';
@@ -69,6 +71,16 @@ export class Administration implements port.Administration {
     return this.#do('DELETE', `/rooms/${enc(id)}`);
   }
 
+  reports(cursor: string): Promise<QueuePage<AdminReport>> {
+    return this.#get(`/reports?${new URLSearchParams({ cursor })}`);
+  }
+  report(room: string, seq: number): Promise<ReportContext> {
+    return this.#get(`/reports/${enc(room)}/${seq}`);
+  }
+  decideReport(room: string, seq: number, decision: Decision): Promise<void> {
+    return this.#do('POST', `/reports/${enc(room)}/${seq}`, { decision });
+  }
+
   audit(f: port.AuditFilter, place: { before?: number; after?: number }): Promise<port.AuditPage> {
     const asked = new URLSearchParams();
     for (const [name, value] of Object.entries({ ...f, ...place })) if (value) asked.set(name, String(value));
@@ -86,6 +98,16 @@ export class Administration implements port.Administration {
   }
   health(): Promise<port.Health> {
     return this.#get('/health');
+  }
+
+  models(): Promise<ModelList> {
+    return this.#get('/models');
+  }
+  changeModel(name: string, change: ModelChange): Promise<void> {
+    return this.#do('POST', `/models/${enc(name)}`, change);
+  }
+  tryModel(name: string, version: number, inputs: Tensor[]): Promise<ModelAnswer> {
+    return this.#do('POST', `/models/${enc(name)}/infer`, { version: version || undefined, inputs });
   }
 
   #get<T>(path: string): Promise<T> {

@@ -2,6 +2,7 @@
 // the title and the tab.
 
 import { storage } from '../platform/storage.svelte';
+import type { Reminder } from '../view/laterport';
 import type { Notifications } from '../view/port';
 import { gist } from '../view/files/gist';
 import { badgeOf, Favicon, titleOf } from './favicon';
@@ -169,6 +170,13 @@ export class Alerts implements Notifications {
       tag: thread ? `${room}/${thread}` : room, // as in sw.js: a push about it replaces this one
       data: { room, seq, path: `/rooms/${room}/${seq}${thread ? `?thread=${thread}` : ''}` },
     });
+  }
+
+  /** Shows a reminder that says words, unless its user looks at the page, or the server tells this browser. */
+  remind(r: Reminder, words: string): void {
+    if (this.permission !== 'on' || this.#pushes || document.hasFocus()) return;
+    const path = r.message ? `/rooms/${r.message.room}/${r.message.seq}` : '/scheduled';
+    void this.#show(words.slice(0, 200), { tag: r.id, data: { path } });
   }
 
   /** Says in the title and in the tab's picture what is unread. */

@@ -4,12 +4,15 @@
 import type { Api } from '../net/api';
 import type { Frame } from '../net/connection';
 import { storage } from '../platform/storage.svelte';
+import { wordsOf } from '../view/later/reminder';
 import type * as port from '../view/port';
 import type { Me, Message, Profile, RoomRequest, RoomState, Status } from '../view/types';
 import { Alerts } from './alerts.svelte';
+import { mutedKey, readArranged, readMuted } from './arranged';
 import type { Chosen } from '../view/notifyport';
 import type { Files } from '../view/filesport';
 import type { Firmware } from '../view/firmwareport';
+import type { Arranged } from '../view/sectionport';
 import type { NotifyModel } from './notifymodel.svelte';
 import type { OwnThings } from './personal';
 import type { PostedFiles } from './files';
@@ -28,6 +31,7 @@ interface Hello {
   limits: { text: number };
   rooms: RoomState[];
   requests?: number;
+  blocked?: string[];
 }
 
 const readWithin = 1_000;
@@ -50,9 +54,13 @@ export class SignedIn implements port.App {
   #loaded: PostedFiles | undefined;
   #choosing: NotifyModel | undefined;
   #own: OwnThings | undefined;
+  #arranged: Arranged = $state.raw()!;
+  #muted: ReadonlySet<string> = $state.raw()!;
 
   constructor(api: Api<Me>, me: Me, server: port.Server, words: (err: unknown) => string, leave: () => Promise<void>) {
     this.#account = api;
+    this.#arranged = readArranged(storage, me.id);
+    this.#muted = readMuted(storage, me.id);
     this.notifications = new Alerts(
       async () => new (await import('./push')).Push(api),
       async () => new (await import('./choices')).Choices(api, me.id),
@@ -85,6 +93,7 @@ export class SignedIn implements port.App {
       tell: (type, data) => this.link.tell(type, data),
       words,
       wrote: (place) => this.#own?.drafts.wrote(place),
+      blocked: (user) => this.people.blocked(user),
       news: (room, m, followed) => this.#alert(room, m, followed),
       counted: (unread, mentions) => this.notifications.count(unread, mentions),
     });
@@ -101,13 +110,21 @@ export class SignedIn implements port.App {
 
   async notifyModel(): Promise<NotifyModel> {
     const made = await import('./notifymodel.svelte');
-    return (this.#choosing ??= new made.NotifyModel(this.#account));
+    return (this.#choosing ??= new made.NotifyModel(this.#account, (rooms) => {
+      storage.set(mutedKey(this.me.id), rooms.join(' '));
+      this.#muted = new Set(rooms);
+    }));
   }
 
   async personal(): Promise<OwnThings> {
     const made = await import('./personal');
-    return (this.#own ??= new made.OwnThings(this.#account, this.me.id, storage, (place, text) =>
-      this.rooms.show(place, text),
+    return (this.#own ??= new made.OwnThings(
+      this.#account,
+      this.me.id,
+      storage,
+      (place, text) => this.rooms.show(place, text),
+      (r) => this.notifications.remind(r, wordsOf(this, r)),
+      (now) => (this.#arranged = now),
     ));
   }
 
@@ -137,6 +154,12 @@ export class SignedIn implements port.App {
   get me() {
     return this.people.me;
   }
+  get arranged() {
+    return this.#arranged;
+  }
+  get muted() {
+    return this.#muted;
+  }
   get textLimit() {
     return this.#textLimit;
   }
@@ -146,12 +169,15 @@ export class SignedIn implements port.App {
 
   async #hello(h: Hello): Promise<void> {
     this.people.me = h.me;
+    this.people.blocks(h.blocked ?? []);
     this.#textLimit = h.limits.text;
     this.requests.count(h.requests ?? 0);
     await this.rooms.hello(h.rooms);
     this.people.rewatch();
     this.fleet.rewatch();
-    void this.personal().then((own) => own.hello(), () => {}); // the next connection tries again
+    // The next connection tries again.
+    void this.personal().then((own) => own.hello(), () => {});
+    void this.notifyModel().then((model) => model.load()).catch(() => {});
   }
 
   #frames(frames: readonly Frame[]): void {
@@ -184,6 +210,11 @@ export class SignedIn implements port.App {
       case 'notifications':
         this.#choosing?.take(f.data as Chosen);
         return this.notifications.chosen(f.data as Chosen);
+      case 'user.blocked': {
+        const { user, blocked } = f.data as { user: string; blocked: boolean };
+        this.people.block(user, blocked);
+        return this.rooms.recount();
+      }
       case 'room.requested':
         return this.requests.asked(f.data as RoomRequest);
       case 'room.answered':
@@ -194,7 +225,7 @@ export class SignedIn implements port.App {
   }
 
   #alert(room: RoomState, m: Message, followed = false): void {
-    if (this.me.status.mode === 'dnd') return;
+    if (this.me.status.mode === 'dnd' || this.people.blocked(m.sender.id)) return;
     const direct = room.kind === 'direct';
     const forMe = followed || direct || m.mentions_room || m.mentions?.includes(this.me.id);
     if (!forMe) return;

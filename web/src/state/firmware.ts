@@ -1,6 +1,6 @@
 // Products, releases and images of firmware, asked for by REST.
 
-import { Refusal, type Api } from '../net/api';
+import { Refusal, type Api, type Problem } from '../net/api';
 import { sendParts } from '../net/parts';
 import { passing } from '../net/put';
 import { sha256 } from '../platform/hash';
@@ -12,6 +12,8 @@ const part = 1 << 20; // bytes that are sent at a time
 
 const productPath = (id: string) => `/firmware/products/${encodeURIComponent(id)}`;
 const releasePath = (id: string) => `/firmware/releases/${encodeURIComponent(id)}`;
+const factoryPath = (release: string, sha: string) =>
+  `${releasePath(release)}/images/${encodeURIComponent(sha)}/factory`;
 const rolloutPath = (id: string) => `/firmware/rollouts/${encodeURIComponent(id)}`;
 const uploadPath = (id: string) => `/firmware/uploads/${encodeURIComponent(id)}`;
 
@@ -176,6 +178,25 @@ export class Firmware implements port.Firmware {
 
   removeImage(release: string, sha: string): Promise<void> {
     return this.#api.call('DELETE', `${releasePath(release)}/images/${encodeURIComponent(sha)}`);
+  }
+
+  async setFactory(release: string, sha: string, upload: string): Promise<void> {
+    await this.#api.call('PUT', factoryPath(release, sha), { upload });
+  }
+
+  removeFactory(release: string, sha: string): Promise<void> {
+    return this.#api.call('DELETE', factoryPath(release, sha));
+  }
+
+  async factory(sha: string): Promise<Uint8Array> {
+    const file = await this.#api.withToken(async (token) => {
+      // From this server: a link may lead elsewhere, which pages do not reach.
+      const answer = await fetch(`/firmware/images/${sha}`, { headers: { Authorization: `Bearer ${token}` } });
+      if (!answer.ok) throw new Refusal(answer.status, (await answer.json()) as Problem);
+      return answer.blob();
+    });
+    if ((await sha256(file)) !== sha) throw new Error('the file has another hash');
+    return new Uint8Array(await file.arrayBuffer());
   }
 
   rollouts(product: string, cursor: string): Promise<PageOf<port.Rollout>> {

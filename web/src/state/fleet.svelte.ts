@@ -3,6 +3,7 @@
 import { untrack } from 'svelte';
 import { SvelteMap } from 'svelte/reactivity';
 import type { Api } from '../net/api';
+import { newKey } from '../platform/key';
 import { Recent } from './recent';
 import type { Bucket, Span } from '../view/device/points';
 import type { Value } from '../view/device/values';
@@ -90,6 +91,14 @@ export class Fleet implements port.Fleet {
 
   register(name: string, access: port.Access, template: string): Promise<IssuedKey> {
     return this.#api.call('POST', '/devices', { name, ...(access && { access }), ...(template && { template }) });
+  }
+
+  claim(device: string, seconds: number, server: string): Promise<port.ClaimToken> {
+    return this.#api.call('POST', `${path(device)}/claim`, { expires_in: seconds, server });
+  }
+
+  async addToGroup(group: string, device: string): Promise<void> {
+    await this.#api.call('PATCH', groupPath(group), { add: [device] });
   }
 
   async templates(): Promise<string[]> {
@@ -394,6 +403,3 @@ const order = (action: string, args: Record<string, Value>, confirmed: boolean, 
   ...(room && { room }),
   ...(confirmed && { confirm: true }),
 });
-
-/** An idempotency key: nobody makes the same again. */
-const newKey = (): string => `${Date.now().toString(36)}-${crypto.getRandomValues(new Uint32Array(2)).join('-')}`;

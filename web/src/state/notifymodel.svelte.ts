@@ -22,8 +22,12 @@ export class NotifyModel implements port.NotifyModel {
   #waiting: Wish[] = [];
   #answers = 0;
 
-  constructor(api: Pick<Api<Me>, 'call'>) {
+  readonly #muted: ((rooms: readonly string[]) => void) | undefined;
+
+  /** muted: is told which rooms the user wants to hear nothing of */
+  constructor(api: Pick<Api<Me>, 'call'>, muted?: (rooms: readonly string[]) => void) {
     this.#api = api;
+    this.#muted = muted;
   }
 
   get now() {
@@ -68,6 +72,8 @@ export class NotifyModel implements port.NotifyModel {
 
   #show(): void {
     this.#shown = this.#known && [...this.#sent, ...this.#waiting].reduce((c, w) => w.apply(c), this.#known);
+    const rooms = this.#shown?.choices.filter((c) => !c.thread && c.level === 'nothing');
+    if (rooms) this.#muted?.(rooms.map((c) => c.room));
   }
 
   /** Sends one after another; what was chosen for the account meanwhile goes together. */

@@ -4,6 +4,7 @@
 
 import { Lost } from '../net/connection';
 import { Refusal } from '../net/api';
+import { newKey } from '../platform/key';
 import type { Store } from '../platform/storage.svelte';
 import { excerptOf, gist } from '../view/files/gist';
 import type { Pending } from '../view/room/lines';
@@ -21,6 +22,8 @@ interface Kept {
   thread?: number;
   /** the reply is a line of the room as well */
   broadcast?: boolean;
+  /** media type of the text; absent: Markdown */
+  content_type?: string;
   failed?: string;
 }
 
@@ -108,6 +111,7 @@ export class Outbox {
     replyTo?: Message,
     files?: readonly FileView[],
     thread?: { root: number; broadcast: boolean },
+    type?: string,
   ): void {
     this.#last = Math.max(Date.now(), this.#last + 1); // the order outlives the page
     const k: Kept = { room, key: newKey(this.#last), text, at: new Date(this.#last).toISOString() };
@@ -116,6 +120,7 @@ export class Outbox {
       k.reply_to = { seq: replyTo.seq, sender: replyTo.sender, excerpt };
     }
     if (files?.length) k.files = files;
+    if (type) k.content_type = type;
     if (thread) Object.assign(k, { thread: thread.root, ...(thread.broadcast && { broadcast: true }) });
     this.#waiting.push(k);
     this.#keep(k);
@@ -173,7 +178,7 @@ export class Outbox {
         text: k.text,
         ...(k.reply_to && { reply_to: k.reply_to.seq }),
         ...(k.files && { files: k.files.map((f) => f.id) }),
-        ...placeOf(k),
+        ...rest(k),
       });
       if (this.#find(k.key)) this.#sent.set(k.key, { ...k, seq }); // the event may have been faster
       this.#done(k);
@@ -202,7 +207,7 @@ export class Outbox {
       at: k.at,
       ...(k.reply_to && { reply_to: k.reply_to }),
       ...(k.files && { files: [...k.files] }),
-      ...placeOf(k),
+      ...rest(k),
     };
   }
 
@@ -218,7 +223,11 @@ export class Outbox {
   }
 }
 
-const placeOf = ({ thread, broadcast }: Kept) => ({ ...(thread && { thread }), ...(broadcast && { broadcast }) });
+const rest = ({ thread, broadcast, content_type }: Kept) => ({
+  ...(thread && { thread }),
+  ...(broadcast && { broadcast }),
+  ...(content_type && { content_type }),
+});
 
 function readAll(text: string): Kept[] {
   try {
@@ -229,6 +238,3 @@ function readAll(text: string): Kept[] {
 }
 
 const read = (text: string | undefined): Kept[] => (text === undefined ? [] : readAll(`[${text}]`));
-
-// Ordered by time, so that the server's index of keys grows at its end.
-const newKey = (at: number): string => `${at.toString(36)}-${crypto.getRandomValues(new Uint32Array(2)).join('-')}`;

@@ -1,8 +1,8 @@
-// The outgoing webhooks of rooms, by REST.
+// The outgoing webhooks and slash commands of rooms, by REST.
 
 import type { Api } from '../net/api';
 import type { OutgoingApi, PageOf } from '../view/port';
-import type { HookDelivery, Me, OutgoingHook } from '../view/types';
+import type { HookDelivery, Me, OutgoingHook, SlashCommand } from '../view/types';
 
 export class Outgoing implements OutgoingApi {
   readonly #api: Api<Me>;
@@ -35,6 +35,27 @@ export class Outgoing implements OutgoingApi {
   remove(room: string, hook: string): Promise<void> {
     return this.#api.call('DELETE', `${at(room)}/${hook}`);
   }
+
+  async commands(room: string): Promise<SlashCommand[]> {
+    return (await this.#api.call<PageOf<SlashCommand>>('GET', slash(room))).items;
+  }
+  createCommand(room: string, c: Parameters<OutgoingApi['createCommand']>[1]): Promise<SlashCommand> {
+    return this.#api.call('POST', slash(room), c);
+  }
+  changeCommand(
+    room: string,
+    command: string,
+    change: Parameters<OutgoingApi['changeCommand']>[2],
+  ): Promise<SlashCommand> {
+    return this.#api.call('PATCH', `${slash(room)}/${command}`, change);
+  }
+  rotateCommand(room: string, command: string): Promise<SlashCommand> {
+    return this.#api.call('POST', `${slash(room)}/${command}/secret`);
+  }
+  removeCommand(room: string, command: string): Promise<void> {
+    return this.#api.call('DELETE', `${slash(room)}/${command}`);
+  }
 }
 
 const at = (room: string): string => `/rooms/${room}/outgoing-hooks`;
+const slash = (room: string): string => `/rooms/${room}/slash-commands`;

@@ -1,6 +1,6 @@
 // The user, and who is there of the others.
 
-import { SvelteMap } from 'svelte/reactivity';
+import { SvelteMap, SvelteSet } from 'svelte/reactivity';
 import type * as port from '../view/port';
 import type { Me, Profile } from '../view/types';
 
@@ -20,6 +20,7 @@ export class People implements port.People {
   readonly #request: <T>(type: string, data: unknown) => Promise<T>;
   #me: Me = $state.raw() as Me;
   #presences = new SvelteMap<string, port.Seen>();
+  #blocked = new SvelteSet<string>();
   #watched: string[] = [];
   #renames = $state(0);
   #ending: ReturnType<typeof setTimeout> | undefined;
@@ -50,6 +51,22 @@ export class People implements port.People {
 
   presence(user: string): port.Seen | undefined {
     return this.#presences.get(user);
+  }
+
+  blocked(user: string): boolean {
+    return this.#blocked.has(user);
+  }
+
+  /** Takes whom the user has blocked: all of them. */
+  blocks(users: readonly string[]): void {
+    for (const u of [...this.#blocked]) if (!users.includes(u)) this.#blocked.delete(u);
+    for (const u of users) this.#blocked.add(u);
+  }
+
+  /** The user has blocked somebody, or not any longer. */
+  block(user: string, blocked: boolean): void {
+    if (blocked) this.#blocked.add(user);
+    else this.#blocked.delete(user);
   }
 
   watch(users: readonly string[]): void {

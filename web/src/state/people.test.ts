@@ -65,3 +65,13 @@ test('a device is asleep until it wants to be back, and offline if it does not c
   p.close();
   expect(vi.getTimerCount()).toBe(0);
 });
+
+test('whom the user has blocked is told by each hello, and as it changes', () => {
+  const all = people({});
+  all.blocks(['b', 'c']);
+  all.block('b', false);
+  all.block('d', true);
+  expect(['b', 'c', 'd'].filter((u) => all.blocked(u))).toEqual(['c', 'd']);
+  all.blocks(['b']);
+  expect(['b', 'c', 'd'].filter((u) => all.blocked(u))).toEqual(['b']);
+});

@@ -63,6 +63,10 @@ export class Requests implements port.Requests {
     return (await this.#api.call<port.PageOf<User>>('GET', '/me/blocked')).items;
   }
 
+  block(user: string): Promise<void> {
+    return this.#api.call('PUT', `/me/blocked/${user}`);
+  }
+
   unblock(user: string): Promise<void> {
     return this.#api.call('DELETE', `/me/blocked/${user}`);
   }

@@ -5,7 +5,7 @@ import type { Api } from '../net/api';
 import type { Store } from '../platform/storage.svelte';
 import type { PageOf, RoomModel } from '../view/port';
 import type { Pending } from '../view/room/lines';
-import type { Event, FileView, Me, Member, Message, RoomState, Thread, User } from '../view/types';
+import type { Event, FileView, Me, Member, Message, Poll, RoomState, Thread, User } from '../view/types';
 import type { Pins } from '../view/pinport';
 import type { ThreadModel } from '../view/threadport';
 import type { Outbox } from './outbox';
@@ -112,6 +112,11 @@ export class OpenRoom implements RoomModel {
     else this.#draft = text;
   }
 
+  showPoll(seq: number, poll: Poll): void {
+    this.#window = win.polled(this.#window, seq, poll);
+    for (const thread of this.#threads.values()) thread.showPoll(seq, poll);
+  }
+
   showPending(): void {
     this.#pending = this.#a.outbox.of(this.id);
     for (const thread of this.#threads.values()) thread.showPending();
@@ -197,6 +202,10 @@ export class OpenRoom implements RoomModel {
     return this.#show(`&around=${seq}`);
   }
 
+  at(time: Date): Promise<void> {
+    return this.#show(`&at=${time.toISOString()}`);
+  }
+
   async unfold(seq: number): Promise<void> {
     const p = await this.#a.api.call<win.Page>('GET', `${this.#timeline}&limit=200&before=${seq}`);
     this.#window = win.unfold(this.#window, seq, p);
@@ -225,9 +234,9 @@ export class OpenRoom implements RoomModel {
     this.#window = win.trim(this.#window, keepLeast);
   }
 
-  send(text: string, replyTo?: Message, files?: readonly FileView[]): void {
+  send(text: string, replyTo?: Message, files?: readonly FileView[], type?: string): void {
     this.#keptUnread = false;
-    this.#a.outbox.add(this.id, text, replyTo, files);
+    this.#a.outbox.add(this.id, text, replyTo, files, undefined, type);
   }
   retry(key: string): void {
     this.#a.outbox.retry(key);

@@ -1,9 +1,12 @@
 // What people do with rooms and with each other, by REST.
 
 import type { Api } from '../net/api';
+import type { ModerationApi } from '../view/moderationport';
+import type { PollApi } from '../view/pollport';
 import type * as port from '../view/port';
 import type { FollowedThread } from '../view/threadport';
 import type {
+  AssistantList,
   Ban,
   Event,
   Bot,
@@ -12,6 +15,7 @@ import type {
   Invite,
   KeepOf,
   Me,
+  Message,
   Profile,
   RetentionRules,
   PublicRoom,
@@ -19,6 +23,7 @@ import type {
   RoomState,
   User,
 } from '../view/types';
+import type { UserGroupApi } from '../view/usergroupport';
 
 /** The rooms as far as an answer can change them. */
 export interface Known {
@@ -34,6 +39,7 @@ export interface Known {
 export class RoomApi implements port.RoomApi {
   readonly #api: Api<Me>;
   readonly #rooms: Known;
+  #groups: UserGroupApi | undefined;
 
   constructor(api: Api<Me>, rooms: Known) {
     this.#api = api;
@@ -133,6 +139,15 @@ export class RoomApi implements port.RoomApi {
   deleteBot(bot: string): Promise<void> {
     return this.#api.call('DELETE', `/bots/${bot}`);
   }
+  assistants(): Promise<AssistantList> {
+    return this.#get('/assistants');
+  }
+  setAssistant(bot: string, instructions: string): Promise<void> {
+    return this.#api.call('PUT', `/bots/${bot}/assistant`, { instructions });
+  }
+  endAssistant(bot: string): Promise<void> {
+    return this.#api.call('DELETE', `/bots/${bot}/assistant`);
+  }
   async hooks(room: string): Promise<Hook[]> {
     return (await this.#get<port.PageOf<Hook>>(`/rooms/${room}/hooks`)).items;
   }
@@ -148,6 +163,18 @@ export class RoomApi implements port.RoomApi {
   deleteHook(room: string, hook: string): Promise<void> {
     return this.#api.call('DELETE', `/rooms/${room}/hooks/${hook}`);
   }
+  forward(room: string, key: string, { room: from, seq }: Message, text: string): Promise<void> {
+    return this.#api.call('POST', `/rooms/${room}/forwards`, { key, from, seq, ...(text && { text }) });
+  }
+  async polls(): Promise<PollApi> {
+    return new (await import('./pollapi')).Polls(this.#api);
+  }
+  async moderation(): Promise<ModerationApi> {
+    return new (await import('./moderationapi')).Moderation(this.#api);
+  }
+  async userGroups(): Promise<UserGroupApi> {
+    return (this.#groups ??= new (await import('./usergroupapi')).UserGroups(this.#api));
+  }
   async outgoing(): Promise<port.OutgoingApi> {
     return new (await import('./outgoing')).Outgoing(this.#api);
   }
@@ -161,7 +188,7 @@ export class RoomApi implements port.RoomApi {
 
   async search(q: string, sort: 'newest' | 'relevance', cursor: string): Promise<port.SearchPage> {
     type Found = Omit<port.SearchHit, 'room'>;
-    const got = await this.#get<port.PageOf<Found> & { incomplete?: boolean }>(
+    const got = await this.#get<port.PageOf<Found> & { incomplete?: boolean; meaning?: boolean }>(
       `/search?${new URLSearchParams({ q, sort, cursor, zone: Intl.DateTimeFormat().resolvedOptions().timeZone })}`,
     );
     await this.#rooms.ready; // a hit without its room cannot be shown
@@ -169,7 +196,7 @@ export class RoomApi implements port.RoomApi {
       const room = this.#rooms.get(h.message.room);
       return room ? [{ ...h, room }] : [];
     });
-    return { items, next: got.next, incomplete: got.incomplete };
+    return { items, next: got.next, incomplete: got.incomplete, meaning: got.meaning };
   }
 
   #get<T>(path: string): Promise<T> {

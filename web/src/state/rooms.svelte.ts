@@ -21,6 +21,8 @@ export interface Around extends Pick<RoomAround, 'me' | 'api' | 'outbox' | 'requ
   store: Store;
   /** somebody else's message that is new; followed: it is in a thread that the user follows, or names them */
   news(room: RoomState, m: Message, followed?: boolean): void;
+  /** the user wants to hear nothing of somebody */
+  blocked(user: string): boolean;
   /** how much is unread, and how much of it is meant for the user */
   counted(unread: number, mentions: number): void;
 }
@@ -281,6 +283,12 @@ export class Rooms implements port.Rooms {
     if ((state.unread && state.read < floor) || state.threads || state.mentions) void this.#followed.ask(room);
   }
 
+  /** Asks how much is unread in all rooms: it counts no longer, or again, what somebody said. */
+  recount(): void {
+    for (const r of this.#rooms.values())
+      if (r.read < r.head || r.threads || r.mentions) void this.#followed.ask(r.id);
+  }
+
   /** Asks how much is unread: some of it may be gone. */
   async #recount(room: string): Promise<void> {
     const now = await this.#a.api.call<RoomState>('GET', `/rooms/${room}`);
@@ -302,7 +310,7 @@ export class Rooms implements port.Rooms {
   /** Counts an event of somebody else's message. True if it is a message that was not counted yet. */
   #unread(room: RoomState, e: Event, m: Message, before: Message | undefined): boolean {
     const tally = this.#tallies.get(room.id);
-    if (!tally || m.sender.id === this.#a.me || !inRoom(m)) return false;
+    if (!tally || m.sender.id === this.#a.me || this.#a.blocked(m.sender.id) || !inRoom(m)) return false;
     const mention = this.#mentions(m);
     const news =
       e.type === 'message.created'
@@ -327,7 +335,7 @@ export class Rooms implements port.Rooms {
   /** Something happened to a reply in a thread. */
   #replied(room: RoomState, e: Event, m: Message): void {
     this.#threadNews++;
-    if (m.sender.id === this.#a.me) return;
+    if (m.sender.id === this.#a.me || this.#a.blocked(m.sender.id)) return;
     void this.#followed.concerns(m, this.#mentions(m)).then((concerns) => {
       const tells = concerns || room.kind === 'direct';
       if (tells && e.type === 'message.created' && !inRoom(m)) this.#a.news(room, m, true);

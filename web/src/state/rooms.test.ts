@@ -38,7 +38,7 @@ const events = (...all: Event[]) => all.map((e) => frame('event', e));
 /** Ann's rooms beside a server that answers sync from a log. */
 function start(log: Event[] = []) {
   const heard = { syncs: [] as Record<string, number>[], news: [] as number[], counted: [0, 0] };
-  const server = { room: room('r') };
+  const server = { room: room('r'), blocked: '' };
   const call = (_: string, path: string) => {
     if (path.includes('/timeline')) return Promise.resolve({ items: [] });
     return Promise.resolve(path.includes('/thread') ? { thread: { following: true, read: 0 } } : server.room);
@@ -59,6 +59,7 @@ function start(log: Event[] = []) {
         })),
       } as T;
     },
+    blocked: (user) => user === server.blocked,
     news: (_, m) => void heard.news.push(m.seq),
     counted: (unread, mentions) => void (heard.counted = [unread, mentions]),
   };
@@ -180,5 +181,23 @@ test('messages that are marked as unread again are unread here, and looking at t
   expect(rooms.get('r')).toMatchObject({ unread: 4 });
   rooms.take([frame('read', { room: 'r', seq: 1, unread: 9 })]); // one that is late moves nothing back
   expect(rooms.get('r')).toMatchObject({ read: 2, unread: 4 });
+  vi.useRealTimers();
+});
+
+test('what a blocked person says is not unread and no news, and counts are asked for anew', async () => {
+  vi.useFakeTimers();
+  const { rooms, heard, server } = start();
+  await rooms.hello([room('r')]);
+  server.blocked = bob.id;
+  const edited = said(2).message!;
+  rooms.take(events(said(2), said(3, { type: 'message.deleted', message: { ...edited, deleted_at: at(3) } })));
+  expect(rooms.get('r')).toMatchObject({ head: 3, unread: 0, mentions: 0 });
+  expect(heard).toMatchObject({ news: [], counted: [0, 0] });
+
+  server.blocked = '';
+  server.room = room('r', { head: 3, unread: 1, mentions: 1 });
+  rooms.recount();
+  await vi.runAllTimersAsync();
+  expect(rooms.get('r')).toMatchObject({ unread: 1, mentions: 1 });
   vi.useRealTimers();
 });

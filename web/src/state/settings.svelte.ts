@@ -15,6 +15,13 @@ export class DeviceSettings implements Settings {
     this.#values.theme = v;
     this.#save();
   }
+  get density() {
+    return this.#values.density;
+  }
+  set density(v) {
+    this.#values.density = v;
+    this.#save();
+  }
   get enterSends() {
     return this.#values.enterSends;
   }
@@ -36,6 +43,13 @@ export class DeviceSettings implements Settings {
     this.#values.railOpen = v;
     this.#save();
   }
+  get unreadOnly() {
+    return this.#values.unreadOnly;
+  }
+  set unreadOnly(v) {
+    this.#values.unreadOnly = v;
+    this.#save();
+  }
   get closedSections() {
     return this.#values.closedSections;
   }
@@ -50,7 +64,15 @@ export class DeviceSettings implements Settings {
 }
 
 function read(): Settings {
-  const defaults: Settings = { theme: 'auto', enterSends: true, previews: true, railOpen: true, closedSections: [] };
+  const defaults: Settings = {
+    theme: 'auto',
+    density: 'comfortable',
+    enterSends: true,
+    previews: true,
+    railOpen: true,
+    unreadOnly: false,
+    closedSections: [],
+  };
   try {
     return { ...defaults, ...(JSON.parse(storage.get(store) ?? '{}') as Partial<Settings>) };
   } catch {

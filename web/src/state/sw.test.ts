@@ -33,3 +33,9 @@ it('opens a reply of a push in its thread, and another message in the room', asy
   ]);
   expect(await shows(push)).toMatchObject([{ tag: 'r', data: { path: '/rooms/r/9' } }]);
 });
+
+it('opens the message that a reminder is about, and else what is scheduled', async () => {
+  const push = { kind: 'reminder', id: 'rmd_1', room: 'r', seq: 9, name: 'Hall', sender: 'Ann', text: 'tea', count: 1 };
+  expect(await shows(push)).toMatchObject([{ title: 'Reminder', tag: 'rmd_1', data: { path: '/rooms/r/9' } }]);
+  expect(await shows({ ...push, room: '' })).toMatchObject([{ data: { path: '/scheduled' } }]);
+});

@@ -3,7 +3,7 @@
 
 import type { Pending } from '../view/room/lines';
 import type { ThreadModel } from '../view/threadport';
-import type { Event, FileView, Message, Thread, User } from '../view/types';
+import type { Event, FileView, Message, Poll, Thread, User } from '../view/types';
 import type { Around } from './room.svelte';
 import { draftKeys } from './unsent';
 import * as win from './window';
@@ -158,6 +158,11 @@ export class OpenThread implements ThreadModel {
     this.#first = win.apply(this.#first, events, this.#a.me);
   }
 
+  showPoll(seq: number, poll: Poll): void {
+    this.#window = win.polled(this.#window, seq, poll);
+    this.#first = win.polled(this.#first, seq, poll);
+  }
+
   /** Drops what is no longer kept. */
   forget(floor: number): void {
     this.#window = win.forget(this.#window, floor);
@@ -180,8 +185,8 @@ export class OpenThread implements ThreadModel {
     this.#pending = this.#a.outbox.of(this.room, this.root);
   }
 
-  send(text: string, replyTo?: Message, files?: readonly FileView[]): void {
-    this.#a.outbox.add(this.room, text, replyTo, files, { root: this.root, broadcast: this.broadcast });
+  send(text: string, replyTo?: Message, files?: readonly FileView[], type?: string): void {
+    this.#a.outbox.add(this.room, text, replyTo, files, { root: this.root, broadcast: this.broadcast }, type);
     this.broadcast = false;
   }
 

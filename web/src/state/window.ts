@@ -5,8 +5,9 @@ import { isLine } from '../view/events';
 import { excerptOf } from '../view/files/gist';
 import { fromOf } from '../view/room/lines';
 import { merged, note, react, type Changes } from './reactions';
+import { counted, newerPoll, noteVotes, type Votes } from './polls';
 import { answered, keptReplies } from './replies';
-import type { AlarmLine, Detail, Event, Message, User } from '../view/types';
+import type { AlarmLine, Detail, Event, Message, Poll, User } from '../view/types';
 
 export interface Window {
   readonly events: readonly Event[];
@@ -61,9 +62,10 @@ export function apply(w: Window, news: readonly Event[], me = '', has = inRoom):
   const details = new Map<number, Detail>();
   const alarms = new Map<string, AlarmLine>();
   const reactions: Changes = new Map();
+  const votes: Votes = new Map();
   const replies = news.filter((e) => e.type === 'message.created' && e.message?.thread);
   for (const e of news) {
-    if (note(reactions, e)) continue;
+    if (note(reactions, e) || noteVotes(votes, e)) continue;
     const { of, ...now } = e.detail ?? {};
     if (now.alarm) alarms.set(now.alarm.id, now.alarm);
     else if (of) details.set(of, now);
@@ -79,6 +81,7 @@ export function apply(w: Window, news: readonly Event[], me = '', has = inRoom):
   if (details.size) events = events.map((e) => detailed(e, details.get(e.seq)));
   if (replies.length) events = events.map((e) => answered(e, replies));
   if (reactions.size) events = events.map((e) => reactedTo(e, reactions.get(e.seq), me));
+  if (votes.size) events = events.map((e) => votedIn(e, votes.get(e.seq), me));
   if (alarms.size) events = events.map((e) => restated(e, alarms));
   return events === w.events ? w : { ...w, events };
 }
@@ -88,6 +91,21 @@ function reactedTo(line: Event, news: readonly Event[] | undefined, me: string):
   const had = line.message;
   const message = had && news?.reduce((m, e) => react(m, e, me), had);
   return message && message !== had ? { ...line, message } : line;
+}
+
+/** The line of a poll with its votes. */
+function votedIn(line: Event, news: Event | undefined, me: string): Event {
+  const message = line.message && news && counted(line.message, news, me);
+  return message && message !== line.message ? { ...line, message } : line;
+}
+
+/** Takes a poll as an answer of the server has it. */
+export function polled(w: Window, seq: number, now: Poll): Window {
+  const events = w.events.map((e) => {
+    const poll = e.message?.seq === seq && newerPoll(now, e.message.poll);
+    return poll && e.message ? { ...e, message: { ...e.message, poll } } : e;
+  });
+  return { ...w, events };
 }
 
 /** A line of an alarm, which may have several, as the alarm is now. That it was over stays as it was said. */
@@ -174,13 +192,19 @@ function changed(line: Event, changes: ReadonlyMap<number, Message>): Event {
   const now = changes.get(have.seq);
   const quoted = have.reply_to && changes.get(have.reply_to.seq);
   if (!now && !quoted) return line;
-  const message = { ...(now && !isOlder(now, have) ? keptReplies(merged(now, have), have) : have) };
+  const message = { ...(now && !isOlder(now, have) ? keptPoll(keptReplies(merged(now, have), have), have) : have) };
   const quote = message.reply_to;
   if (quote && quoted) {
     message.reply_to = { ...quote, excerpt: excerptOf(quoted.text) };
     if (quoted.deleted_at) Object.assign(message.reply_to, { deleted: true, excerpt: '' });
   }
   return { ...line, message };
+}
+
+/** A newer state of a message with the newer votes of both. */
+function keptPoll(now: Message, had: Message): Message {
+  const poll = newerPoll(now.poll, had.poll);
+  return poll ? { ...now, poll } : now;
 }
 
 /** Whether a message is what was before another state of it: a page may be newer than an event that comes after it. */

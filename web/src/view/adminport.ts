@@ -1,5 +1,7 @@
 // What the administrator's views ask of the state behind them.
 
+import type { ModelAnswer, ModelChange, ModelList, Tensor } from './modelport';
+import type { AdminReport, Decision, QueuePage, ReportContext } from './moderationport';
 import type { PageOf } from './port';
 import type { Profile, Room, User } from './types';
 
@@ -131,9 +133,18 @@ export interface Administration {
   /** puts a room under a legal hold, or ends it */
   holdRoom(id: string, held: boolean, reason: string): Promise<void>;
   deleteRoom(id: string): Promise<void>;
+  /** reports that moderators cannot decide on, or have not in time */
+  reports(cursor: string): Promise<QueuePage<AdminReport>>;
+  /** the message with those around it; that somebody looked is recorded */
+  report(room: string, seq: number): Promise<ReportContext>;
+  decideReport(room: string, seq: number, decision: Decision): Promise<void>;
   audit(f: AuditFilter, place: { before?: number; after?: number }): Promise<AuditPage>;
   verify(): Promise<Verdict>;
   settings(): Promise<ServerSettings>;
   setSettings(s: Partial<Record<keyof ServerSettings, string | number>>): Promise<ServerSettings>;
   health(): Promise<Health>;
+  models(): Promise<ModelList>;
+  changeModel(name: string, change: ModelChange): Promise<void>;
+  /** version 0: the one that the routing has for the caller */
+  tryModel(name: string, version: number, inputs: Tensor[]): Promise<ModelAnswer>;
 }

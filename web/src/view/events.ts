@@ -1,7 +1,7 @@
 // The catalogue of events as this client knows it. The server's is the one that counts:
 // TestWebEvents holds both to be the same.
 
-import type { AlarmLine, BatchLine, ChartLine, CommandLine, Event, KeepOf, RolloutLine } from './types';
+import type { AlarmLine, BatchLine, ChartLine, CommandLine, Event, KeepOf, PollVotes, RolloutLine } from './types';
 
 /** What an event of each type says beside its subject and its message. */
 export interface Details {
@@ -14,6 +14,7 @@ export interface Details {
     retention?: KeepOf;
     held?: boolean;
     previews?: boolean;
+    hides_history?: boolean;
   };
   'member.joined': { role?: string; invite?: string };
   'member.left': object;
@@ -38,6 +39,7 @@ export interface Details {
   'reaction.removed': { of?: number; emoji?: string };
   'message.pinned': { of?: number };
   'message.unpinned': { of?: number };
+  'poll.changed': { of?: number; poll?: PollVotes };
   'command.sent': { command?: CommandLine };
   'command.changed': { of?: number; command?: CommandLine };
 }
@@ -77,6 +79,7 @@ const catalogue = {
   'reaction.removed': { line: false },
   'message.pinned': { line: false },
   'message.unpinned': { line: false },
+  'poll.changed': { line: false },
   'command.sent': { line: true },
   'command.changed': { line: false },
 } as const satisfies Record<EventType, Spec>;

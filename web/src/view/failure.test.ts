@@ -48,6 +48,6 @@ test('what is wrong with the one field of a known reason is said at it, in the w
   };
   expect(failureOf(err)).toEqual({
     text: '',
-    fields: { '/username': 'This username is taken or too similar to another one. Choose another.' },
+    fields: { '/username': 'This name is taken or too similar to another one. Choose another.' },
   });
 });

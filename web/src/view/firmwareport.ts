@@ -111,7 +111,7 @@ export interface Finding {
 
 /** What an image says about itself. */
 export interface ImageInfo {
-  format: 'esp' | 'raw';
+  format: 'esp' | 'raw' | 'factory';
   chip?: string;
   project?: string;
   version?: string;
@@ -121,6 +121,27 @@ export interface ImageInfo {
   elf_sha256?: string;
   signing_keys?: string[];
   findings?: Finding[];
+  /** bytes of flash that a factory image needs */
+  flash_size?: number;
+  /** what of a factory image is written, and where */
+  parts?: FlashPart[];
+}
+
+/** A part of a factory image. Where the file ends before it, it goes on with 0xff. */
+export interface FlashPart {
+  name: string;
+  /** in the file and in flash */
+  offset: number;
+  size: number;
+  md5: string;
+}
+
+/** What a new board gets by its cable: bootloader, partition table and application. */
+export interface FactoryImage {
+  sha256: string;
+  size: number;
+  info: ImageInfo;
+  url: string;
 }
 
 export interface Image {
@@ -136,6 +157,7 @@ export interface Image {
   /** patches that make it of what devices run */
   deltas: { size: number }[];
   url: string;
+  factory?: FactoryImage;
 }
 
 export type ReleaseState = 'draft' | 'signed' | 'active' | 'withdrawn';
@@ -161,7 +183,7 @@ export interface Upload {
   image?: ImageInfo;
 }
 
-export type UploadKind = 'image' | 'raw' | 'elf';
+export type UploadKind = 'image' | 'raw' | 'elf' | 'factory';
 
 export interface Revision {
   chip: string;
@@ -304,6 +326,10 @@ export interface Firmware {
   forgetUpload(id: string): Promise<void>;
   addImage(release: string, upload: string, chip: string): Promise<void>;
   removeImage(release: string, sha256: string): Promise<void>;
+  setFactory(release: string, sha256: string, upload: string): Promise<void>;
+  removeFactory(release: string, sha256: string): Promise<void>;
+  /** the file of a factory image, whose hash was checked */
+  factory(sha256: string): Promise<Uint8Array>;
   rollouts(product: string, cursor: string): Promise<PageOf<Rollout>>;
   rollout(id: string): Promise<Rollout>;
   createRollout(release: string, plan: Plan, note: string): Promise<Rollout>;

@@ -264,6 +264,16 @@ export interface Note {
   last_at: string;
 }
 
+/** By which a device gets a key of its own, once. It is shown this once. */
+export interface ClaimToken {
+  token: string;
+  expires_at: string;
+  /** the server and the token, as firmware takes both */
+  setup?: string;
+  /** QR code of that */
+  picture?: { size: number; path: string };
+}
+
 /** The devices that the user may see. Every getter is reactive. */
 export interface Fleet {
   /** the user's own, by name */
@@ -301,6 +311,10 @@ export interface Fleet {
   endOffer(device: string): Promise<void>;
   /** template: of the user's, that it begins with; empty: none */
   register(name: string, access: Access, template: string): Promise<IssuedKey>;
+  /** a token for a device, good for so many seconds; the one before ends. server: as the device reaches it */
+  claim(device: string, seconds: number, server: string): Promise<ClaimToken>;
+  /** puts a device into a group made by hand, beside those that are in it */
+  addToGroup(group: string, device: string): Promise<void>;
   /** the names of the user's templates */
   templates(): Promise<string[]>;
   /** has new devices begin with the type, tags and capabilities of a device */

@@ -9,9 +9,15 @@ import type { Fleet } from './fleetport';
 import type { NotifyModel } from './notifyport';
 import type { Pending } from './room/lines';
 import type { Pins } from './pinport';
+import type { Later } from './laterport';
+import type { ModerationApi, ReportNews } from './moderationport';
+import type { PollApi } from './pollport';
 import type { SavedMessages } from './savedport';
+import type { Arranged, Sections } from './sectionport';
+import type { Slash } from './slashport';
 import type { FollowedThread, ThreadModel } from './threadport';
 import type {
+  AssistantList,
   Ban,
   Event,
   FileView,
@@ -25,15 +31,18 @@ import type {
   Me,
   Member,
   Message,
+  Poll,
   Profile,
   PublicRoom,
   RetentionRules,
   Room,
   RoomRequest,
   RoomState,
+  SlashCommand,
   Status,
   User,
 } from './types';
+import type { UserGroupApi } from './usergroupport';
 
 /** A page of a list and where to go on. */
 export interface PageOf<T> {
@@ -184,6 +193,8 @@ export interface Connection {
 /** A page of hits. While older messages are being indexed it is not complete. */
 export interface SearchPage extends PageOf<SearchHit> {
   incomplete?: boolean | undefined;
+  /** by relevance, messages are found by what they mean, too */
+  meaning?: boolean | undefined;
 }
 
 export interface SearchHit {
@@ -191,6 +202,8 @@ export interface SearchHit {
   room: Room;
   snippet: string;
   marks: [number, number][];
+  /** it was found by what it means */
+  by_meaning?: boolean | undefined;
 }
 
 /** One room that is open. */
@@ -208,8 +221,11 @@ export interface RoomModel {
   newer(): void;
   latest(): Promise<void>;
   around(seq: number): Promise<void>;
+  /** loads what was said at a time, with what is before and after it */
+  at(time: Date): Promise<void>;
   retryLoad(): void;
-  send(text: string, replyTo?: Message, files?: readonly FileView[]): void;
+  /** type: media type of the text; nothing: Markdown */
+  send(text: string, replyTo?: Message, files?: readonly FileView[], type?: string): void;
   retry(key: string): void;
   discard(key: string): void;
   edit(seq: number, text: string): Promise<void>;
@@ -225,6 +241,8 @@ export interface RoomModel {
   thread(root: number): Promise<ThreadModel>;
   /** the pinned messages; they may have still to be loaded */
   pins(): Promise<Pins>;
+  /** takes a poll, in the room or a thread, as the server has answered */
+  showPoll(seq: number, poll: Poll): void;
   /** a message as it is now */
   message(seq: number): Promise<Message>;
   /** what the room has is read; all: and what its threads have */
@@ -244,15 +262,23 @@ export interface RoomModel {
 /** What the user keeps for themselves, on all their devices. */
 export interface Personal {
   readonly saved: SavedMessages;
+  readonly later: Later;
+  readonly sections: Sections;
+  readonly reports: ReportNews;
+  readonly slash: Slash;
 }
 
 /** What this device remembers. */
 export interface Settings {
   theme: 'auto' | 'light' | 'dark';
+  /** how close messages and rooms are to each other */
+  density: 'comfortable' | 'compact';
   enterSends: boolean;
   /** of links */
   previews: boolean;
   railOpen: boolean;
+  /** the list shows only rooms in which there is something to read */
+  unreadOnly: boolean;
   closedSections: string[];
 }
 
@@ -285,6 +311,8 @@ export interface Requests {
   decline(room: string, block: boolean): Promise<void>;
   choose(askedBy: AskedBy): Promise<void>;
   blocked(): Promise<User[]>;
+  /** who is blocked is not told */
+  block(user: string): Promise<void>;
   unblock(user: string): Promise<void>;
 }
 
@@ -308,6 +336,8 @@ export interface People {
   /** grows whenever somebody has a new name or picture */
   readonly renames: number;
   presence(user: string): Seen | undefined;
+  /** whether the user has blocked somebody */
+  blocked(user: string): boolean;
   watch(users: readonly string[]): void;
 }
 
@@ -336,6 +366,7 @@ export interface RoomApi extends HookApi, BotApi {
       archived?: boolean;
       retention?: KeepOf;
       previews?: boolean;
+      hides_history?: boolean;
     },
   ): Promise<void>;
   /** takes the preview of a link of a message away, for everybody */
@@ -360,6 +391,14 @@ export interface RoomApi extends HookApi, BotApi {
   threads(unread: boolean, cursor: string): Promise<PageOf<FollowedThread>>;
   /** whether the user follows each thread of a room that gets a reply from now on */
   followThreads(room: string, following: boolean): Promise<void>;
+  /** copies a message to a room, with a text of one's own */
+  forward(room: string, key: string, of: Message, text: string): Promise<void>;
+  /** loaded when it is asked for first */
+  polls(): Promise<PollApi>;
+  /** the same */
+  moderation(): Promise<ModerationApi>;
+  /** the same */
+  userGroups(): Promise<UserGroupApi>;
   search(q: string, sort: 'newest' | 'relevance', cursor: string): Promise<SearchPage>;
 }
 
@@ -371,6 +410,9 @@ export interface BotApi {
   createBotToken(bot: string, scopes: readonly string[]): Promise<BotToken>;
   revokeBotToken(bot: string, token: string): Promise<void>;
   deleteBot(bot: string): Promise<void>;
+  assistants(): Promise<AssistantList>;
+  setAssistant(bot: string, instructions: string): Promise<void>;
+  endAssistant(bot: string): Promise<void>;
 }
 
 /** The webhooks of rooms. */
@@ -398,6 +440,18 @@ export interface OutgoingApi {
   deliveries(room: string, hook: string): Promise<HookDelivery[]>;
   redeliver(room: string, hook: string, delivery: string): Promise<void>;
   remove(room: string, hook: string): Promise<void>;
+  /** the slash commands of a room */
+  commands(room: string): Promise<SlashCommand[]>;
+  /** the answer has the secret */
+  createCommand(room: string, c: { name: string; description: string; hint: string; url: string }): Promise<SlashCommand>;
+  changeCommand(
+    room: string,
+    command: string,
+    change: { description?: string; hint?: string; url?: string; on?: boolean },
+  ): Promise<SlashCommand>;
+  /** the answer has the new secret */
+  rotateCommand(room: string, command: string): Promise<SlashCommand>;
+  removeCommand(room: string, command: string): Promise<void>;
 }
 
 /** The state behind the signed-in views. */
@@ -411,6 +465,9 @@ export interface App {
   readonly storageTrouble: '' | 'blocked' | 'full';
   readonly link: Link;
   readonly rooms: Rooms;
+  readonly arranged: Arranged;
+  /** rooms of which the user wants to be told nothing */
+  readonly muted: ReadonlySet<string>;
   readonly people: People;
   readonly api: RoomApi;
   readonly requests: Requests;

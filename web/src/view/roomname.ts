@@ -1,6 +1,7 @@
 import { language } from '../text/language.svelte';
 import { t } from './text';
 import type { IconName } from './kit/Icon.svelte';
+import type { App } from './port';
 import type { Room, RoomState } from './types';
 
 /** What a room is called: its name, or the people in it. */
@@ -15,4 +16,10 @@ export function nameOf(r: Room | RoomState): string {
 export function iconOf(r: Room): IconName {
   if (r.archived) return 'archive';
   return { public: 'hash', private: 'lock', direct: 'people' }[r.kind] as IconName;
+}
+
+/** The room of a name that the user can see. */
+export async function roomNamed(app: App, name: string): Promise<Room | undefined> {
+  const same = (r: { name?: string }) => r.name?.trim().toLocaleLowerCase() === name.toLocaleLowerCase();
+  return app.rooms.list.find(same) ?? (await app.api.publicRooms(name, '')).items.find(same);
 }

@@ -7,6 +7,8 @@ export type Route =
       page: 'room';
       room: string;
       seq?: number;
+      /** goes to what was said then: 2026-05-01 */
+      day?: string;
       view?: 'dashboard';
       panel?: Panel;
       thread?: number;
@@ -14,7 +16,7 @@ export type Route =
       everywhere?: boolean;
     }
   | { page: 'search'; q: string }
-  | { page: 'threads' | 'saved' }
+  | { page: 'threads' | 'saved' | 'scheduled' }
   | { page: 'devices'; id?: string; sensor?: string }
   | { page: 'firmware'; product?: string; part?: string; at?: 'crashes' }
   | { page: 'settings'; section: string }
@@ -27,20 +29,32 @@ export type Route =
   | { page: 'join'; code: string }
   | { page: 'nothing' };
 
-export type Panel = 'members' | 'search' | 'details' | 'files' | 'thread' | 'pins';
+export type Panel = 'members' | 'search' | 'details' | 'files' | 'thread' | 'pins' | 'reports';
 
-const panels: readonly string[] = ['members', 'search', 'details', 'files', 'thread', 'pins'];
+const panels: readonly string[] = ['members', 'search', 'details', 'files', 'thread', 'pins', 'reports'];
 export const settingsPages = [
   'profile',
   'status',
   'notifications',
   'appearance',
+  'blocked',
+  'reports',
   'account',
   'security',
   'devices',
   'bots',
 ] as const;
-export const adminPages = ['users', 'invites', 'rooms', 'audit', 'server', 'health'] as const;
+export const adminPages = [
+  'users',
+  'groups',
+  'invites',
+  'rooms',
+  'reports',
+  'audit',
+  'server',
+  'models',
+  'health',
+] as const;
 
 /** Reads an address. */
 export function parse(url: URL): Route {
@@ -56,6 +70,7 @@ export function parse(url: URL): Route {
       return { page: 'search', q: url.searchParams.get('q') ?? '' };
     case 'threads':
     case 'saved':
+    case 'scheduled':
       return { page };
     case 'devices': {
       const sensor = url.searchParams.get('sensor') ?? '';
@@ -107,6 +122,7 @@ function room(id: string, seq: string, q: URLSearchParams): Route {
     page: 'room',
     room: id,
     ...(/^\d{1,15}$/.test(seq) && { seq: Number(seq) }),
+    ...(/^\d{4}-\d\d-\d\d$/.test(seq) && { day: seq }),
     ...(seq === 'dashboard' && { view: 'dashboard' as const }),
     ...(panels.includes(panel) && { panel: panel as Panel }),
     ...(/^\d{1,15}$/.test(thread) && { thread: Number(thread) }),
@@ -125,7 +141,8 @@ export function href(r: Route): string {
       if (r.q) q.set('q', r.q);
       if (r.everywhere) q.set('all', '');
       const query = q.toString();
-      return `/rooms/${r.room}${r.view ? `/${r.view}` : r.seq ? `/${r.seq}` : ''}${query && `?${query}`}`;
+      const within = r.view || r.seq || r.day;
+      return `/rooms/${r.room}${within ? `/${within}` : ''}${query && `?${query}`}`;
     }
     case 'search':
       return `/search${r.q ? `?q=${encodeURIComponent(r.q)}` : ''}`;
@@ -143,6 +160,7 @@ export function href(r: Route): string {
     case 'forgot':
     case 'threads':
     case 'saved':
+    case 'scheduled':
       return `/${r.page}`;
     case 'signed-in':
       return '/signed-in';
@@ -162,7 +180,9 @@ export function href(r: Route): string {
 }
 
 /** Where a message is shown: a reply in its thread, unless it was sent to the room as well. */
-export const placeOf = (m: Message): Extract<Route, { page: 'room' }> => ({
+export const placeOf = (
+  m: Pick<Message, 'room' | 'seq' | 'thread' | 'broadcast'>,
+): Extract<Route, { page: 'room' }> => ({
   page: 'room',
   room: m.room,
   seq: m.seq,
@@ -185,6 +205,8 @@ const entry = (): Entry => (history.state as Entry | null) ?? {};
 export class Router {
   #route: Route = $state.raw(parse(new URL(location.href)));
   #covers: (() => void)[] = [];
+  /** on the way back from a dialog that was closed */
+  #leaving = false;
 
   get current(): Route {
     return this.#route;
@@ -193,7 +215,10 @@ export class Router {
   /** Follows Back, Forward and links; returns how to stop. */
   start(): () => void {
     const moved = () => {
-      for (const close of this.#covers.slice(entry().covers ?? 0).reverse()) close();
+      const covers = entry().covers ?? 0;
+      if (!this.#leaving) for (const close of this.#covers.slice(covers).reverse()) close();
+      else if (this.#covers.length > covers) this.#push(); // a dialog that came meanwhile stays
+      this.#leaving = false;
       this.#route = parse(new URL(location.href));
     };
     const clicked = (e: MouseEvent) => {
@@ -244,13 +269,21 @@ export class Router {
   /** Lets Back close a dialog; returns what to do once it is closed. */
   cover(close: () => void): () => void {
     this.#covers.push(close);
-    if ((entry().covers ?? 0) < this.#covers.length)
-      this.#write({ ...entry(), inside: true, covers: this.#covers.length }, location.href, false);
+    if ((entry().covers ?? 0) < this.#covers.length) this.#push();
     return () => {
       this.#covers = this.#covers.filter((other) => other !== close);
       // Whatever comes instead, a place or another dialog, takes the entry over first.
-      setTimeout(() => (entry().covers ?? 0) > this.#covers.length && history.back());
+      setTimeout(() => {
+        if ((entry().covers ?? 0) <= this.#covers.length) return;
+        this.#leaving = true;
+        history.back();
+      });
     };
+  }
+
+  /** Makes an entry for the dialogs that lie over the place. */
+  #push(): void {
+    this.#write({ ...entry(), inside: true, covers: this.#covers.length }, location.href, false);
   }
 
   #write(state: Entry, url: string, replace: boolean): void {

@@ -10,6 +10,7 @@ describe('addresses', () => {
     '/',
     '/rooms/room_1',
     '/rooms/room_1/42',
+    '/rooms/room_1/2026-05-01',
     '/rooms/room_1/dashboard',
     '/rooms/room_1?panel=members',
     '/rooms/room_1/7?panel=search&q=a+b&all=',

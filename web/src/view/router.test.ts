@@ -103,3 +103,17 @@ test('a panel that was opened by its address closes in its place', () => {
   router.close({ page: 'room', room: 'room_1' });
   expect([tab.at, href(router.current)]).toEqual([0, '/rooms/room_1']);
 });
+
+test('a dialog that opens while one goes is closed by the next Back alone', () => {
+  const router = started();
+  const back = tab.back.bind(tab);
+  tab.back = () => void setTimeout(back, 10); // as browsers do: later
+  router.cover(() => {})();
+  let open = true;
+  vi.advanceTimersByTime(5); // the first one is on its way
+  router.cover(() => (open = false));
+  vi.runAllTimers();
+  expect(open).toBe(true);
+  back();
+  expect([open, tab.at]).toEqual([false, 0]);
+});

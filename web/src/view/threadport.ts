@@ -25,7 +25,8 @@ export interface ThreadModel {
   show(around?: number): Promise<void>;
   older(): void;
   newer(): void;
-  send(text: string, replyTo?: Message, files?: readonly FileView[]): void;
+  /** type: media type of the text; nothing: Markdown */
+  send(text: string, replyTo?: Message, files?: readonly FileView[], type?: string): void;
   /** the user has read what is loaded */
   markRead(): void;
   follow(following: boolean): Promise<void>;

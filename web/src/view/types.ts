@@ -11,6 +11,8 @@ export interface Quote {
   sender: User;
   excerpt?: string;
   deleted?: boolean;
+  /** it is from before the user joined: only its number is told */
+  hidden?: boolean;
 }
 export interface Message {
   room: string;
@@ -38,6 +40,55 @@ export interface Message {
   broadcast?: boolean;
   /** what is said in its thread */
   replies?: Replies;
+  /** the message is a poll, and its text says the same */
+  poll?: Poll;
+  /** what it forwards; its text says the same */
+  forward?: Forward;
+  /** it is from before the user joined, and nothing more is told of it */
+  hidden?: boolean;
+}
+/** The copy of a message, as it was when it was forwarded. */
+export interface Forward {
+  /** of the original, whose room the user may not be in */
+  room: string;
+  seq: number;
+  sender: User;
+  at: string;
+  /** what the forwarder says */
+  note?: string;
+  text: string;
+  /** more was said */
+  cut?: boolean;
+}
+/** A question with choices, for which members of the room vote. */
+export interface Poll {
+  question: string;
+  choices: PollChoice[];
+  /** one may vote for several */
+  multiple?: boolean;
+  /** nobody is told who voted for what */
+  anonymous?: boolean;
+  /** from then on nobody can vote */
+  closes_at?: string;
+  /** when somebody closed it */
+  closed_at?: string;
+  /** how many people have voted */
+  voters: number;
+  /** number of the last event that changed it */
+  seq?: number;
+  /** what the user has voted for, counted from 1; absent: that is not known */
+  mine?: number[];
+}
+export interface PollChoice {
+  text: string;
+  votes: number;
+}
+/** How a poll stands. */
+export interface PollVotes {
+  /** for each choice */
+  votes: number[];
+  voters: number;
+  closed_at?: string;
 }
 /** What a page says of itself that a message links to. */
 export interface LinkPreview {
@@ -100,6 +151,7 @@ export interface Reaction {
   mine?: boolean;
 }
 export interface Detail {
+  poll?: PollVotes;
   emoji?: string;
   name?: string;
   topic?: string;
@@ -112,6 +164,7 @@ export interface Detail {
   retention?: KeepOf;
   held?: boolean;
   previews?: boolean;
+  hides_history?: boolean;
   /** number of the line that this event changes: its detail is as the other fields say now */
   of?: number;
   /** id of who is mentioned */
@@ -156,6 +209,8 @@ export interface RolloutPause {
   /** crashes per hour of a device, before the release and with it */
   before?: number;
   after?: number;
+  /** share of the devices without the release that flap */
+  without?: number;
 }
 /** What a group of devices was told. */
 export interface BatchLine {
@@ -273,6 +328,8 @@ export interface Room {
   retention?: Keep;
   held?: boolean;
   previews?: boolean;
+  /** whoever joins from now on does not see what was written before */
+  hides_history?: boolean;
   members: number;
   created_at: string;
   last_at: string;
@@ -280,6 +337,8 @@ export interface Room {
 export interface RoomState extends Room {
   role?: string;
   muted_until?: string;
+  /** the last number that the user does not see: it was there before they joined */
+  since?: number;
   read: number;
   unread: number;
   mentions: number;
@@ -335,6 +394,26 @@ export interface Bot {
   tokens: BotToken[];
 }
 
+/** A bot that a language model answers for. */
+export interface Assistant {
+  bot: User;
+  /** what the model is told */
+  instructions?: string;
+  created_at: string;
+}
+
+/** Where answers of assistants come from, and which bots of who is signed in are assistants. */
+export interface AssistantList {
+  /** false: the operator has named no endpoint */
+  on: boolean;
+  /** that what an assistant is asked goes to */
+  host?: string;
+  model?: string;
+  /** who is signed in may make bots of theirs assistants */
+  may: boolean;
+  items: Assistant[];
+}
+
 /** A webhook, by which another program posts to a room. */
 export interface Hook {
   id: string;
@@ -366,6 +445,31 @@ export interface OutgoingHook {
   failure?: string;
   /** deliveries that wait */
   waiting: number;
+}
+
+/** A word that people write after a slash, and an address that is asked then. Only admins of the room get all of it. */
+export interface SlashCommand {
+  id: string;
+  name: string;
+  description?: string;
+  /** what is written after the name */
+  hint?: string;
+  /** why it asks nobody */
+  off?: 'admin' | 'left';
+  url?: string;
+  /** checks signatures; only when it is made or replaced */
+  secret?: string;
+  used_at?: string;
+  failed_at?: string;
+  failure?: string;
+}
+
+/** What a program answers to a slash command, to the user alone. */
+export interface SlashAnswer {
+  room: string;
+  thread?: number;
+  command: string;
+  text: string;
 }
 
 /** An event that an outgoing webhook has to send, or has sent. */

@@ -1,10 +1,17 @@
 import type { Toast } from './kit/Toasts.svelte';
-import type { FileView, RoomState, User } from './types';
+import type { Repeat } from './laterport';
+import type { FileView, Message, RoomState, User } from './types';
+import type { UserGroupMembers } from './usergroupport';
 
 /** A dialog that is open, with what it is about. */
 export type Opened =
   | { name: 'switcher' | 'create' | 'browse' | 'direct' | 'keys' | 'requests' | 'own-files' }
   | { name: 'add-people'; room: RoomState }
+  | { name: 'date'; room: RoomState }
+  | { name: 'section'; room?: RoomState; rename?: string }
+  | { name: 'forward'; of: Message; to?: RoomState }
+  | { name: 'poll'; room: string; thread?: number; question?: string; choices?: readonly string[]; done?: () => void }
+  | { name: 'report'; message: Message }
   | { name: 'gallery'; pictures: readonly FileView[]; at: number }
   | {
       name: 'confirm';
@@ -15,12 +22,19 @@ export type Opened =
       typed?: { label: string; word: string };
       run: (reason: string) => Promise<void> | void;
     }
+  | {
+      name: 'later';
+      what: 'send' | 'remind' | 'change' | 'new';
+      text?: string;
+      at?: string | undefined;
+      run: (at: Date, text: string, repeat?: Repeat) => Promise<void>;
+    }
   | { name: 'versions'; load: () => Promise<{ text: string; at: string }[]> };
 
 /** What lies over the page: one dialog, one card, some notices. */
 class Overlay {
   dialog: Opened | undefined = $state.raw();
-  card: { user: User; anchor: HTMLElement } | undefined = $state.raw();
+  card: (({ user: User } | { group: UserGroupMembers }) & { anchor: HTMLElement }) | undefined = $state.raw();
   toasts: Toast[] = $state.raw([]);
   #next = 1;
 

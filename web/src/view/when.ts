@@ -56,6 +56,23 @@ export const dayOfWeek = (day: number): string => write(shortDay, Date.UTC(2024,
 /** what the clock shows in a time zone now; an unknown zone is a RangeError */
 export const nowIn = (timeZone: string): string => formatOf({ ...clock, timeZone }).format();
 
+/** A moment as a field for a date and a time has it, by the clock of this device: "2026-11-29T19:05". */
+export function fieldOf(at: Moment): string {
+  const moment = new Date(at);
+  return new Date(moment.getTime() - moment.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+}
+
+/** The day of a moment as a field for a date has it, by the clock of this device: "2026-11-29". */
+export const dateField = (at: Moment): string => fieldOf(at).slice(0, 10);
+
+/** The beginning of the day that a field for a date has, on this device; nothing if there is no such day. */
+export function dayFrom(field: string): Date | undefined {
+  if (!/^\d{4}-\d\d-\d\d$/.test(field)) return undefined;
+  const [year = 0, month = 0, day = 0] = field.split('-').map(Number);
+  const at = new Date(year, month - 1, day);
+  return at.getFullYear() === year && at.getMonth() === month - 1 && at.getDate() === day ? at : undefined;
+}
+
 /** A key that is the same for two moments of one local day. */
 export function dayKey(at: Moment): string {
   const d = new Date(at);

@@ -98,9 +98,16 @@ static void go_on(uh_updater *u) {
 void uh_updater_hello(uh_updater *u) {
     u->report = true;
     u->off = false;
+    if (u->step == UH_DO_REBOOTING) { /* the server has not heard it, and sees what comes back */
+        u->step = UH_DO_NOTHING;
+        u->board->restart(u->board->ctx);
+        return;
+    }
     /* What came over the connection before is in flash. After a power cut it is the last checkpoint. */
-    if (u->step == UH_DO_READ && u->patch_size == 0 && u->at > u->open.offset)
-        u->open.offset = u->at / UH_SECTOR * UH_SECTOR;
+    bool fetched = u->step == UH_DO_READ || u->step == UH_DO_DOWNLOADING || u->step == UH_DO_VERIFIED ||
+                   u->step == UH_DO_INSTALLING;
+    if (fetched && u->open.phase == UH_UPDATE_FETCHING && u->patch_size == 0 && u->at > u->open.offset)
+        u->open.offset = u->at < u->open.taken.size ? u->at / UH_SECTOR * UH_SECTOR : u->at;
     go_on(u);
 }
 

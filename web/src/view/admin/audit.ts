@@ -1,4 +1,5 @@
 import type { AuditFilter, AuditRecord } from '../adminport';
+import { fieldOf } from '../when';
 
 /** What one can choose of the types of records: a name, and what the server knows them by. */
 export const groups = [
@@ -34,9 +35,7 @@ export function follow(shown: readonly AuditRecord[], newer: readonly AuditRecor
 
 /** A time of the address as a field for local times wants it, and back. */
 export function toLocal(rfc: string): string {
-  const at = new Date(rfc);
-  if (!rfc || Number.isNaN(at.getTime())) return '';
-  return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+  return Number.isNaN(Date.parse(rfc)) ? '' : fieldOf(rfc);
 }
 
 export const fromLocal = (local: string): string => (local ? new Date(local).toISOString() : '');

@@ -5,7 +5,7 @@ import { t } from '../text';
 const reasons = new Set([
   ...['not_finite', 'future', 'too_old', 'bad_name', 'bad_unit', 'bad_text', 'many_texts', 'undeclared'],
   ...['wrong_kind', 'twice', 'conflict', 'too_many_gaps', 'failed', 'expired', 'doubled', 'key_ended'],
-  ...['suspended', 'owner_disabled', 'reset'],
+  ...['suspended', 'owner_disabled', 'reset', 'claim_expired', 'claim_used', 'claim_barred'],
 ]);
 
 /** Why something of a device was refused or went wrong. */

@@ -1,9 +1,11 @@
 import { reasonOf } from '../failure';
+import type { IconName } from '../kit/Icon.svelte';
+import { may } from '../permit';
 import type { App } from '../port';
 import { iconOf, nameOf } from '../roomname';
-import { router } from '../route.svelte';
+import { adminPages, router, settingsPages, type Panel } from '../route.svelte';
 import { signOut } from '../signout';
-import { t } from '../text';
+import { t, withTexts } from '../text';
 import type { RoomState, User } from '../types';
 import { overlay } from '../ui.svelte';
 import type { Target } from './Switcher.svelte';
@@ -25,7 +27,7 @@ export function personTarget(app: App, u: User): Target {
   };
 }
 
-function roomTarget(app: App, r: RoomState): Target {
+function roomTarget(app: App, r: RoomState, run: () => void): Target {
   const peer = r.kind === 'direct' && r.peers?.length === 1 ? r.peers[0] : undefined;
   return {
     id: peer?.id ?? r.id,
@@ -42,15 +44,15 @@ function roomTarget(app: App, r: RoomState): Target {
     },
     unread: r.unread,
     mentions: r.mentions,
-    run: () => router.go({ page: 'room', room: r.id }),
+    run,
   };
 }
 
-function actions(app: App): Target[] {
-  const one = (id: string, icon: NonNullable<Target['icon']>, run: () => void): Target => ({
+function actions(app: App, administers: boolean): Target[] {
+  const one = (id: string, icon: IconName, run: () => void, values: Record<string, string> = {}): Target => ({
     id: `action/${id}`,
     group: 'actions',
-    label: t(`action.${id}`),
+    label: t(`action.${id}`, values),
     icon,
     run,
   });
@@ -58,24 +60,78 @@ function actions(app: App): Target[] {
     const { theme } = app.settings;
     return theme === 'dark' || (theme === 'auto' && matchMedia('(prefers-color-scheme: dark)').matches);
   };
+  const density = () => (app.settings.density = app.settings.density === 'compact' ? 'comfortable' : 'compact');
+  const unreadOnly = () => (app.settings.unreadOnly = !app.settings.unreadOnly);
+  const page = (name: 'threads' | 'saved' | 'scheduled', icon: IconName): Target => ({
+    id: `page/${name}`,
+    group: 'actions',
+    label: t(`rail.${name}`),
+    icon,
+    run: () => router.go({ page: name }),
+  });
   return [
+    ...ofRoom(app, one),
+    page('threads', 'threads'),
+    page('saved', 'bookmark'),
+    page('scheduled', 'clock'),
+    one('devices', 'device', () => router.go({ page: 'devices' })),
+    one('firmware', 'archive', () => router.go({ page: 'firmware' })),
     one('create', 'plus', () => overlay.open({ name: 'create' })),
     one('browse', 'compass', () => overlay.open({ name: 'browse' })),
     one('direct', 'message', () => overlay.open({ name: 'direct' })),
+    one(app.settings.unreadOnly ? 'all-rooms' : 'unread-only', 'filter', unreadOnly),
+    one('new-section', 'folder', () => overlay.open({ name: 'section' })),
+    one('requests', 'user-plus', () => overlay.open({ name: 'requests' })),
     one('search', 'search', () => router.go({ page: 'search', q: '' })),
-    one('devices', 'device', () => router.go({ page: 'devices' })),
-    one('settings', 'gear', () => router.go({ page: 'settings', section: 'profile' })),
-    ...(app.me.role === 'admin' ? [one('admin', 'shield', () => router.go({ page: 'admin', section: 'users' }))] : []),
     one('theme', 'eye', () => (app.settings.theme = dark() ? 'light' : 'dark')),
+    one(app.settings.density === 'compact' ? 'comfortable' : 'compact', 'menu', density),
     one('shortcuts', 'keyboard', () => overlay.open({ name: 'keys' })),
+    ...settingsPages.map((p) => one(`settings-${p}`, 'gear', () => router.go({ page: 'settings', section: p }))),
+    ...(administers
+      ? adminPages.map((p) => one(`admin-${p}`, 'shield', () => router.go({ page: 'admin', section: p })))
+      : []),
     one('sign-out', 'leave', () => signOut(app)),
   ];
 }
 
-/** Everything to jump to, what was active last first. */
-export function targetsOf(app: App): Target[] {
-  const rooms = [...app.rooms.list].sort(
-    (a, b) => Number(b.unread > 0) - Number(a.unread > 0) || Date.parse(b.last_at) - Date.parse(a.last_at),
-  );
-  return [...rooms.map((r) => roomTarget(app, r)), ...actions(app)];
+/** What one does with the room that is open. */
+function ofRoom(
+  app: App,
+  one: (id: string, icon: IconName, run: () => void, values: Record<string, string>) => Target,
+): Target[] {
+  const { current } = router;
+  const r = current.page === 'room' ? app.rooms.list.find((x) => x.id === current.room) : undefined;
+  if (!r) return [];
+  const room = nameOf(r);
+  const favourite = app.arranged.favourites.rooms.includes(r.id);
+  const arranging = () => withTexts(import('../shell/arranging'), 'sections');
+  const favour = () => void arranging().then((does) => does.favour(app, r));
+  const mute = () => void arranging().then((does) => does.mute(app, r));
+  const panel = (name: Panel) => () => router.go({ page: 'room', room: r.id, panel: name });
+  return [
+    one(favourite ? 'unfavour' : 'favour', 'star', favour, { room }),
+    one('section', 'folder', () => overlay.open({ name: 'section', room: r }), { room }),
+    one(app.muted.has(r.id) ? 'unmute' : 'mute', 'mute', mute, { room }),
+    one('date', 'calendar', () => overlay.open({ name: 'date', room: r }), { room }),
+    one('members', 'people', panel('members'), { room }),
+    one('pins', 'pin', panel('pins'), { room }),
+    one('files', 'file', panel('files'), { room }),
+    one('details', 'info', panel('details'), { room }),
+  ];
 }
+
+const late = (a: RoomState, b: RoomState) => Date.parse(b.last_at) - Date.parse(a.last_at);
+
+/** Everything to jump to, what was active last first. */
+export function targetsOf(app: App, administers: boolean): Target[] {
+  const rooms = app.rooms.list.toSorted((a, b) => Number(b.unread > 0) - Number(a.unread > 0) || late(a, b));
+  const go = (r: RoomState) => () => router.go({ page: 'room', room: r.id });
+  return [...rooms.map((r) => roomTarget(app, r, go(r))), ...actions(app, administers)];
+}
+
+/** The rooms in which the user may write, for what chosen does. */
+export const writable = (app: App, chosen: (room: RoomState) => void): Target[] =>
+  app.rooms.list
+    .filter((r) => may(r, 'send'))
+    .toSorted(late)
+    .map((r) => ({ ...roomTarget(app, r, () => chosen(r)), unread: 0, mentions: 0 }));

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { scripts, sources } from '../../testing/sources';
-import { keyOf } from './keys';
+import { keyOf, placeOf } from './keys';
 
 const event = (e: Partial<KeyboardEvent>) => e as KeyboardEvent;
 
@@ -8,6 +8,11 @@ it('leaves Enter to an input method', () => {
   expect(keyOf(event({ key: 'Enter', keyCode: 13, isComposing: false }))).toBe('Enter');
   expect(keyOf(event({ key: 'Enter', keyCode: 13, isComposing: true }))).toBe('Process');
   expect(keyOf(event({ key: 'Enter', keyCode: 229, isComposing: false }))).toBe('Process');
+});
+
+it('leaves the place of a key to an input method, too', () => {
+  expect(placeOf(event({ key: 'ï', code: 'KeyF', keyCode: 70, isComposing: false }))).toBe('KeyF');
+  expect(placeOf(event({ key: 'f', code: 'KeyF', keyCode: 70, isComposing: true }))).toBe('');
 });
 
 it('is asked wherever the client listens to keys', () => {

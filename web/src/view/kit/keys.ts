@@ -7,3 +7,6 @@
 export function keyOf(e: KeyboardEvent): string {
   return e.isComposing || e.keyCode === 229 ? 'Process' : e.key;
 }
+
+/** Where on the keyboard the key of an event is, whatever it writes: with Alt, a letter is another one on a Mac. */
+export const placeOf = (e: KeyboardEvent): string => (keyOf(e) === 'Process' ? '' : e.code);

@@ -3,6 +3,7 @@ import type { MenuItem } from '../kit/Menu.svelte';
 import type { RoomModel } from '../port';
 import { overlay } from '../ui.svelte';
 import type { Task } from './markdown';
+import type { PollActions } from './PollCard.svelte';
 
 /** What saves a message for the user, or takes it off the saved ones. */
 export type Save = NonNullable<MenuItem> & { mark: string };
@@ -20,6 +21,12 @@ export interface MessageActions {
   pin?: { pinned: boolean | undefined; toggle: () => void } | undefined;
   /** absent: not known yet; mark: what says that it is saved */
   save?: Save | undefined;
+  /** asks when to remind the user of it */
+  remind?: (() => void) | undefined;
+  /** asks where to forward it */
+  forward?: (() => void) | undefined;
+  /** absent: it is no poll */
+  poll?: PollActions | undefined;
   /** the actions are offered on the screen now */
   offered?: (() => void) | undefined;
   edit?: (() => void) | undefined;
@@ -29,6 +36,8 @@ export interface MessageActions {
   copyLink?: (() => void) | undefined;
   copyText?: (() => void) | undefined;
   versions?: (() => void) | undefined;
+  /** tells those who moderate of it */
+  report?: (() => void) | undefined;
   /** has it and what comes after it be unread again */
   unread?: (() => void) | undefined;
 }

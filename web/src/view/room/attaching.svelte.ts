@@ -5,6 +5,7 @@ import { reasonOf } from '../failure';
 import type { Attachments, Facts } from '../filesport';
 import type { App } from '../port';
 import { t } from '../text';
+import type { Message } from '../types';
 import { overlay } from '../ui.svelte';
 
 const hasFiles = (e: DragEvent) => e.dataTransfer?.types.includes('Files') ?? false;
@@ -21,6 +22,8 @@ export class Attaching {
   readonly #may: () => boolean;
   readonly #thread: number;
   #leaves: ReturnType<typeof setTimeout> | undefined;
+  /** what uploads files is loaded for some that come */
+  #coming: Promise<number | undefined> | undefined;
 
   /** thread: number of the message in whose thread is written; 0: it is written in the room */
   constructor(app: App, room: string, may: () => boolean, thread = 0) {
@@ -44,8 +47,21 @@ export class Attaching {
   async add(files: readonly File[], facts?: Facts): Promise<void> {
     if (!files.length) return;
     if (!this.#may()) return overlay.say(t('composer.no-files'), true);
-    const left = (await this.load())?.add(files, facts);
+    const added = this.load().then((attached) => attached?.add(files, facts));
+    this.#coming = added;
+    const left = await added;
+    if (this.#coming === added) this.#coming = undefined;
     if (left) overlay.say(t('composer.too-many', { count: 10 }), true);
+  }
+
+  /**
+   * Sends the message with its files, also those that were pasted a moment ago, or has say send it without any. If what
+   * uploads cannot be loaded it sends nothing.
+   */
+  async send(reply: Message | undefined, say: () => void): Promise<void> {
+    if (this.#coming && (await this.#coming) === undefined) return;
+    if (this.attached?.items.length) this.attached.send(reply);
+    else say();
   }
 
   // An element that the pointer leaves is told after the one that it enters.

@@ -4,19 +4,23 @@ import type { FleetDevice } from '../fleetport';
 import { may } from '../permit';
 import type { App, RoomModel } from '../port';
 import { t } from '../text';
-import type { RoomState } from '../types';
+import type { RoomState, User } from '../types';
 import type { Choice } from './Completion.svelte';
+import { allowed, usageOf } from './roomcommands';
 import type { Action } from './slash';
 import type { Token } from './token';
+import { words as roomWords } from './words';
 
 const most = 8;
+const mostGroups = 4;
+const mostCommands = 40; // the list scrolls
 
-/** Offers members of a room after @, emoji after a colon, and what devices can do after a slash. */
+/** Offers members of a room after @, emoji after a colon, and commands after a slash. */
 export function completer(app: App, model: RoomModel, room: () => RoomState): (token: Token) => Promise<Choice[]> {
   const by = {
     '@': (typed: string) => people(app, model, room(), typed),
     ':': emoji,
-    '/': (typed: string) => commands(app, room().id, typed),
+    '/': (typed: string) => commands(app, model, room(), typed),
   };
   return ({ kind, typed }) => by[kind](typed);
 }
@@ -27,22 +31,39 @@ async function people(app: App, model: RoomModel, room: RoomState, typed: string
       ? [{ id: '@room', label: '@room', note: t('composer.everyone'), insert: '@room' }]
       : [];
   try {
-    const page = await model.members(typed, '');
+    const [page, groups] = await Promise.all([model.members(typed, ''), groupChoices(app, typed)]);
     const found = page.items
       .filter((m) => m.id !== app.me.id)
       .slice(0, most)
-      .map((m): Choice => ({
-        id: m.id,
-        label: m.display_name,
-        note: `@${m.username}`,
-        insert: `@${m.username}`,
-        user: m,
-      }));
-    return [...found, ...everyone];
+      .map(personChoice);
+    return [...found, ...groups, ...everyone];
   } catch {
     return everyone; // offline: typing goes on without help
   }
 }
+
+/** User groups; none if they cannot be asked for. */
+async function groupChoices(app: App, typed: string): Promise<Choice[]> {
+  const found = await app.api
+    .userGroups()
+    .then((groups) => groups.begun(typed))
+    .catch(() => []);
+  return found.slice(0, mostGroups).map((g) => ({
+    id: g.id,
+    label: g.name,
+    note: `@${g.handle} · ${t('usergroup.people', { count: g.size })}`,
+    insert: `@${g.handle}`,
+    icon: 'people',
+  }));
+}
+
+const personChoice = (m: User): Choice => ({
+  id: m.id,
+  label: m.display_name,
+  note: `@${m.username}`,
+  insert: `@${m.username}`,
+  user: m,
+});
 
 async function emoji(typed: string): Promise<Choice[]> {
   const { emoji: all } = await import('./emoji');
@@ -58,22 +79,90 @@ async function emoji(typed: string): Promise<Choice[]> {
     .map(([, char, name]): Choice => ({ id: name, label: `:${name}:`, emoji: char, insert: char }));
 }
 
+/** Offers what one can ask of the room and of the devices in it, and what may follow. */
+async function commands(app: App, model: RoomModel, room: RoomState, typed: string): Promise<Choice[]> {
+  const words = typed.split(' ');
+  const last = words.at(-1) ?? '';
+  const own = roomWords.find((w) => w.word === words[0]?.toLowerCase());
+  if (own && words.length > 1) return ownArgument(app, model, room, own.takes, words.length, last);
+  const [ofPrograms, ofDevices] = await Promise.all([
+    slashWords(app, room.id, typed.toLowerCase()),
+    deviceWords(app, room.id, words, last.toLowerCase()),
+  ]);
+  const all = [...ownWords(room, typed), ...ofPrograms, ...ofDevices].slice(0, mostCommands);
+  return own ? all.map((c) => ({ ...c, optional: true })) : all; // it is whole
+}
+
+function ownWords(room: RoomState, typed: string): Choice[] {
+  const begins = (word: string) => word !== typed.toLowerCase() && word.startsWith(typed.toLowerCase());
+  return roomWords
+    .filter(({ word }) => begins(word) && allowed(word, room))
+    .map(({ word }): Choice => ({
+      id: `/${word}`,
+      label: usageOf(word),
+      note: t(`typed.help-${word}`),
+      insert: `/${word}`,
+      icon: 'keyboard',
+    }));
+}
+
+/** The commands of the room that programs answer. */
+async function slashWords(app: App, room: string, typed: string): Promise<Choice[]> {
+  try {
+    const { slash } = await app.personal();
+    return (await slash.commands(room))
+      .filter((c) => !c.off && c.name !== typed && c.name.startsWith(typed))
+      .map((c): Choice => ({
+        id: `/${c.name}`,
+        label: c.hint ? `/${c.name} ${c.hint}` : `/${c.name}`,
+        note: c.description ?? '',
+        insert: `/${c.name}`,
+        icon: 'keyboard',
+      }));
+  } catch {
+    return []; // offline: typing goes on without help
+  }
+}
+
+/** What may follow a command of the room: names in a text are those of members, in an invitation of everybody. */
+async function ownArgument(
+  app: App,
+  model: RoomModel,
+  room: RoomState,
+  takes: string,
+  count: number,
+  last: string,
+): Promise<Choice[]> {
+  if (takes === 'text' && last.startsWith('@')) return people(app, model, room, last.slice(1));
+  if (takes === 'text' && /^:[^:]{2}/u.test(last)) return emoji(last.slice(1));
+  if (takes === 'when' && count === 2 && !last) return ['soon', 'tomorrow', 'workdays'].map(whenChoice);
+  if (takes !== 'person' || count > 2) return [];
+  try {
+    const found = await app.api.findUsers(last.replace(/^@/u, ''));
+    return found.slice(0, most).map(personChoice);
+  } catch {
+    return []; // offline: typing goes on without help
+  }
+}
+
+/** A time that one may be reminded at, to go on from. */
+function whenChoice(name: string): Choice {
+  const text = t(`typed.when-${name}`);
+  return { id: name, label: text, insert: text, icon: 'clock', optional: true };
+}
+
 /** Offers a chart, actions of the devices in the room, and what may follow them. */
-async function commands(app: App, room: string, typed: string): Promise<Choice[]> {
+async function deviceWords(app: App, room: string, words: readonly string[], last: string): Promise<Choice[]> {
   try {
     const { actionsOf, optionsOf } = await import('./slash');
     const devices = await app.fleet.inRoom(room);
     const actions = actionsOf(devices);
-    const words = typed.split(' ');
-    const last = (words.at(-1) ?? '').toLowerCase();
     if (words.length > 1 && words[0]?.toLowerCase() === 'chart') return await chartWords(app, devices, words);
     if (words.length === 1)
       return [
         ...actions.map((a) => offer(`/${a.word}`, [a.actuator.title, a.device.name])),
         ...(devices.length ? [offer('/chart', [t('slash.chart')])] : []),
-      ]
-        .filter(({ id }) => id.toLowerCase().includes(last) && id.toLowerCase() !== `/${last}`)
-        .slice(0, most);
+      ].filter(({ id }) => id.toLowerCase().includes(last) && id.toLowerCase() !== `/${last}`);
     if (words.length === 2 && last.startsWith('@'))
       return begun((await app.fleet.groups()).map((g) => offer(`@${g.name}`, [])), last);
     const toGroup = words[1]?.startsWith('@');

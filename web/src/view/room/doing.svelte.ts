@@ -1,15 +1,17 @@
 // What one does with messages, in a room and in a thread beside it.
 
+import { SvelteSet } from 'svelte/reactivity';
 import { copyText } from '../../platform/copy';
 import { reasonOf } from '../failure';
 import { may } from '../permit';
 import type { App, PageOf, RoomModel } from '../port';
 import { href, placeOf } from '../route.svelte';
 import { t, withTexts } from '../text';
-import type { Message, Reaction, RoomState, User } from '../types';
+import type { Message, Poll, Reaction, RoomState, User } from '../types';
 import type { Pins } from '../pinport';
 import { overlay } from '../ui.svelte';
 import { ticker, type MessageActions, type Save } from './actions';
+import type { PollActions } from './PollCard.svelte';
 import type { Wishes } from './wishes.svelte';
 
 export interface Place {
@@ -30,6 +32,8 @@ export class Doing {
   readonly #p: Place;
   /** number of the message that is being changed */
   editing = $state(0);
+  /** messages of blocked people that the user wants to see all the same */
+  readonly unfolded = new SvelteSet<number>();
   /** the message that gets an emoji, and beside what that is chosen */
   picking: { of: Message; beside: Element; row: HTMLElement | null } | undefined = $state.raw();
   #pins: Pins | undefined = $state.raw(); // loaded when somebody who may pin looks at what can be done
@@ -47,6 +51,11 @@ export class Doing {
     return this.#p.app;
   }
 
+  /** Whether a message is folded: its sender is blocked. */
+  folds(m: Message): boolean {
+    return !m.deleted_at && this.app.people.blocked(m.sender.id) && !this.unfolded.has(m.seq);
+  }
+
   actionsFor(m: Message): MessageActions {
     const { app, model, reply, thread, unread } = this.#p;
     const room = this.#p.room();
@@ -61,20 +70,36 @@ export class Doing {
       thread: m.seq && thread ? () => thread(m.thread ?? m.seq) : undefined,
       unread: m.seq && unread ? () => unread(m.seq) : undefined,
       save: m.seq ? this.#save?.(m) : undefined,
+      remind: m.seq ? () => void this.#remind(m) : undefined,
+      forward: m.seq ? () => overlay.open({ name: 'forward', of: m }) : undefined,
+      poll: m.poll ? this.#pollActions(m, room, open && (mine || may(room, 'deleteAny'))) : undefined,
       ...(m.seq && may(room, 'send') && may(room, 'pin') && {
         pin: { pinned: this.#pins?.has(m.seq), toggle: () => void this.#pin(m.seq) },
         offered: () => void this.#lookUpPins().catch(() => {}), // the next look tries again
       }),
-      ...(mine && open && may(room, 'send') && { edit: () => (this.editing = m.seq), tick: ticker(model, m.seq) }),
+      ...(mine && open && may(room, 'send') && !m.poll && !m.forward && {
+        edit: () => (this.editing = m.seq),
+        tick: ticker(model, m.seq),
+      }),
       remove: open && (mine || may(room, 'deleteAny')) ? () => this.#askRemove(m) : undefined,
       copyText: m.text ? () => void copy(m.text, t('message.text-copied')) : undefined,
       copyLink: () => void copy(location.origin + href(placeOf(m)), t('message.link-copied')),
-      versions: m.edits ? () => overlay.open({ name: 'versions', load: () => model.versions(m.seq) }) : undefined,
+      report: m.seq && !mine ? () => overlay.open({ name: 'report', message: m }) : undefined,
+      versions: m.edited_at ? () => overlay.open({ name: 'versions', load: () => model.versions(m.seq) }) : undefined,
     };
   }
 
   async #lookUpPins(): Promise<Pins> {
     return (this.#pins = await this.#p.model.pins());
+  }
+
+  async #remind(m: Message): Promise<void> {
+    try {
+      const { remindOf } = await withTexts(import('../later/planning'), 'later');
+      remindOf(this.#p.app, m);
+    } catch (err) {
+      overlay.say(reasonOf(err), true);
+    }
   }
 
   async #pin(seq: number): Promise<void> {
@@ -84,6 +109,20 @@ export class Doing {
     } catch (err) {
       overlay.say(reasonOf(err), true);
     }
+  }
+
+  #pollActions({ seq }: Message, room: RoomState, mayClose: boolean): PollActions {
+    const { app, model } = this.#p;
+    const take = (poll: Poll | undefined) => poll && model.showPoll(seq, poll);
+    return {
+      vote:
+        !room.archived && may(room, 'send')
+          ? async (choices) => take(await (await app.api.polls()).vote(room.id, seq, choices))
+          : undefined,
+      close: mayClose ? async () => take(await (await app.api.polls()).close(room.id, seq)) : undefined,
+      load: async () => take(await (await app.api.polls()).load(room.id, seq)),
+      voters: async (choice) => (await app.api.polls()).voters(room.id, seq, choice),
+    };
   }
 
   #askRemove(m: Message): void {
@@ -143,10 +182,17 @@ export class Doing {
   }
 
   async card(username: string, anchor: HTMLElement): Promise<void> {
+    const { api } = this.#p.app;
     try {
-      overlay.card = { user: await this.#p.app.api.user(username), anchor };
+      overlay.card = { user: await api.user(username), anchor };
     } catch (err) {
-      overlay.say(reasonOf(err), true);
+      // It may be the handle of a user group.
+      const group = await api
+        .userGroups()
+        .then((groups) => groups.one(username))
+        .catch(() => undefined);
+      if (group) overlay.card = { group, anchor };
+      else overlay.say(reasonOf(err), true);
     }
   }
 

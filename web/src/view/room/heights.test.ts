@@ -24,6 +24,15 @@ it('keeps what was measured when lines come before', () => {
   expect([h.count, h.total, h.at(10), h.indexOf('b')]).toEqual([0, 0, 0, -1]);
 });
 
+it('guesses anew once all lines are higher', () => {
+  const h = new Heights(() => 10);
+  h.set(['a', 'b']);
+  h.measure('a', 50);
+  h.rebuild();
+  h.forget();
+  expect([h.start(1), h.total]).toEqual([10, 20]);
+});
+
 it('lays out 100,000 lines quickly', () => {
   const h = new Heights(() => 24);
   const start = process.cpuUsage();

@@ -1,8 +1,17 @@
-import type { LinkPreview } from '../types';
+import type { LinkPreview, Poll } from '../types';
+
+/** How high parts of a message are, in pixels, as styles/tokens.css has them. */
+export const dense = {
+  comfortable: { line: 22, gap: 4, head: 32 },
+  compact: { line: 20, gap: 2, head: 25 },
+} as const;
 
 /** How high the previews of a message are, with the gap after each, before anything of them is loaded. */
 export const previewsHeight = (all: readonly LinkPreview[]) =>
   all.reduce((sum, p) => sum + (p.image || p.description ? 92 : 56), 0);
+
+/** How high a poll is whose texts fit their lines. */
+export const pollHeight = ({ choices }: Poll) => 58 + 38 * choices.length;
 
 /**
  * Knows where each line of a long list begins, from the heights that were
@@ -19,6 +28,12 @@ export class Heights {
   /** guess says how high line i will probably be. */
   constructor(guess: (i: number) => number) {
     this.#guess = guess;
+  }
+
+  /** Forgets what was measured: all lines are higher or lower now. */
+  forget(): void {
+    this.#known.clear();
+    this.rebuild();
   }
 
   get count(): number {

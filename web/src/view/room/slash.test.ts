@@ -77,5 +77,6 @@ test('the same action of two devices goes by the name of each, and by the id whe
 });
 
 test('an action that is called as a command of the room goes by the name of its device', () => {
-  expect(actionsOf([device('a', 'Shed', [{ name: 'chart' }])]).map((a) => a.word)).toEqual(['shed.chart']);
+  const shed = device('a', 'Shed', [{ name: 'chart' }, { name: 'Topic' }]);
+  expect(actionsOf([shed]).map((a) => a.word)).toEqual(['shed.chart', 'shed.Topic']);
 });

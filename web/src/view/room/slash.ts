@@ -3,6 +3,7 @@
 
 import type { Actuator, Arg, FleetDevice } from '../fleetport';
 import type { Value } from '../device/values';
+import { words as roomWords } from './words';
 
 /** An action of a device in the room, and the word that it is called by there. */
 export interface Action {
@@ -24,7 +25,8 @@ export function actionsOf(devices: readonly FleetDevice[]): Action[] {
     (device.capabilities?.actuators ?? []).map((actuator) => ({ device, actuator, word: actuator.name })),
   );
   const count = (word: string) => all.filter((a) => a.word.toLowerCase() === word.toLowerCase()).length;
-  const taken = (word: string) => count(word) > 1 || word.toLowerCase() === 'chart'; // which the room does itself
+  const ofRoom: ReadonlySet<string> = new Set(['chart', ...roomWords.map((w) => w.word)]); // which the room does itself
+  const taken = (word: string) => count(word) > 1 || ofRoom.has(word.toLowerCase());
   const named = all.map((a) => (taken(a.word) ? { ...a, word: `${wordOf(a.device.name)}.${a.word}` } : a));
   // Two devices of one name are told apart by their ids.
   const twice = (a: Action) => named.some((b) => b !== a && b.word === a.word);

@@ -20,6 +20,8 @@ function change(d: Details['room.updated'], actor: string): string {
     return d.topic ? t('system.topic', { actor, topic: d.topic }) : t('system.topic-removed', { actor });
   if (d.kind === 'public' || d.kind === 'private') return t(`system.${d.kind}`, { actor });
   if (d.archived !== undefined) return t(d.archived ? 'system.archived' : 'system.reopened', { actor });
+  if (d.hides_history !== undefined)
+    return t(d.hides_history ? 'system.history-hidden' : 'system.history-shown', { actor });
   if (d.previews !== undefined) return t(d.previews ? 'system.previews-on' : 'system.previews-off', { actor });
   if (d.held !== undefined) return t(d.held ? 'system.held' : 'system.released', { actor });
   if (d.retention) return t('system.retention', { actor, keep: keepText(d.retention) });

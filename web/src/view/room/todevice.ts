@@ -1,28 +1,29 @@
 import { reasonOf } from '../failure';
 import type { Actuator, FleetDevice } from '../fleetport';
-import type { App, RoomModel } from '../port';
+import type { App } from '../port';
 import { t } from '../text';
 import { overlay } from '../ui.svelte';
+import { empty } from './sending';
 import type { NotACommand } from './slash';
 
 /**
  * Tells a device in the room to do what a text says. It returns false if the text is no command:
  * then it is a message. A text that cannot be carried out stays where it was typed.
  */
-export async function toDevice(app: App, model: RoomModel, room: string, text: string): Promise<boolean> {
+export async function toDevice(app: App, into: { draft: string }, room: string, text: string): Promise<boolean> {
   try {
-    return await tell(app, model, room, text);
+    return await tell(app, into, room, text);
   } catch (err) {
     overlay.say(reasonOf(err), true);
   }
   return true;
 }
 
-async function tell(app: App, model: RoomModel, room: string, text: string): Promise<boolean> {
+async function tell(app: App, into: { draft: string }, room: string, text: string): Promise<boolean> {
   const charts = await import('./chartcommand');
   if (charts.wantsChart(text)) {
     const devices = await app.fleet.inRoom(room);
-    return devices.length > 0 && (await chart(app, model, room, text, devices));
+    return devices.length > 0 && (await chart(app, into, room, text, devices));
   }
   const { actionsOf, parse, parseGroup, NotACommand } = await import('./slash');
   const devices = await app.fleet.inRoom(room);
@@ -49,7 +50,7 @@ async function tell(app: App, model: RoomModel, room: string, text: string): Pro
   }
   const run = async () => {
     await send(Boolean(actuator.destructive));
-    if (model.draft === text) model.draft = '';
+    empty(into, text);
   };
   if (actuator.destructive)
     overlay.open({
@@ -64,12 +65,12 @@ async function tell(app: App, model: RoomModel, room: string, text: string): Pro
 }
 
 /** Posts a chart of a device in the room. */
-async function chart(app: App, model: RoomModel, room: string, text: string, devices: readonly FleetDevice[]) {
+async function chart(app: App, into: { draft: string }, room: string, text: string, devices: readonly FleetDevice[]) {
   const { chartOf, NoChart } = await import('./chartcommand');
   try {
     const wish = chartOf(text, devices);
     await app.fleet.postChart(room, wish.device.id, wish.series, wish.span);
-    if (model.draft === text) model.draft = '';
+    empty(into, text);
   } catch (err) {
     if (!(err instanceof NoChart)) throw err;
     overlay.say(t(`slash.chart-${err.reason}`), true);

@@ -1,4 +1,5 @@
-import { keyOf } from '../kit/keys';
+import { keyOf, placeOf } from '../kit/keys';
+
 /** What the keyboard can ask for anywhere. */
 export interface Commands {
   switcher: () => void;
@@ -6,6 +7,8 @@ export interface Commands {
   find: (everywhere: boolean) => boolean;
   escape: () => void;
   keys: () => void;
+  /** adds the open room to the favourites, or takes it off */
+  favour: () => void;
 }
 
 /** The first region after, or before, the one that has the focus gets it. */
@@ -22,6 +25,10 @@ function enter(region: HTMLElement | undefined): void {
   (inside ?? region)?.focus();
 }
 
+/** Whether a key is a letter of what somebody writes there. */
+const writes = (at: EventTarget | null): boolean =>
+  at instanceof HTMLElement && at.matches('input, textarea, select, [contenteditable]');
+
 /** Runs the command that a key stands for, and says whether there was one. */
 export function dispatch(e: KeyboardEvent, c: Commands): boolean {
   const mod = e.ctrlKey || e.metaKey;
@@ -30,9 +37,11 @@ export function dispatch(e: KeyboardEvent, c: Commands): boolean {
   if (document.querySelector('dialog[open]')) return false;
   if (mod && !e.altKey && key === 'k') c.switcher();
   else if (mod && !e.altKey && key === '/') c.keys();
+  else if (key === '?' && !mod && !e.altKey && !writes(e.target)) c.keys();
   else if (mod && !e.altKey && key === 'f') return c.find(e.shiftKey);
   else if (e.altKey && !mod && (keyOf(e) === 'ArrowDown' || keyOf(e) === 'ArrowUp'))
     c.step(keyOf(e) === 'ArrowDown' ? 1 : -1, e.shiftKey);
+  else if (e.altKey && e.shiftKey && !mod && placeOf(e) === 'KeyF') c.favour();
   else if (keyOf(e) === 'F6' && !mod && !e.altKey) nextRegion(e.shiftKey);
   else if (keyOf(e) === 'Escape' && !mod && !e.altKey) c.escape();
   else return false;

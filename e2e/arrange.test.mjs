@@ -1,0 +1,144 @@
+// A person arranges their rooms: favourites and sections, at a desk, and they are there on the phone.
+import assert from 'node:assert/strict';
+import { accessible, accessibleEverywhere } from './axe.mjs';
+import { said, workshop } from './workshop.mjs';
+
+const { room, call, story, device } = workshop(said('bob', 60));
+
+const rail = (page) => page.getByRole('navigation', { name: 'Rooms and people' });
+const section = (page, name) => rail(page).getByRole('group', { name, exact: true });
+const row = (page, part, name) => section(page, part).getByRole('link', { name });
+const dialog = (page) => page.getByRole('dialog');
+const item = (page, name) => page.getByRole('menuitem', { name, exact: true });
+const sections = () => call('ann', 'GET', '/me/sections');
+
+let phone;
+
+/** Runs what the palette finds. */
+async function palette(page, words) {
+  await page.keyboard.press('Control+k');
+  await dialog(page).getByRole('combobox').fill(words);
+  await page.keyboard.press('Enter');
+}
+
+story('a key makes the open room a favourite, and the palette takes it back', async ({ ann }) => {
+  for (const name of ['Bakery', 'Garden']) await call('ann', 'POST', '/rooms', { kind: 'public', name });
+  phone = await device('ann');
+  await phone.goto(new URL(phone.url()).origin);
+  await row(ann, 'Rooms', 'Garden').waitFor();
+  await ann.keyboard.press('Alt+Shift+F');
+  for (const page of [ann, phone]) await row(page, 'Favourites', 'Workshop').waitFor();
+  await palette(ann, 'remove workshop');
+  await row(phone, 'Rooms', 'Workshop').waitFor();
+  assert.equal(await section(ann, 'Favourites').count(), 0);
+});
+
+story('a room goes to a new section by the keyboard alone', async ({ ann }) => {
+  await row(ann, 'Rooms', 'Bakery').focus();
+  await ann.keyboard.press('f');
+  await row(ann, 'Favourites', 'Bakery').waitFor();
+  await row(ann, 'Rooms', 'Garden').focus();
+  await ann.keyboard.press('m');
+  await item(ann, 'Move to section').waitFor();
+  await accessible(ann, 'rail-menu');
+  await ann.keyboard.press('ArrowDown');
+  await ann.keyboard.press('Enter');
+  await dialog(ann).getByRole('radio', { name: 'New section' }).check();
+  await dialog(ann).getByLabel('Name of the section').fill('Outside');
+  await accessible(ann, 'section-dialog');
+  await ann.keyboard.press('Enter');
+  await row(phone, 'Outside', 'Garden').waitFor();
+  assert.equal(await row(phone, 'Rooms', 'Garden').count(), 0, 'a room is in one section');
+});
+
+story('sections are named, ordered and closed, and the phone follows', async ({ ann }) => {
+  await palette(ann, 'new section');
+  await dialog(ann).getByLabel('Name of the section').fill('outside');
+  await dialog(ann).getByText('You have a section with this name already.').waitFor();
+  await dialog(ann).getByLabel('Name of the section').fill('Inside');
+  await ann.keyboard.press('Enter');
+  await section(phone, 'Inside').waitFor();
+  await section(ann, 'Inside').getByRole('button', { name: 'More for Inside' }).click();
+  await item(ann, 'Move up').click();
+  await ann.waitForFunction(() => /Inside[^]*Outside/.test(document.querySelector('nav').innerText));
+  assert.deepEqual((await sections()).sections.map((s) => s.name), ['Inside', 'Outside']);
+  await accessibleEverywhere(ann, 'sections');
+  await section(ann, 'Outside').getByRole('button', { name: 'Outside', exact: true }).click();
+  await row(phone, 'Outside', 'Garden').waitFor({ state: 'detached' });
+  const garden = (await sections()).sections[1].rooms[0];
+  await call('bob', 'POST', `/rooms/${garden}/join`);
+  await call('bob', 'POST', `/rooms/${garden}/messages`, { key: 'tulips', text: 'tulips are up' });
+  await row(phone, 'Outside', /Garden.*1 unread message/).waitFor();
+  await accessible(phone, 'sections-phone');
+});
+
+story('a section that is deleted leaves its rooms, and can be taken back', async ({ ann }) => {
+  await section(ann, 'Outside').getByRole('button', { name: 'More for Outside' }).click();
+  await item(ann, 'Delete section').click();
+  await row(phone, 'Unread', 'Garden').waitFor();
+  await ann.getByRole('button', { name: 'Undo' }).click();
+  await row(phone, 'Outside', 'Garden').waitFor();
+});
+
+story('what could not be kept is as it was, and says so', async ({ ann }) => {
+  await ann.route('**/me/sections', (route) => route.abort());
+  await row(ann, 'Favourites', 'Bakery').hover();
+  await section(ann, 'Favourites').getByRole('button', { name: 'More for Bakery' }).click();
+  await item(ann, 'Remove from favourites').click();
+  await ann.locator('.toast.bad').waitFor();
+  await row(ann, 'Favourites', 'Bakery').waitFor();
+  await ann.unroute('**/me/sections');
+  await ann.reload();
+  await row(ann, 'Favourites', 'Bakery').waitFor();
+});
+
+story('a switch leaves only what there is to read, and a muted room is quiet', async ({ ann }) => {
+  await row(ann, 'Outside', 'Garden').waitFor();
+  await palette(ann, 'show only unread');
+  await row(ann, 'Rooms', 'Workshop').waitFor(); // it is open
+  assert.equal(await row(ann, 'Favourites', 'Bakery').count(), 0);
+  await accessible(ann, 'unread-only');
+  await row(ann, 'Outside', 'Garden').focus();
+  await ann.keyboard.press('m');
+  await item(ann, 'Mute').click();
+  await row(ann, 'Outside', 'Garden').waitFor({ state: 'detached' });
+  await ann.reload();
+  await row(ann, 'Rooms', 'Workshop').waitFor();
+  assert.equal(await rail(ann).getByRole('link', { name: 'Garden' }).count(), 0, 'this device remembers it');
+  await rail(ann).getByRole('button', { name: 'Unread only' }).click();
+  await section(ann, 'Outside').getByRole('button', { name: 'Outside', exact: true }).click();
+  await row(ann, 'Outside', /Garden ?, muted/).waitFor();
+  await accessible(ann, 'muted');
+});
+
+story('a day leads to the first that was said on it, and one before the room to its beginning', async ({ ann }) => {
+  await palette(ann, 'jump to a date');
+  await dialog(ann).getByLabel('Day in Workshop').waitFor();
+  await accessible(ann, 'to-date');
+  await ann.keyboard.press('Enter');
+  await ann.waitForFunction(() => document.activeElement?.textContent.includes('line 0'));
+  await ann.getByRole('button', { name: 'Jump to latest' }).click();
+  await ann.goto(`${new URL(ann.url()).origin}/rooms/${room.id}/2020-02-02`);
+  await ann.waitForFunction(() => document.activeElement?.textContent.includes('line 0'));
+  await ann.getByText('This is the beginning of #Workshop.').waitFor();
+});
+
+story('messages come closer, and what is read stays in sight', async ({ ann }) => {
+  const first = ann.locator('article[data-message]').filter({ has: ann.getByText('line 1', { exact: true }) });
+  const before = await first.boundingBox();
+  await palette(ann, 'compact view');
+  await ann.waitForFunction((h) => document.querySelectorAll('article')[1].offsetHeight < h, before.height);
+  const after = await first.boundingBox();
+  assert.ok(Math.abs(after.y - before.y) < 60, `moved from ${before.y} to ${after.y}`);
+  await accessibleEverywhere(ann, 'compact');
+  await palette(ann, 'comfortable view');
+  await ann.waitForFunction((h) => document.querySelectorAll('article')[1].offsetHeight === h, before.height);
+});
+
+story('a question mark lists the keys', async ({ ann }) => {
+  await ann.locator('#messages').focus();
+  await ann.keyboard.press('?');
+  await dialog(ann).getByText('In the list of rooms').waitFor();
+  await accessible(ann, 'keys');
+  await ann.keyboard.press('Escape');
+});

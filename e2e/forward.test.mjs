@@ -1,0 +1,47 @@
+// A message goes to another room: Ann is in both, Bob with his phone only where it goes.
+import assert from 'node:assert/strict';
+import { accessible, accessibleEverywhere } from './axe.mjs';
+import { shot } from './people.mjs';
+import { workshop } from './workshop.mjs';
+
+const { call, story } = workshop([['bob', 'what do we eat?']]);
+
+const of = (page, text) =>
+  page.locator('#messages article[data-message]').filter({ has: page.getByText(text, { exact: true }) }).last();
+
+story('a message is forwarded by the keyboard, with a text', async ({ ann }) => {
+  const office = await call('ann', 'POST', '/rooms', { kind: 'private', name: 'Office' });
+  await call('ann', 'POST', `/rooms/${office.id}/messages`, { key: 'o', text: 'soup, **with** bread' });
+  await ann.getByRole('link', { name: /Office/ }).click();
+  await of(ann, 'soup, with bread').focus();
+  await ann.keyboard.press('f');
+  const choose = ann.getByRole('dialog', { name: 'Forward to…' });
+  await choose.getByRole('option', { name: /Workshop/ }).waitFor();
+  await accessible(ann, 'forward-choose');
+  await shot(ann, 'forward-choose');
+  await ann.keyboard.type('work');
+  await ann.keyboard.press('Enter');
+  await ann.getByRole('dialog', { name: 'Forward to Workshop' }).waitFor();
+  await ann.getByLabel('Your message (optional)').fill('from the office');
+  await accessible(ann, 'forward');
+  await shot(ann, 'forward');
+  await ann.getByRole('button', { name: 'Forward', exact: true }).click();
+  await ann.getByText('Forwarded to Workshop').waitFor();
+  await ann.getByRole('button', { name: 'Show' }).click();
+  await of(ann, 'from the office').getByRole('link', { name: 'Go to the original message' }).waitFor();
+  await accessibleEverywhere(ann, 'forwarded');
+  await shot(ann, 'forwarded');
+});
+
+story('who is not in the other room reads the copy, and who is goes there', async ({ ann, bob }) => {
+  const copy = of(bob, 'from the office');
+  await copy.getByText('Forwarded from Ann').waitFor();
+  await copy.getByText('with', { exact: true }).waitFor();
+  assert.equal(await copy.getByRole('link').count(), 0);
+  assert.ok(!(await bob.content()).includes('>Office<'), 'its name is told');
+  await accessible(bob, 'forwarded-phone');
+  await shot(bob, 'forwarded-phone');
+  await of(ann, 'from the office').getByRole('link', { name: 'Go to the original message' }).click();
+  await ann.locator('#messages').getByText('with', { exact: true }).waitFor();
+  await ann.getByRole('heading', { name: /Office/ }).first().waitFor();
+});
