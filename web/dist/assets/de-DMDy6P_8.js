@@ -1,0 +1,1 @@
+var e={"forward.title":`Weiterleiten an {room}`,"forward.text":`Deine Nachricht (wenn du magst)`,"forward.do":`Weiterleiten`,"forward.files":`Dateien werden nicht weitergeleitet, nur ihre Namen.`,"forward.done":`Weitergeleitet an {room}`,"forward.open":`Zeigen`,"forward.from":`Weitergeleitet von {name}`,"forward.original":`Zur ursprünglichen Nachricht`};export{e as default};

@@ -1,0 +1,1 @@
+var e={"forward.title":`Forward to {room}`,"forward.text":`Your message (optional)`,"forward.do":`Forward`,"forward.files":`Files are not forwarded, only their names.`,"forward.done":`Forwarded to {room}`,"forward.open":`Show`,"forward.from":`Forwarded from {name}`,"forward.original":`Go to the original message`};export{e as default};

@@ -1,0 +1,1 @@
+export{c as ESP32C2ROM}from"./flash-BHM5Xbk5.js";

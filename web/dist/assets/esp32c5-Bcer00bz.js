@@ -1,0 +1,1 @@
+export{s as ESP32C5ROM}from"./flash-BHM5Xbk5.js";

@@ -1,0 +1,1 @@
+export{o as ESP32C61ROM}from"./flash-BHM5Xbk5.js";

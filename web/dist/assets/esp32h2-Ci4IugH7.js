@@ -1,0 +1,1 @@
+export{a as ESP32H2ROM}from"./flash-BHM5Xbk5.js";

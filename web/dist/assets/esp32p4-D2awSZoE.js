@@ -1,0 +1,1 @@
+export{i as ESP32P4ROM}from"./flash-BHM5Xbk5.js";

@@ -1,0 +1,1 @@
+export{r as ESP32S2ROM}from"./flash-BHM5Xbk5.js";

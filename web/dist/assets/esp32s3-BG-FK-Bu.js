@@ -1,0 +1,1 @@
+export{n as ESP32S3ROM}from"./flash-BHM5Xbk5.js";

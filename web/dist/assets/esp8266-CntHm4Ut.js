@@ -1,0 +1,1 @@
+export{t as ESP8266ROM}from"./flash-BHM5Xbk5.js";

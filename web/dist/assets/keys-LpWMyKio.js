@@ -1,0 +1,1 @@
+function e(e){return e.isComposing||e.keyCode===229?`Process`:e.key}var t=t=>e(t)===`Process`?``:t.code;export{t as n,e as t};

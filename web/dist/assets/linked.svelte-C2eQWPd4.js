@@ -1,1 +1,0 @@
-import{K as e,Z as t,ct as n,ot as r}from"./index-client-B_DaKwQ-.js";var i=class{#e;#t;#n=n();constructor(e,n){this.#e=e,this.#t=n,t(()=>{let{id:t,gone:i}=n();return i?void 0:e().watch(t,e=>r(this.#n,{id:t,link:e}))})}get now(){let{id:t,gone:n}=this.#t();return n?null:e(this.#n)?.id===t?e(this.#n).link:this.#e().known(t)}};export{i as t};
