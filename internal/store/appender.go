@@ -54,7 +54,7 @@ func (a *appender) connect(ctx context.Context) (err error) {
 	if a.conn != nil {
 		return nil
 	}
-	if a.conn, err = a.db.writeDB.Conn(ctx); err != nil {
+	if a.conn, err = a.db.pool.conn(ctx); err != nil {
 		return err
 	}
 	// A custom plan for each batch size is no better, and planning costs as much as a small

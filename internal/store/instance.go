@@ -51,7 +51,7 @@ func lockInstancePostgres(ctx context.Context, db *DB, others bool) error {
 
 // acquireInstanceLock takes the lock on a new connection and returns that connection.
 func (db *DB) acquireInstanceLock(ctx context.Context, others bool) (*sql.Conn, error) {
-	conn, err := db.read.Conn(ctx)
+	conn, err := db.pool.conn(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -162,6 +162,16 @@ type poolConn struct {
 	connector *connector
 	closeOnce sync.Once
 	reused    bool // it was in the pool before the present use
+	kept      bool // it has one user for several statements, and so database/sql retries none of them
+}
+
+// conn takes a connection for several statements.
+func (c *connector) conn(ctx context.Context) (*sql.Conn, error) {
+	conn, err := c.pool.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return conn, conn.Raw(func(c any) error { c.(*poolConn).kept = true; return nil })
 }
 
 // Close implements driver.Conn.
@@ -177,7 +187,7 @@ func (c *poolConn) Close() error {
 // ResetSession implements driver.SessionResetter. The embedded method pings the server if the
 // connection was idle.
 func (c *poolConn) ResetSession(ctx context.Context) error {
-	c.reused = true
+	c.reused, c.kept = true, false
 	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
 	return c.Conn.ResetSession(ctx)
@@ -209,11 +219,15 @@ func (c *poolConn) classify(ctx context.Context, err error) error {
 	case err == nil || ctx.Err() != nil:
 	case errors.Is(err, context.DeadlineExceeded): // the statement timed out
 		return errUnavailable(err)
-	case errors.Is(err, driver.ErrBadConn) && !c.reused: // a new connection that fails at once: retrying is no use
+	case errors.Is(err, driver.ErrBadConn) && !c.retried():
 		return errUnavailable(err)
 	}
 	return classify(err)
 }
+
+// retried reports whether database/sql takes another connection if this one is bad. There is no use in that if this one
+// is new.
+func (c *poolConn) retried() bool { return c.reused && !c.kept }
 
 // isTerminated reports whether PostgreSQL ended the connection (it stopped, and may be running
 // again by now). The statement was not executed.
@@ -228,7 +242,7 @@ func (c *poolConn) QueryContext(ctx context.Context, query string, args []driver
 	rows, err := c.Conn.QueryContext(stmtCtx, query, args)
 	if err != nil {
 		cancel()
-		if c.reused && (isTerminated(err) || pgconn.SafeToRetry(err)) {
+		if c.retried() && (isTerminated(err) || pgconn.SafeToRetry(err)) {
 			return nil, driver.ErrBadConn // not executed: database/sql takes another connection
 		}
 		return nil, c.classify(ctx, err)
@@ -248,7 +262,11 @@ func (c *poolConn) ExecContext(ctx context.Context, query string, args []driver.
 // that it began with ends, so it gets the caller's context and not one with a timeout.
 func (c *poolConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
 	tx, err := c.Conn.BeginTx(ctx, o)
-	return tx, classify(err)
+	if err != nil {
+		return nil, c.classify(ctx, err)
+	}
+	c.kept = true
+	return tx, nil
 }
 
 // poolRows classify the errors of a query that occur while its rows are read.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"log/slog"
 	"net"
 	"sync"
@@ -24,6 +25,7 @@ type fakePostgres struct {
 	frozen     bool          // statements are not answered
 	dropMidway bool          // fail comes after the first row
 	dropped    bool          // the connection breaks at the first statement
+	breaks     chan struct{} // closed: all connections break
 	full       *atomic.Int32 // how many connections are still refused because it has none left
 }
 
@@ -48,6 +50,9 @@ func (f fakePostgres) pool(t *testing.T) *connector {
 
 func (f fakePostgres) serve(c net.Conn) {
 	defer func() { _ = c.Close() }()
+	if f.breaks != nil {
+		go func() { <-f.breaks; _ = c.Close() }()
+	}
 	b := pgproto3.NewBackend(c, c)
 	if _, err := b.ReceiveStartupMessage(); err != nil {
 		return
@@ -201,6 +206,42 @@ func TestASilentDatabaseTimesOut(t *testing.T) {
 					t.Errorf("given up by the caller: %v", err)
 				}
 				time.Sleep(time.Minute) // the driver's own farewells
+			})
+		})
+	}
+}
+
+// TestKeptConnectionsThatBreakAreUnavailable: whoever keeps a connection for several statements, and finds it broken at
+// one of them, is told to come back: database/sql repeats none of these.
+func TestKeptConnectionsThatBreakAreUnavailable(t *testing.T) {
+	t.Parallel()
+	type statements interface {
+		ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	}
+	for name, keep := range map[string]func(context.Context, *connector) (statements, error){
+		"connection": func(ctx context.Context, c *connector) (statements, error) { return c.conn(ctx) },
+		"transaction": func(ctx context.Context, c *connector) (statements, error) {
+			return c.pool.BeginTx(ctx, nil)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				f := fakePostgres{breaks: make(chan struct{})}
+				c := f.pool(t)
+				defer func() { _ = c.pool.Close() }()
+				if err := c.rows(t.Context()); err != nil { // so that the pool has a connection
+					t.Fatal(err)
+				}
+				kept, err := keep(t.Context(), c)
+				if err != nil {
+					t.Fatal(err)
+				}
+				close(f.breaks)
+				synctest.Wait()
+				if _, err := kept.ExecContext(t.Context(), `UPDATE a`); domain.CodeOf(err) != domain.CodeStoreUnavailable {
+					t.Error(err)
+				}
 			})
 		})
 	}

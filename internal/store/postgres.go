@@ -55,7 +55,7 @@ const poolerProbes = 4
 // pooler is known by its telling another process than PostgreSQL does; what is set on one
 // of its connections must not be seen on another.
 func (db *DB) checkPooler(ctx context.Context) error {
-	first, err := db.read.Conn(ctx)
+	first, err := db.pool.conn(ctx)
 	if err != nil {
 		return err
 	}
@@ -92,7 +92,7 @@ func probe(ctx context.Context, c *sql.Conn, mark string) error {
 }
 
 func (db *DB) seesProbe(ctx context.Context, mark string) (bool, error) {
-	second, err := db.read.Conn(ctx)
+	second, err := db.pool.conn(ctx)
 	if err != nil {
 		return false, err
 	}
