@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { after } from 'node:test';
 import { accessibleEverywhere } from './axe.mjs';
-import { shot } from './people.mjs';
+import { composer, line, shot } from './people.mjs';
 import { workshop } from './workshop.mjs';
 
 const { server, room, call, story } = workshop([['ann', 'hello']]);
@@ -66,6 +66,22 @@ const shown = (page) =>
     return all.map((n) => ({ title: n.title, body: n.body, tag: n.tag, path: n.data?.path }));
   });
 
+/** Clicks on an action of what is shown, with what was typed into its box, and waits until that is done. */
+const act = (worker, action, reply) =>
+  worker.evaluate(
+    async ([action, reply]) => {
+      const [notification] = await self.registration.getNotifications();
+      const click = new NotificationEvent('notificationclick', { action, notification });
+      let done;
+      Object.defineProperties(click, { reply: { value: reply }, waitUntil: { value: (work) => (done = work) } });
+      self.dispatchEvent(click);
+      await done;
+      const left = await self.registration.getNotifications();
+      return left.map((n) => [n.title, n.body, ...n.actions.map((a) => a.title)]);
+    },
+    [action, reply],
+  );
+
 story('who is away is told on the phone, even when no page is open', async ({ bob }) => {
   await bob.context().grantPermissions(['notifications'], { origin: server.url });
   await bob.addInitScript(standIn, {
@@ -100,4 +116,27 @@ story('who is away is told on the phone, even when no page is open', async ({ bo
   assert.deepEqual(all, [
     { title: 'Ann in Workshop', body: 'Tea, @bob? Größe L', tag: room.id, path: `/rooms/${room.id}/${seq}` },
   ]);
+
+  const [worker] = bob.context().serviceWorkers();
+  assert.deepEqual(await act(worker, 'reply', 'Large, *please*'), []);
+  const said = async () => (await call('ann', 'GET', `/rooms/${room.id}/timeline`)).items.map((e) => e.message?.text);
+  assert.equal((await said()).at(-1), 'Large, *please*');
+  const { unread, read } = await call('bob', 'GET', `/rooms/${room.id}`);
+  assert.equal(unread, 0);
+  assert.ok(read >= seq);
+
+  await server.kill();
+  await cdp.send('ServiceWorker.deliverPushMessage', { origin: server.url, registrationId, data });
+  while ((await shown(bob)).length === 0);
+  const unsent = ['Not sent: Workshop', 'And a cup', 'Send again'];
+  assert.deepEqual(await act(worker, 'reply', 'And a cup'), [unsent]);
+  assert.deepEqual(await act(worker, 'again'), [unsent]);
+  await server.start();
+  assert.deepEqual(await act(worker, 'again'), []);
+  assert.equal((await said()).filter((text) => text === 'And a cup').length, 1);
+
+  await bob.goto(`${server.url}/rooms/${room.id}#write=Sugar%3F`); // where a browser has no box for a reply
+  await line(bob, 'And a cup').waitFor(); // still signed in
+  await bob.waitForFunction(() => document.activeElement?.value === 'Sugar?' && !location.hash);
+  assert.equal(await composer(bob).inputValue(), 'Sugar?');
 });

@@ -16,9 +16,9 @@ import (
 
 // A push is what a browser reads of one.
 type push struct {
-	Room, Name, Sender, Text, Reason, Kind string
-	Seq, Thread                            int64
-	Count                                  int
+	User, Room, Name, Sender, Text, Reason, Kind string
+	Seq, Thread                                  int64
+	Count                                        int
 }
 
 // pushed returns what a browser gets next.
@@ -57,10 +57,13 @@ func TestPushesReachWhoIsElsewhere(t *testing.T) {
 		}
 		send("nothing for anybody")
 		seq := send("**Tea**, @bob?")
+		me, err := bob.Me(ctx)
+		must(t, err)
 		want := push{Kind: "message", Room: room.ID, Name: "Garden", Sender: "ann", Text: "Tea, @bob?", Reason: "mention",
 			Seq: seq, Count: 1}
 		if got := pushed(t, service, phone); got.Text != want.Text || got.Seq != want.Seq || got.Reason != want.Reason ||
-			got.Room != want.Room || got.Name != want.Name || got.Count != want.Count || got.Kind != want.Kind {
+			got.Room != want.Room || got.Name != want.Name || got.Count != want.Count || got.Kind != want.Kind ||
+			got.User != me.ID {
 			t.Errorf("%+v, not %+v", got, want)
 		}
 		_, err = bob.MarkRead(ctx, room.ID, seq)

@@ -18,6 +18,7 @@ const maxExcerpt = 600 // bytes of text in a push
 // payload is what a receiver gets. It makes the sentences itself, in its user's language.
 type payload struct {
 	Kind   string    `json:"kind"` // message, alarm or reminder
+	User   string    `json:"user"` // whom it is for: a browser may have another one by the time they act on it
 	Room   string    `json:"room"`
 	Thread int64     `json:"thread,omitempty"`
 	Seq    int64     `json:"seq"`
@@ -35,8 +36,8 @@ type payload struct {
 // payload returns the text of a push, within what push services take.
 func (s *Service) payload(p domain.Push, st domain.PushState) ([]byte, error) {
 	e := st.Last
-	v := payload{Kind: "message", Room: p.Room, Thread: p.Thread, Seq: e.Seq, Direct: st.Direct, Name: st.Name,
-		Sender: e.Actor.DisplayName, Count: st.Count, Reason: string(st.Reason), At: e.At}
+	v := payload{Kind: "message", User: p.Subscription.User, Room: p.Room, Thread: p.Thread, Seq: e.Seq,
+		Direct: st.Direct, Name: st.Name, Sender: e.Actor.DisplayName, Count: st.Count, Reason: string(st.Reason), At: e.At}
 	text := ""
 	switch {
 	case st.Reminder != nil:

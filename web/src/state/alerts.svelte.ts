@@ -9,14 +9,14 @@ import { badgeOf, Favicon, titleOf } from './favicon';
 import type { Message } from '../view/types';
 import type { Chosen } from '../view/notifyport';
 import type { Choices } from './choices';
-import type { Push } from './push';
+import type { About, Push } from './push';
 
 const store = 'unhidra.notifications';
 
 /** Whether this browser gets pushes at all. */
 const pushable = () => typeof navigator !== 'undefined' && 'serviceWorker' in navigator && 'PushManager' in globalThis;
 
-type Telling = NotificationOptions & { data: { path?: string; room?: string; seq?: number } };
+type Telling = NotificationOptions & { data: About };
 
 /** Goes to a path within the page. */
 export function go(path: string): void {
@@ -168,7 +168,7 @@ export class Alerts implements Notifications {
     void this.#show(title, {
       body,
       tag: thread ? `${room}/${thread}` : room, // as in sw.js: a push about it replaces this one
-      data: { room, seq, path: `/rooms/${room}/${seq}${thread ? `?thread=${thread}` : ''}` },
+      data: { room, thread, seq, place: title, path: `/rooms/${room}/${seq}${thread ? `?thread=${thread}` : ''}` },
     });
   }
 

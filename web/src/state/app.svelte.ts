@@ -62,7 +62,7 @@ export class SignedIn implements port.App {
     this.#arranged = readArranged(storage, me.id);
     this.#muted = readMuted(storage, me.id);
     this.notifications = new Alerts(
-      async () => new (await import('./push')).Push(api),
+      async () => new (await import('./push')).Push(api, me.id),
       async () => new (await import('./choices')).Choices(api, me.id),
     );
     this.server = server;

@@ -1,6 +1,7 @@
 // Pushes to this browser: the service worker, and the subscription of the session.
 
 import type { Api } from '../net/api';
+import { t } from '../view/text';
 import type { Me } from '../view/types';
 import { go } from './alerts.svelte';
 
@@ -28,11 +29,30 @@ function bytes(base64url: string): Uint8Array<ArrayBuffer> {
 const same = (a: ArrayBuffer | null, b: Uint8Array) =>
   a !== null && a.byteLength === b.length && new Uint8Array(a).every((x, i) => x === b[i]);
 
+/** What a notification is about, which the service worker acts on. */
+export interface About {
+  room?: string;
+  thread?: number | undefined;
+  seq?: number;
+  path?: string;
+  /** what the room is called */
+  place?: string;
+}
+
+/** What one can do about a message, as far as the browser shows it; as in sw.js. */
+function actions() {
+  const most = (Notification as { maxActions?: number }).maxActions ?? 0;
+  const reply = { action: 'reply', type: 'text', title: t('message.reply'), placeholder: t('message.write-reply') };
+  return [reply, { action: 'read', title: t('message.mark-read') }].slice(0, most);
+}
+
 export class Push {
   readonly #api: Api<Me>;
+  readonly #me: string;
 
-  constructor(api: Api<Me>) {
+  constructor(api: Api<Me>, me: string) {
     this.#api = api;
+    this.#me = me;
     navigator.serviceWorker.addEventListener('message', (e: MessageEvent<{ type?: string; path?: string }>) => {
       if (e.data.type === 'open' && e.data.path?.startsWith('/')) go(e.data.path);
     });
@@ -69,10 +89,12 @@ export class Push {
   }
 
   /** Shows a notification by the service worker: where a page may show none, and so that a push replaces it. */
-  async show(title: string, options: NotificationOptions): Promise<void> {
+  async show(title: string, options: NotificationOptions & { data: About }): Promise<void> {
     const worker = await navigator.serviceWorker.getRegistration();
     if (!worker) throw new Error('no service worker');
-    await worker.showNotification(title, { icon: '/icon.svg', ...options });
+    const { seq } = options.data;
+    const acting = seq && { actions: actions(), data: { ...options.data, user: this.#me } };
+    await worker.showNotification(title, { icon: '/icon.svg', ...options, ...acting });
   }
 
   /** Closes what is shown of a room up to a message, which was read somewhere. */

@@ -12,6 +12,8 @@ export type Route =
       view?: 'dashboard';
       panel?: Panel;
       thread?: number;
+      /** has one write there, after this text */
+      write?: string;
       q?: string;
       everywhere?: boolean;
     }
@@ -65,7 +67,7 @@ export function parse(url: URL): Route {
     case '':
       return { page: 'home' };
     case 'rooms':
-      return a ? room(a, b, url.searchParams) : { page: 'home' };
+      return a ? room(a, b, url.searchParams, hash) : { page: 'home' };
     case 'search':
       return { page: 'search', q: url.searchParams.get('q') ?? '' };
     case 'threads':
@@ -115,9 +117,10 @@ export function parse(url: URL): Route {
   }
 }
 
-function room(id: string, seq: string, q: URLSearchParams): Route {
+function room(id: string, seq: string, q: URLSearchParams, hash: string): Route {
   const thread = q.get('thread') ?? '';
   const panel = q.get('panel') ?? (thread && 'thread');
+  const write = new URLSearchParams(hash).get('write');
   return {
     page: 'room',
     room: id,
@@ -126,6 +129,7 @@ function room(id: string, seq: string, q: URLSearchParams): Route {
     ...(seq === 'dashboard' && { view: 'dashboard' as const }),
     ...(panels.includes(panel) && { panel: panel as Panel }),
     ...(/^\d{1,15}$/.test(thread) && { thread: Number(thread) }),
+    ...(write !== null && { write }),
     ...(q.has('q') && { q: q.get('q') ?? '' }),
     ...(q.has('all') && { everywhere: true }),
   };

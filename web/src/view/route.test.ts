@@ -28,6 +28,13 @@ describe('addresses', () => {
     expect(href(at(path))).toBe(path);
   });
 
+  it('reads once what one is to write', () => {
+    const there = at('/rooms/room_1?thread=7#write=Yes%20%26%20no%2B');
+    expect(there).toMatchObject({ room: 'room_1', thread: 7, write: 'Yes & no+' });
+    expect(href(there)).toBe('/rooms/room_1?thread=7');
+    expect(at('/rooms/room_1#write=')).toMatchObject({ write: '' });
+  });
+
   it('knows when there is nothing', () => {
     expect(at('/what').page).toBe('nothing');
     expect(at('/rooms/a/b/c').page).toBe('nothing');
