@@ -1,4 +1,4 @@
-// The service worker: shows what the server pushes, and opens what was clicked. It keeps no pages.
+// The service worker: shows what the server pushes, opens what was clicked, and answers from a notification.
 
 const words = {
   en: {
@@ -8,6 +8,11 @@ const words = {
     more: '{count} new messages',
     alarm: 'Alarm',
     reminder: 'Reminder',
+    reply: 'Reply',
+    write: 'Write a reply',
+    read: 'Mark as read',
+    unsent: 'Not sent: {place}',
+    again: 'Send again',
   },
   de: {
     in: '{sender} in {name}',
@@ -16,6 +21,11 @@ const words = {
     more: '{count} neue Nachrichten',
     alarm: 'Alarm',
     reminder: 'Erinnerung',
+    reply: 'Antworten',
+    write: 'Antwort schreiben',
+    read: 'Als gelesen markieren',
+    unsent: 'Nicht gesendet: {place}',
+    again: 'Noch einmal senden',
   },
 };
 const say = (key, values = {}) =>
@@ -47,9 +57,25 @@ async function show(data) {
     silent: told || undefined,
     timestamp: Date.parse(m.at),
     icon: '/icon.svg',
-    data: { seq: m.seq, room: m.room, path: `/rooms/${m.room}/${m.seq}${m.thread ? `?thread=${m.thread}` : ''}` },
+    actions: actionsOf(m),
+    data: {
+      user: m.user,
+      room: m.room,
+      thread: m.thread,
+      seq: m.seq,
+      place: m.direct ? m.sender : m.name,
+      path: `/rooms/${m.room}/${m.seq}${m.thread ? `?thread=${m.thread}` : ''}`,
+    },
   });
   await count();
+}
+
+/** What one can do about it here. A server that does not say whom it is for is older than that. */
+function actionsOf({ user, kind }) {
+  if (!user) return [];
+  const read = { action: 'read', title: say('read') };
+  const reply = { action: 'reply', type: 'text', title: say('reply'), placeholder: say('write') };
+  return (kind === 'message' ? [reply, read] : [read]).slice(0, self.Notification?.maxActions ?? 0);
 }
 
 async function remind(m) {
@@ -71,8 +97,92 @@ async function count() {
 
 self.addEventListener('notificationclick', (e) => {
   e.notification.close();
-  e.waitUntil(open(e.notification.data?.path ?? '/'));
+  e.waitUntil(act(e).then(count));
 });
+
+async function act({ action, reply, notification: n }) {
+  const about = n.data ?? {};
+  if (action === 'read') return read(n);
+  if (action === 'reply' && reply?.trim()) return send({ ...about, text: reply.trim(), key: newKey() });
+  if (action === 'again') return send(about);
+  // Where a browser has no box for it, and to look at what could not be sent, one writes in the room.
+  if (action === 'reply' || about.text) return open(composerOf(about));
+  return open(about.path ?? '/');
+}
+
+/** Where one writes: the page takes the text out of the address at once, and it is never sent to the server. */
+const composerOf = ({ room, thread, text = '' }) =>
+  `/rooms/${room}${thread ? `?thread=${thread}` : ''}#write=${encodeURIComponent(text)}`;
+
+/** Sends a reply. If that fails, it is kept in a notification, which sends the same again: it is written once. */
+async function send(about) {
+  const { room, thread, text, key } = about;
+  try {
+    const call = await as(about.user);
+    await call('POST', `/rooms/${room}/messages`, { key, text, ...(thread && { thread }) });
+    await mark(call, about).catch(() => undefined); // whoever answers has read it
+  } catch {
+    await self.registration.showNotification(say('unsent', { place: about.place ?? '' }), {
+      body: text,
+      tag: `unsent/${key}`,
+      icon: '/icon.svg',
+      requireInteraction: true,
+      actions: [{ action: 'again', title: say('again') }],
+      data: about,
+    });
+  }
+}
+
+/** Moves the read mark to a message: forward, or not at all. If that fails, the notification comes back, quietly. */
+async function read(n) {
+  try {
+    await mark(await as(n.data.user), n.data);
+  } catch {
+    const { title, body, tag, timestamp, icon, actions, data } = n;
+    await self.registration.showNotification(title, { body, tag, timestamp, icon, actions, data, silent: true });
+  }
+}
+
+const mark = (call, { room, thread, seq }) =>
+  thread
+    ? call('PUT', `/rooms/${room}/messages/${thread}/thread/read`, { seq })
+    : call('PUT', `/rooms/${room}/read`, { seq, main: true });
+
+/**
+ * A way to send requests as a user, who must be who is signed in here. Their token is for these requests alone, and
+ * got as the page gets its own: by the cookie, while no tab does the same.
+ */
+async function as(user) {
+  const { access_token: token, me } = await navigator.locks.request('unhidra.refresh', refresh);
+  if (me.id !== user) throw new Error('somebody else is signed in');
+  return (method, path, body) => call(method, path, body, token);
+}
+
+async function refresh() {
+  for (let tries = 0; ; tries++) {
+    try {
+      return await call('POST', '/auth/refresh', {});
+    } catch (err) {
+      if (err.code !== 'refresh_raced' || tries === 3) throw err;
+      await new Promise((done) => setTimeout(done, 300));
+    }
+  }
+}
+
+async function call(method, path, body, token) {
+  const answer = await fetch(`/api/v1${path}`, {
+    method,
+    headers: { 'Content-Type': 'application/json', ...(token && { Authorization: `Bearer ${token}` }) },
+    body: JSON.stringify(body),
+    signal: AbortSignal.timeout(20_000),
+  });
+  const said = await answer.json().catch(() => ({}));
+  if (!answer.ok) throw Object.assign(new Error(`status ${answer.status}`), { code: said.code });
+  return said;
+}
+
+// As the page makes them, in src/platform/key.ts.
+const newKey = () => `${Date.now().toString(36)}-${crypto.getRandomValues(new Uint32Array(2)).join('-')}`;
 
 async function open(path) {
   const [page] = await self.clients.matchAll({ type: 'window', includeUncontrolled: true });
