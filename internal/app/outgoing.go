@@ -9,7 +9,8 @@ import (
 	"github.com/unhidra/unhidra/internal/webhook/outgoing"
 )
 
-// buildOutgoing makes the module of outgoing webhooks and slash commands. Nothing reads the feed for it until somebody makes one.
+// buildOutgoing makes the module of outgoing webhooks and slash commands. Nothing reads the feed for it until somebody
+// makes one.
 func (s *server) buildOutgoing() {
 	c, m := s.Config, &s.modules
 	m.outgoing = outgoing.New(outgoing.Deps{

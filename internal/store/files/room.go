@@ -10,8 +10,8 @@ import (
 	"github.com/unhidra/unhidra/internal/store/naming"
 )
 
-// RoomFiles returns files of the messages of a room that v shows, the newest message first. It checks no permission. Of the
-// oldest message of a page some files may be missing: ask with MaxAttachments more than are needed.
+// RoomFiles returns files of the messages of a room that v shows, the newest message first. It checks no permission. Of
+// the oldest message of a page some files may be missing: ask with MaxAttachments more than are needed.
 func (repo *Repository) RoomFiles(
 	ctx context.Context, v domain.View, q domain.RoomFilesQuery,
 ) ([]domain.RoomFile, error) {

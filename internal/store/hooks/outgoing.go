@@ -113,18 +113,22 @@ func (repo *Outgoing) CreateOutHook(
 	return out, err
 }
 
-// ChangeOutHook changes what an outgoing webhook sends, and where to. on switches it on or off; nil leaves it. What
-// waited while it was off is sent when it is switched on, what happened meanwhile is not; whoever does it, or gives it
-// another address, stands for it from then on.
+// ChangeOutHook changes what an outgoing webhook sends, and where to. edit gets it as it is then, and may be called more
+// than once. on switches it on or off; nil leaves it. What waited while it was off is sent when it is switched on, what
+// happened meanwhile is not; whoever does it, or gives it another address, stands for it from then on.
 func (repo *Outgoing) ChangeOutHook(
-	ctx context.Context, actor string, h domain.OutHook, on *bool, now time.Time,
+	ctx context.Context, actor, room, id string, edit func(*domain.OutHook) error, on *bool, now time.Time,
 ) (out domain.OutHook, err error) {
-	return repo.change(ctx, actor, h.Room, h.ID, now, func(ctx context.Context, t *store.Tx, was domain.OutHook) error {
+	return repo.change(ctx, actor, room, id, now, func(ctx context.Context, t *store.Tx, h domain.OutHook) error {
+		was := h.Off
+		if err := edit(&h); err != nil {
+			return err
+		}
 		_, err := t.ExecContext(ctx, `UPDATE outgoing_hooks SET url = $2, types = $3, programs = $4,
 			created_by = CASE WHEN url = $2 THEN created_by ELSE $5 END WHERE id = $1`, h.ID, h.URL, joinTypes(h.Types),
 			h.Programs, actor)
 		switch {
-		case err != nil || on == nil || *on == (was.Off == ""):
+		case err != nil || on == nil || *on == (was == ""):
 			return err
 		case !*on:
 			_, err = t.ExecContext(ctx, `UPDATE outgoing_hooks SET off = $2 WHERE id = $1`, h.ID, domain.HookOffByAdmin)

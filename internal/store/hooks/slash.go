@@ -102,7 +102,8 @@ func (repo *Slash) CreateSlash(
 		}
 		_, err = t.ExecContext(ctx, `INSERT INTO slash_commands
 			(id, room_id, name, description, hint, url, created_by, created_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, c.ID, c.Room, c.Name, c.Description, c.Hint, c.URL, actor, store.Millis(now))
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+			c.ID, c.Room, c.Name, c.Description, c.Hint, c.URL, actor, store.Millis(now))
 		if err != nil {
 			return err
 		}
@@ -112,24 +113,29 @@ func (repo *Slash) CreateSlash(
 	return out, err
 }
 
-// ChangeSlash changes what a slash command says of itself, and whom it asks. on switches it on or off; nil leaves it.
-// Whoever switches it on, or gives it another address, stands for it from then on.
+// ChangeSlash changes what a slash command says of itself, and whom it asks. edit gets it as it is then, and may be
+// called more than once. on switches it on or off; nil leaves it. Whoever switches it on, or gives it another address,
+// stands for it from then on.
 func (repo *Slash) ChangeSlash(
-	ctx context.Context, actor string, c domain.SlashCommand, on *bool, now time.Time,
+	ctx context.Context, actor, room, id string, edit func(*domain.SlashCommand) error, on *bool, now time.Time,
 ) (domain.SlashCommand, error) {
-	return repo.change(ctx, actor, c.Room, c.ID, now, func(ctx context.Context, t *store.Tx) error {
+	return repo.change(ctx, actor, room, id, now, func(ctx context.Context, t *store.Tx, c domain.SlashCommand) error {
+		if err := edit(&c); err != nil {
+			return err
+		}
 		_, err := t.ExecContext(ctx, `UPDATE slash_commands SET description = $2, hint = $3, url = $4,
-			created_by = CASE WHEN url = $4 THEN created_by ELSE $5 END WHERE id = $1`, c.ID, c.Description, c.Hint, c.URL, actor)
+			created_by = CASE WHEN url = $4 THEN created_by ELSE $5 END WHERE id = $1`,
+			id, c.Description, c.Hint, c.URL, actor)
 		switch {
 		case err != nil || on == nil:
 			return err
 		case !*on:
-			_, err = t.ExecContext(ctx, `UPDATE slash_commands SET off = $2 WHERE id = $1 AND off = ''`, c.ID,
+			_, err = t.ExecContext(ctx, `UPDATE slash_commands SET off = $2 WHERE id = $1 AND off = ''`, id,
 				domain.HookOffByAdmin)
 			return err
 		}
 		_, err = t.ExecContext(ctx, `UPDATE slash_commands SET off = '', failed_at = 0, failure = '', created_by = $2
-			WHERE id = $1 AND off <> ''`, c.ID, actor)
+			WHERE id = $1 AND off <> ''`, id, actor)
 		return err
 	})
 }
@@ -138,7 +144,7 @@ func (repo *Slash) ChangeSlash(
 func (repo *Slash) RotateSlash(
 	ctx context.Context, actor, room, id string, now time.Time,
 ) (domain.SlashCommand, error) {
-	return repo.change(ctx, actor, room, id, now, func(ctx context.Context, t *store.Tx) error {
+	return repo.change(ctx, actor, room, id, now, func(ctx context.Context, t *store.Tx, _ domain.SlashCommand) error {
 		_, err := t.ExecContext(ctx, `UPDATE slash_commands SET generation = generation + 1, rotated_at = $2 WHERE id = $1`,
 			id, store.Millis(now))
 		return err
@@ -147,16 +153,18 @@ func (repo *Slash) RotateSlash(
 
 // change changes a slash command that actor may manage, and returns it as it is then.
 func (repo *Slash) change(
-	ctx context.Context, actor, room, id string, now time.Time, fn func(ctx context.Context, t *store.Tx) error,
+	ctx context.Context, actor, room, id string, now time.Time,
+	fn func(ctx context.Context, t *store.Tx, was domain.SlashCommand) error,
 ) (out domain.SlashCommand, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		if _, _, err := rooms.LockAndAuthorize(ctx, t, room, actor, domain.ManageHooks, now); err != nil {
 			return err
 		}
-		if _, err := oneSlash(slashCommands(ctx, t, `h.id = $1 AND h.room_id = $2`, id, room)); err != nil {
+		was, err := oneSlash(slashCommands(ctx, t, `h.id = $1 AND h.room_id = $2`, id, room))
+		if err != nil {
 			return err
 		}
-		if err := fn(ctx, t); err != nil {
+		if err := fn(ctx, t, was); err != nil {
 			return err
 		}
 		out, err = oneSlash(slashCommands(ctx, t, `h.id = $1`, id))

@@ -40,7 +40,7 @@ func TestASlashCommandIsAMemberOfItsRoom(t *testing.T) {
 		off := false
 		for what, err := range map[string]error{
 			"make":   func() error { _, err := createSlash(t, db, room, bob, "x"); return err }(),
-			"change": func() error { _, err := db.Slash.ChangeSlash(ctx, bob, c, &off, now); return err }(),
+			"change": func() error { _, err := db.Slash.ChangeSlash(ctx, bob, room, c.ID, hint("x"), &off, now); return err }(),
 			"rotate": func() error { _, err := db.Slash.RotateSlash(ctx, bob, room, c.ID, now); return err }(),
 			"remove": func() error { _, err := db.Slash.RemoveSlash(ctx, bob, room, c.ID, now); return err }(),
 		} {
@@ -59,9 +59,8 @@ func TestASlashCommandIsAMemberOfItsRoom(t *testing.T) {
 			!c.FailedAt.Equal(now) || !c.UsedAt.IsZero() {
 			t.Errorf("noted: %+v, %v", c, err)
 		}
-		c.Hint = "WHAT"
-		if c, err = db.Slash.ChangeSlash(ctx, ann, c, &off, now); err != nil || c.Off != domain.HookOffByAdmin ||
-			c.Hint != "WHAT" {
+		c, err = db.Slash.ChangeSlash(ctx, ann, room, c.ID, hint("WHAT"), &off, now)
+		if err != nil || c.Off != domain.HookOffByAdmin || c.Hint != "WHAT" {
 			t.Errorf("off: %+v, %v", c, err)
 		}
 		if _, err := db.Slash.RemoveSlash(ctx, ann, room, c.ID, now); err != nil {
@@ -153,7 +152,8 @@ func TestASlashCommandIsAnsweredLaterForAWhile(t *testing.T) {
 			t.Fatalf("%+v, %v", c, err)
 		}
 		on := true
-		if c, err = db.Slash.ChangeSlash(ctx, ann, c, &on, now); err != nil || c.Off != "" || c.CreatedBy.ID != ann {
+		c, err = db.Slash.ChangeSlash(ctx, ann, room, c.ID, hint("x"), &on, now)
+		if err != nil || c.Off != "" || c.CreatedBy.ID != ann {
 			t.Errorf("%+v, %v", c, err)
 		}
 		takes("next", now, true)
@@ -166,6 +166,40 @@ func TestASlashCommandIsAnsweredLaterForAWhile(t *testing.T) {
 		}
 		takes("next", now, false)
 		if err := db.Check(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// hint is a change of a slash command.
+func hint(s string) func(*domain.SlashCommand) error {
+	return func(c *domain.SlashCommand) error { c.Hint = s; return nil }
+}
+
+// What an admin changes of a slash command takes back nothing that another has changed. Whoever gives it another
+// address stands for it.
+func TestAChangeOfASlashCommandIsOfWhatItIsThen(t *testing.T) {
+	t.Parallel()
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
+		ctx, now := t.Context(), time.UnixMilli(time.Now().UnixMilli())
+		room, ann, bob := testkit.Room(t, db, 2), testkit.UserID(0), testkit.UserID(1)
+		if _, err := db.Rooms.SetRole(ctx, ann, room, bob, domain.Admin, now); err != nil {
+			t.Fatal(err)
+		}
+		c, err := createSlash(t, db, room, ann, "deploy")
+		if err != nil {
+			t.Fatal(err)
+		}
+		address := func(c *domain.SlashCommand) error { c.URL = "https://example.com/"; return nil }
+		if c, err = db.Slash.ChangeSlash(ctx, bob, room, c.ID, hint("WHAT"), nil, now); err != nil || c.CreatedBy.ID != ann {
+			t.Errorf("%+v, %v", c, err)
+		}
+		c, err = db.Slash.ChangeSlash(ctx, bob, room, c.ID, address, nil, now)
+		if err != nil || c.Hint != "WHAT" || c.URL != "https://example.com/" || c.CreatedBy.ID != bob {
+			t.Errorf("%+v, %v", c, err)
+		}
+		refuse := func(*domain.SlashCommand) error { return domain.InvalidField("/url", "no") }
+		if _, err := db.Slash.ChangeSlash(ctx, bob, room, c.ID, refuse, nil, now); domain.KindOf(err) != domain.Invalid {
 			t.Error(err)
 		}
 	})

@@ -163,8 +163,8 @@ func RequireMessage(ctx context.Context, q store.Queryer, v domain.View, seq int
 	return err
 }
 
-// Thread returns a page of the replies in the thread of a message that v shows: the last ones before a number, or with q.After
-// the first ones after it. Deleted replies are left out.
+// Thread returns a page of the replies in the thread of a message that v shows: the last ones before a number, or with
+// q.After the first ones after it. Deleted replies are left out.
 func (repo *Repository) Thread(
 	ctx context.Context, v domain.View, root int64, q domain.PageQuery,
 ) (page domain.Page, err error) {
@@ -285,8 +285,8 @@ func (repo *Repository) fillFollowed(
 	return err
 }
 
-// MessagesAround returns up to n messages of v before m and n after it, of the main timeline or of the thread of m, in their
-// order and without m. They quote nothing but one another and m.
+// MessagesAround returns up to n messages of v before m and n after it, of the main timeline or of the thread of m, in
+// their order and without m. They quote nothing but one another and m.
 func MessagesAround(
 	ctx context.Context, q store.Queryer, v domain.View, m domain.Message, n int,
 ) ([]domain.Message, error) {

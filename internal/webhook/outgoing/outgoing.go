@@ -28,7 +28,9 @@ type Store interface {
 	OutHooks(ctx context.Context, room string) ([]domain.OutHook, error)
 	OutHook(ctx context.Context, room, id string) (domain.OutHook, error)
 	CreateOutHook(ctx context.Context, actor string, h domain.OutHook, now time.Time) (domain.OutHook, error)
-	ChangeOutHook(ctx context.Context, actor string, h domain.OutHook, on *bool, now time.Time) (domain.OutHook, error)
+	ChangeOutHook(
+		ctx context.Context, actor, room, id string, edit func(*domain.OutHook) error, on *bool, now time.Time,
+	) (domain.OutHook, error)
 	RotateOutHook(ctx context.Context, actor, room, id string, now time.Time) (domain.OutHook, error)
 	RemoveOutHook(ctx context.Context, actor, room, id string, now time.Time) (domain.OutHook, error)
 	Admins(ctx context.Context, room string) ([]string, error)
@@ -57,7 +59,7 @@ type SlashStore interface {
 	SlashNamed(ctx context.Context, room, name string) (domain.SlashCommand, error)
 	CreateSlash(ctx context.Context, actor string, c domain.SlashCommand, now time.Time) (domain.SlashCommand, error)
 	ChangeSlash(
-		ctx context.Context, actor string, c domain.SlashCommand, on *bool, now time.Time,
+		ctx context.Context, actor, room, id string, edit func(*domain.SlashCommand) error, on *bool, now time.Time,
 	) (domain.SlashCommand, error)
 	RotateSlash(ctx context.Context, actor, room, id string, now time.Time) (domain.SlashCommand, error)
 	RemoveSlash(ctx context.Context, actor, room, id string, now time.Time) (domain.SlashCommand, error)
@@ -233,23 +235,22 @@ type Change struct {
 
 // Change changes an outgoing webhook.
 func (s *Service) Change(ctx context.Context, p domain.Principal, room, id string, c Change) (domain.OutHook, error) {
-	h, err := s.hook(ctx, p, room, id)
-	if err != nil {
-		return h, err
+	if err := s.Chat.MayManageHooks(ctx, p, room); err != nil {
+		return domain.OutHook{}, err
 	}
-	if c.URL != nil {
-		h.URL = *c.URL
-	}
-	if c.Types != nil {
-		h.Types = c.Types
-	}
-	if c.Programs != nil {
-		h.Programs = *c.Programs
-	}
-	if h, err = s.check(h); err != nil {
-		return h, err
-	}
-	h, err = s.Store.ChangeOutHook(ctx, p.ID, h, c.On, s.Now())
+	h, err := s.Store.ChangeOutHook(ctx, p.ID, room, id, func(h *domain.OutHook) (err error) {
+		if c.URL != nil {
+			h.URL = *c.URL
+		}
+		if c.Types != nil {
+			h.Types = c.Types
+		}
+		if c.Programs != nil {
+			h.Programs = *c.Programs
+		}
+		*h, err = s.check(*h)
+		return err
+	}, c.On, s.Now())
 	if err == nil {
 		notify(s.wake)
 		s.record(ctx, p, h, "change_outgoing")

@@ -100,19 +100,16 @@ func (s *Service) ChangeCommand(
 	if err := s.Chat.MayManageHooks(ctx, p, room); err != nil {
 		return c, err
 	}
-	if c, err = s.Slash.SlashCommand(ctx, room, id); err != nil {
-		return c, err
-	}
-	for to, from := range map[*string]*string{&c.Description: change.Description, &c.Hint: change.Hint,
-		&c.URL: change.URL} {
-		if from != nil {
-			*to = *from
+	c, err = s.Slash.ChangeSlash(ctx, p.ID, room, id, func(c *domain.SlashCommand) error {
+		for to, from := range map[*string]*string{&c.Description: change.Description, &c.Hint: change.Hint,
+			&c.URL: change.URL} {
+			if from != nil {
+				*to = *from
+			}
 		}
-	}
-	if err := s.checkCommand(&c); err != nil {
-		return c, err
-	}
-	if c, err = s.Slash.ChangeSlash(ctx, p.ID, c, change.On, s.Now()); err == nil {
+		return s.checkCommand(c)
+	}, change.On, s.Now())
+	if err == nil {
 		s.recordCommand(ctx, p, c, "change_command")
 	}
 	return c, err
