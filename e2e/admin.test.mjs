@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { accessibleEverywhere } from './axe.mjs';
-import { composer, launch, line, password, shot, signUp, visitor } from './people.mjs';
+import { becomes, composer, launch, line, password, shot, signUp, visitor } from './people.mjs';
 import { Server } from './server.mjs';
 
 const models = mkdtempSync(join(tmpdir(), 'unhidra-models-'));
@@ -100,7 +100,7 @@ chapter('the way there, for administrators alone', async () => {
   await bob.getByRole('heading', { name: /^Welcome/ }).waitFor();
   await bob.getByRole('button', { name: 'Your account' }).click();
   await bob.getByRole('menuitem', { name: 'Settings' }).waitFor();
-  assert.equal(await bob.getByRole('menuitem', { name: 'Administration' }).count(), 0);
+  await becomes(() => bob.getByRole('menuitem', { name: 'Administration' }).count(), 0);
   await at(bob, 'users');
   await bob.getByText('Administrators only').waitFor();
   await bob.goto(server.url);
@@ -114,7 +114,7 @@ chapter('accounts are found by name, without a mouse', async () => {
   await page.getByText('No accounts found').waitFor();
   await page.getByRole('searchbox').fill('bo');
   await row('Bob Jones').waitFor();
-  assert.equal(await row('Ada Root').count(), 0);
+  await becomes(() => row('Ada Root').count(), 0);
   await accessibleEverywhere(page, 'admin-users');
   await page.getByRole('searchbox').focus();
   for (
@@ -180,7 +180,7 @@ chapter('an invitation is made, used by somebody, and revoked', async () => {
   const days = page.getByLabel('Days', { exact: true });
   await days.fill('36501');
   await page.getByText('At most 36,500 days.').waitFor();
-  assert.ok(await page.getByRole('button', { name: 'Save' }).isDisabled());
+  await becomes(() => page.getByRole('button', { name: 'Save' }).isDisabled(), true);
   await days.fill('');
   await accessibleEverywhere(page, 'admin-server');
   await at(page, 'invites');
@@ -247,7 +247,7 @@ chapter('a room is put under a legal hold, and exported with what was deleted in
   assert.deepEqual(lines.at(-1), { end: { events: lines[0].export.room.head, earlier: 1 } });
 
   await actions.click();
-  assert.ok(await page.getByRole('menuitem', { name: 'Delete room' }).isDisabled(), 'it cannot be deleted');
+  await becomes(() => page.getByRole('menuitem', { name: 'Delete room' }).isDisabled(), true, 'it cannot be deleted');
   await page.getByRole('menuitem', { name: 'End legal hold' }).click();
   await dialog().getByLabel('Reason').fill('case 7 is closed');
   await accessibleEverywhere(page, 'admin-release');
@@ -345,14 +345,14 @@ chapter('the log is followed, filtered, downloaded and checked', async () => {
   await page.getByLabel('Outcome').selectOption('failure');
   await page.waitForURL(/outcome=failure/);
   await page.getByRole('list', { name: 'Audit log' }).getByText('Failed').first().waitFor();
-  assert.equal(await page.getByRole('list', { name: 'Audit log' }).getByText('Account disabled').count(), 0);
+  await becomes(() => page.getByRole('list', { name: 'Audit log' }).getByText('Account disabled').count(), 0);
   await page.goBack();
   await logged('Account disabled');
   await page.getByLabel('User', { exact: true }).fill('bob');
   await page.getByLabel('User', { exact: true }).press('Enter');
   await page.waitForURL(/actor=usr_/);
   await logged('Signed in', 'bob');
-  assert.equal(await page.getByRole('list', { name: 'Audit log' }).getByText('Account disabled').count(), 0);
+  await becomes(() => page.getByRole('list', { name: 'Audit log' }).getByText('Account disabled').count(), 0);
   await page.getByRole('button', { name: 'Clear filters' }).click();
   await page.getByLabel('Event').selectOption({ label: 'Administration' });
   await logged('Account disabled');
@@ -408,7 +408,7 @@ chapter('models are seen, tried, unloaded and loaded', async () => {
 
   await model.getByRole('button', { name: 'Try greet' }).click();
   const field = dialog().getByLabel('text', { exact: true });
-  assert.equal(await field.inputValue(), 'hello\ngrößer', 'the first golden case is filled in');
+  await becomes(() => field.inputValue(), 'hello\ngrößer', 'the first golden case is filled in');
   await field.fill('otter\nowl\nbe');
   await field.press('Tab');
   await page.keyboard.press('Tab');
@@ -501,7 +501,7 @@ chapter('a device gets a key, another one, and none any more', async () => {
   assert.ok(!(await opens(second)), 'a revoked device is refused');
   await page.reload();
   await row('Oven').waitFor();
-  assert.equal(await page.getByLabel(/^Key for/).count(), 0, 'a key is shown once');
+  await becomes(() => page.getByLabel(/^Key for/).count(), 0, 'a key is shown once');
   assert.equal(page.broken, undefined);
   assert.equal(bob.broken, undefined);
 });

@@ -13,8 +13,7 @@ const sizes = [
 const all = ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa', 'best-practice'];
 const ofColors = { type: 'rule', values: ['color-contrast', 'link-in-text-block'] }; // a theme changes nothing else
 
-/** Looks at the page as it is now, and leaves a picture of it. */
-export async function accessible(page, name, rules = all) {
+async function look(page, name, rules) {
   if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate(axe);
   const { violations } = await page.evaluate(
     (runOnly) => globalThis.axe.run(document, { runOnly, resultTypes: ['violations'] }),
@@ -39,6 +38,14 @@ const still = (page) =>
     return Promise.race([all, new Promise((late) => setTimeout(late, 3000))]);
   });
 
+/** Looks at the page as it is now, once nothing moves, and leaves a picture of it. */
+export async function accessible(page, name) {
+  await page.emulateMedia({ reducedMotion: 'reduce' });
+  await still(page);
+  await look(page, name, all);
+  await page.emulateMedia({ reducedMotion: null });
+}
+
 /** Looks at the page in every size and theme, in the dark one at its colours, and puts it back as it was. */
 export async function accessibleEverywhere(page, name) {
   const before = page.viewportSize();
@@ -49,7 +56,7 @@ export async function accessibleEverywhere(page, name) {
       await still(page);
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       assert.ok(wide <= 0, `${name} is ${wide} pixels too wide at ${size.width}`);
-      await accessible(page, `${name}-${size.width}-${colorScheme}`, colorScheme === 'dark' ? ofColors : all);
+      await look(page, `${name}-${size.width}-${colorScheme}`, colorScheme === 'dark' ? ofColors : all);
     }
   }
   await page.emulateMedia({ colorScheme: null, reducedMotion: null });

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { accessible, accessibleEverywhere } from './axe.mjs';
-import { launch, password, shot, shotOfFailure, signUp, visitor } from './people.mjs';
+import { becomes, launch, password, shot, shotOfFailure, signUp, visitor } from './people.mjs';
 import { simulateScanner, simulateSerial } from './serial.mjs';
 import { Server } from './server.mjs';
 
@@ -52,7 +52,7 @@ test('a board is added to its room, and set up by its cable', async () => {
     await connect('Connect again');
     await ann.getByText('This is unhidra 1.4.0 ESP32-C3.').waitFor();
     const network = ann.getByLabel('Wi-Fi network');
-    assert.equal(await network.inputValue(), 'Home');
+    await becomes(() => network.inputValue(), 'Home');
     assert.ok(await network.evaluate((node) => node === document.activeElement));
     await ann.getByLabel('Wi-Fi password').fill('wrong');
     await ann.keyboard.press('Enter');
@@ -97,7 +97,7 @@ test('other firmware is told its network alone, and a claim token is made to be 
     await ann.getByText('Without this browser').click();
     await ann.getByLabel('Good for').selectOption('1 hour');
     await ann.getByRole('button', { name: 'Make a token' }).click();
-    assert.match(await ann.getByLabel('Claim token').inputValue(), /^dc_\w{38}$/);
+    await becomes(() => ann.getByLabel('Claim token').inputValue(), /^dc_\w{38}$/);
     await ann.getByRole('img', { name: 'QR code' }).waitFor();
     await ann.getByText(`{"server":"${server.url.replace('http', 'ws')}","claim":"dc_`, { exact: false }).waitFor();
     const label = ann.getByLabel('Text of the QR code');

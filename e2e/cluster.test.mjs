@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline';
 import { pipeline } from 'node:stream';
 import { after, before, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { composer, launch, line, shot, signUp, visitor } from './people.mjs';
+import { becomes, composer, launch, line, shot, signUp, visitor } from './people.mjs';
 import { freePort, Server } from './server.mjs';
 
 const drainDelay = 2_000;
@@ -295,14 +295,14 @@ story('a draft is as it was, and that it is being written is seen', async () => 
   await composer(bob).press('End');
   await composer(bob).pressSequentially(' and more');
   await ann.getByText(/Bob Jones is typing/).waitFor();
-  assert.equal(await composer(bob).inputValue(), 'half a thought and more');
+  await becomes(() => composer(bob).inputValue(), 'half a thought and more');
 });
 
 story('the first server is back and the second stops: they return', async () => {
   await nodes[0].start();
   await move(nodes[1], nodes[0], 'second');
   await whole();
-  assert.equal(await composer(people.bob).inputValue(), 'half a thought and more');
+  await becomes(() => composer(people.bob).inputValue(), 'half a thought and more');
 });
 
 test('no page threw', (t) => {

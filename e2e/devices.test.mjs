@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { accessibleEverywhere } from './axe.mjs';
 import { connectBoard, openBoard, report } from './board.mjs';
-import { composer, launch, line, shot, signUp, visitor } from './people.mjs';
+import { becomes, composer, launch, line, shot, signUp, visitor } from './people.mjs';
 import { Server } from './server.mjs';
 
 const server = new Server({ UNHIDRA_CAPTCHA: 'off' });
@@ -97,7 +97,7 @@ test('readings come at once, and their chart goes on by itself', async () => {
   await report(board, { readings: { temperature: 24.6, humidity: 61, door: true } });
   const card = ann.getByRole('list', { name: 'Latest values' }).getByRole('link');
   await card.filter({ hasText: '24.6' }).waitFor();
-  assert.equal(await card.count(), 3);
+  await becomes(() => card.count(), 3);
   const chart = ann.getByRole('application', { name: 'Chart of Temperature' });
   await chart.waitFor();
   await report(board, { readings: { temperature: 25.1 } });
@@ -157,7 +157,7 @@ test('a device is set, and says what it did not take', async () => {
   await settings.getByLabel('Mode').selectOption('turbo');
   await settings.getByRole('button', { name: 'Save' }).click();
   await settings.getByText('this pump has no turbo').waitFor();
-  assert.equal(await settings.getByLabel('Interval (s)').inputValue(), '30');
+  await becomes(() => settings.getByLabel('Interval (s)').inputValue(), '30');
   await settings.getByLabel('Mode').selectOption('');
   await settings.getByRole('button', { name: 'Save' }).click();
   await settings.getByText('this pump has no turbo').waitFor({ state: 'detached' });
@@ -206,7 +206,7 @@ test('in a room a device is told by a slash, and answers under the command', asy
   await ann.getByRole('option', { name: /off/ }).waitFor();
   await ann.keyboard.press('ArrowDown');
   await ann.keyboard.press('Enter');
-  assert.equal(await box.inputValue(), '/fan off ');
+  await becomes(() => box.inputValue(), '/fan off ');
   // Whoever presses Enter twice tells it once.
   const before = await board.evaluate(() => globalThis.commands);
   await box.evaluate((node) => {
@@ -221,7 +221,7 @@ test('in a room a device is told by a slash, and answers under the command', asy
   await box.fill('/target warm');
   await ann.keyboard.press('Enter');
   await ann.getByText('value must be a number.').waitFor();
-  assert.equal(await box.inputValue(), '/target warm');
+  await becomes(() => box.inputValue(), '/target warm');
   await box.fill('/etc/hosts is where names are');
   await ann.keyboard.press('Enter');
   await line(ann, '/etc/hosts is where names are').waitFor();
@@ -233,7 +233,7 @@ test('a chart of a device is posted to the room, with its figures for those who 
   await box.fill('');
   await box.pressSequentially('/ch');
   await ann.getByRole('option', { name: /chart/ }).click();
-  assert.equal(await box.inputValue(), '/chart ');
+  await becomes(() => box.inputValue(), '/chart ');
   await box.pressSequentially('temp');
   await ann.keyboard.press('Tab'); // at once: what is chosen is of what is typed
   await says(box, '/chart temperature ');
@@ -275,7 +275,7 @@ test('an alarm is raised in the room once, and acknowledged there', async () => 
   await log.getByText(/\(acknowledged\)/).waitFor();
   await report(board, { readings: { temperature: 24 } });
   await log.getByText(/Temperature above 30 °C is over/).waitFor();
-  assert.equal(await log.getByText(/raised an alarm/).count(), 1);
+  await becomes(() => log.getByText(/raised an alarm/).count(), 1);
   assert.equal(ann.broken, undefined);
 });
 
@@ -305,7 +305,7 @@ test('many devices are imported from a file, and again without doubles', async (
   await ann.getByRole('link', { name: 'All devices' }).click();
   await ann.getByRole('searchbox', { name: 'Find a device' }).fill('a-59');
   await ann.getByRole('link', { name: /Pump 59/ }).waitFor();
-  assert.equal(await ann.getByRole('link', { name: /Pump/ }).count(), 1);
+  await becomes(() => ann.getByRole('link', { name: /Pump/ }).count(), 1);
   assert.equal(ann.broken, undefined);
 });
 
@@ -319,7 +319,7 @@ test('devices that have something in common are a group', async () => {
   await ann.getByRole('button', { name: 'Create group' }).click();
   await ann.getByText('type pump · tag cellar').waitFor();
   await ann.getByRole('link', { name: /Pump 59/ }).waitFor();
-  assert.equal(await ann.getByRole('link', { name: /Greenhouse/ }).count(), 0);
+  await becomes(() => ann.getByRole('link', { name: /Greenhouse/ }).count(), 0);
   await ann.getByRole('link', { name: 'All devices' }).click();
   await ann.getByRole('link', { name: 'New group' }).click();
   await ann.getByLabel('Name of the group').fill('indoors');
@@ -394,7 +394,7 @@ test('the members of a room arrange a dashboard of its devices', async () => {
   await ann.getByRole('button', { name: 'Arrange' }).waitFor();
   const titles = ann.getByRole('region', { name: 'Dashboard' }).getByRole('heading', { level: 3 });
   await titles.nth(2).waitFor(); // the tiles come a moment after the button
-  assert.deepEqual(await titles.allInnerTexts(), ['Greenhouse · Temperature', 'Alarms', 'Greenhouse · Fan']);
+  await becomes(() => titles.allInnerTexts(), ['Greenhouse · Temperature', 'Alarms', 'Greenhouse · Fan']);
   await report(board, { readings: { temperature: 22.4 } });
   await ann.getByText('22.4 °C', { exact: false }).first().waitFor();
   await ann.getByRole('button', { name: 'On', exact: true }).click();

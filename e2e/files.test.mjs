@@ -1,7 +1,7 @@
 // People send pictures and files: pasted, dropped, chosen and spoken; by pointer, by keyboard alone and on a phone.
 import assert from 'node:assert/strict';
 import { accessible, accessibleEverywhere } from './axe.mjs';
-import { composer, line, shot } from './people.mjs';
+import { becomes, composer, line, shot } from './people.mjs';
 import { said, workshop } from './workshop.mjs';
 
 const microphone = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'];
@@ -77,9 +77,9 @@ story('a pasted screenshot is a message at once, with its place kept', async ({ 
   await bob.waitForFunction(() => document.querySelector('article img[alt="hills.jpg"]').naturalWidth > 0);
   const { width, height } = await shown.boundingBox();
   assert.ok(Math.abs(width / height - 16 / 9) < 0.03, `${width} by ${height}`);
-  assert.match(await shown.getAttribute('src'), /\/thumbnail\?/);
+  await becomes(() => shown.getAttribute('src'), /\/thumbnail\?/);
   await line(bob, 'the view from here').waitFor();
-  assert.equal(await composer(ann).inputValue(), '');
+  await becomes(() => composer(ann).inputValue(), '');
 });
 
 story('files that are dropped anywhere are held above the whole room, and go together', async ({ ann, bob }) => {
@@ -99,7 +99,7 @@ story('files that are dropped anywhere are held above the whole room, and go tog
   for (const f of files) await ready(ann, f.name);
   await send(ann).click();
   await opens(bob, 'west.jpg').waitFor();
-  assert.equal(await bob.getByRole('list', { name: '4 pictures' }).getByRole('listitem').count(), 4);
+  await becomes(() => bob.getByRole('list', { name: '4 pictures' }).getByRole('listitem').count(), 4);
   const download = bob.waitForEvent('download');
   await bob.getByRole('log').getByRole('link', { name: /plan of the whole year/ }).tap();
   assert.equal((await download).suggestedFilename(), 'plan of the whole year.txt');
@@ -175,7 +175,7 @@ story('a message waits for its files, and a file that fails keeps nothing else',
   await ann.keyboard.press('Enter');
   await ann.getByText(/will be sent when the upload is done/).waitFor();
   await accessibleEverywhere(ann, 'files-held');
-  assert.equal(await ann.getByRole('log').getByText('with the list').count(), 0);
+  await becomes(() => ann.getByRole('log').getByText('with the list').count(), 0);
   go();
   await line(bob, 'with the list').waitFor();
   await bob.getByRole('link', { name: /slow\.txt/ }).waitFor();
@@ -298,7 +298,7 @@ story('what is too large is said before a byte is sent, with the limit', async (
   await ann.unroute(/\/api\/v1\/files(\?.*)?$/);
   await ann.getByRole('button', { name: 'Show my largest files' }).click();
   const own = ann.getByRole('dialog', { name: 'My files' });
-  assert.match(await own.getByRole('listitem').first().innerText(), /recording\.bin/);
+  await becomes(() => own.getByRole('listitem').first().innerText(), /recording\.bin/);
   await accessibleEverywhere(ann, 'files-own');
   await ann.keyboard.press('Escape');
   await chip(ann, 'large.txt').getByRole('button', { name: 'Remove large.txt' }).click();
@@ -354,7 +354,7 @@ story('the files of a room are listed, found by name, and shown where they were 
   await accessibleEverywhere(ann, 'files-panel');
   await panel.getByText('Pictures', { exact: true }).click();
   await items.filter({ hasText: 'note.txt' }).waitFor({ state: 'detached' });
-  assert.equal(await items.count(), 7);
+  await becomes(() => items.count(), 7);
   await panel.getByRole('searchbox').fill('north');
   await items.filter({ hasText: 'east.jpg' }).waitFor({ state: 'detached' });
   await items.filter({ hasText: 'north.jpg' }).waitFor();

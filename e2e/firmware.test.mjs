@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { accessibleEverywhere } from './axe.mjs';
 import { espImage, factoryImage } from './esp.mjs';
-import { launch, shot, signUp, visitor } from './people.mjs';
+import { becomes, launch, shot, signUp, visitor } from './people.mjs';
 import { simulateSerial } from './serial.mjs';
 import { Server } from './server.mjs';
 
@@ -60,7 +60,7 @@ test('a link to firmware that has ended says so, and one that is good says what 
   await ann.goto(`${server.url}/firmware/join/KXOZ5WO5GSO3MBLIRB2362FDIA`);
   const code = ann.getByRole('textbox', { name: 'Code or product ID' });
   await ann.getByText(/Nothing is offered under this code any more/).waitFor();
-  assert.equal(await code.getAttribute('aria-invalid'), 'true');
+  await becomes(() => code.getAttribute('aria-invalid'), 'true');
   await accessibleEverywhere(ann, 'firmware-join-ended');
   await ann.route('**/firmware/terms?*', (route) =>
     route.fulfill({ json: { name: 'pump', publisher: { id: 'usr_1', kind: 'user', display_name: 'Bo' } } }),
@@ -112,7 +112,7 @@ test('a device that knows only other protocols gets links, which are replaced an
   await ann.getByLabel('Revision').fill('C');
   await ann.getByText('A revision is a number such as 1.3').waitFor();
   await ann.getByLabel('Chip').fill('esp32c3');
-  assert.ok(await make.isDisabled());
+  await becomes(() => make.isDisabled(), true);
   await ann.getByLabel('Revision').fill('0.3');
   await accessibleEverywhere(ann, 'device-ota-new');
   await make.click();
@@ -147,7 +147,7 @@ test('an image is looked into before it is released', async () => {
   await ann.getByText('“empty.bin” is empty').waitFor();
   await choose('Choose image', file('cut.bin'));
   await ann.locator('.note.bad').first().waitFor();
-  assert.equal(await ann.getByRole('button', { name: 'Create draft' }).count(), 0, 'a broken image makes no release');
+  await becomes(() => ann.getByRole('button', { name: 'Create draft' }).count(), 0, 'a broken image makes no release');
   await shot(ann, 'firmware-broken');
   await ann.getByRole('button', { name: 'Choose another image' }).click();
   await choose('Choose image', file('pump.bin'));
@@ -155,12 +155,12 @@ test('an image is looked into before it is released', async () => {
   await ann.getByRole('button', { name: 'Choose another image' }).click();
   await choose('Choose image', file('greenhouse.bin'));
   await ann.getByText('v5.5.1').waitFor();
-  assert.equal(await ann.getByLabel('Version', { exact: true }).inputValue(), '1.0.0');
-  assert.equal(await ann.getByLabel('Version code').inputValue(), '1');
+  await becomes(() => ann.getByLabel('Version', { exact: true }).inputValue(), '1.0.0');
+  await becomes(() => ann.getByLabel('Version code').inputValue(), '1');
   for (const code of ['0', '99999999999', 'two']) {
     await ann.getByLabel('Version code').fill(code);
     await ann.getByText('Choose a whole number above 0').waitFor();
-    assert.ok(await ann.getByRole('button', { name: 'Create draft' }).isDisabled());
+    await becomes(() => ann.getByRole('button', { name: 'Create draft' }).isDisabled(), true);
   }
   await ann.getByLabel('Version code').fill('1');
   await ann.getByLabel('Notes').fill('Waters at night.\nFixes the fan.');
@@ -345,7 +345,7 @@ test('a bad build is rolled out, pauses by itself, and goes on without the revis
   await ann.goto(`${server.url}/devices/${first[0].id}`);
   await ann.getByText('Updates', { exact: true }).click();
   const update = ann.getByRole('group', { name: 'Updates' }).getByRole('row', { name: /2\.0\.0/ });
-  assert.match(await update.innerText(), /2\.0\.0\s*before: 1\.0\.0\s*Succeeded/);
+  await becomes(() => update.innerText(), /2\.0\.0\s*before: 1\.0\.0\s*Succeeded/);
   await accessibleEverywhere(ann, 'device-updates');
   await ann.goto(`${server.url}/firmware/${product}`);
   await ann.getByRole('list', { name: 'Rollouts' }).getByText('Completed').waitFor();

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { accessibleEverywhere } from './axe.mjs';
 import { connectBoard, openBoard, report } from './board.mjs';
-import { composer, launch, shot, signUp, visitor } from './people.mjs';
+import { becomes, composer, launch, shot, signUp, visitor } from './people.mjs';
 import { Server } from './server.mjs';
 
 const server = new Server({ UNHIDRA_CAPTCHA: 'off' });
@@ -82,11 +82,11 @@ test('a rule for a group is changed', async () => {
   await form.getByRole('button', { name: 'Add', exact: true }).click();
   await ann.getByRole('button', { name: /Change Temperature above 30/ }).click();
   const change = ann.getByRole('form', { name: /Change Temperature above 30/ });
-  assert.equal(await change.getByLabel('Applies to').inputValue(), 'group:indoors');
+  await becomes(() => change.getByLabel('Applies to').inputValue(), 'group:indoors');
   await change.getByLabel('Limit (°C)').fill('35');
   await change.getByRole('button', { name: 'Save' }).click();
   await ann.getByText(/Temperature is above 35.°C.*for several devices/).waitFor();
-  assert.equal(await ann.getByText(/above 30.°C/).count(), 0);
+  await becomes(() => ann.getByText(/above 30.°C/).count(), 0);
 });
 
 test('in a room, a group is one line', async () => {
@@ -146,7 +146,7 @@ test('all keys of a group are revoked at once, and nothing of it stays connected
   await dialog.getByText('1 of them is connected, and will be disconnected at once.').waitFor();
   await shot(ann, 'group-revoke-keys');
   const revoke = dialog.getByRole('button', { name: 'Revoke all keys' });
-  assert.equal(await revoke.isDisabled(), true);
+  await becomes(() => revoke.isDisabled(), true);
   await dialog.getByLabel('Type the name of the group').fill('leaked');
   await revoke.click();
   await ann.getByText('The keys are revoked, and none of the devices is connected any more.').waitFor();

@@ -3,7 +3,7 @@
 // away finds the first message that they missed.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { composer, launch, line, password, shot, signUp, visitor } from './people.mjs';
+import { becomes, composer, launch, line, password, shot, signUp, visitor } from './people.mjs';
 import { Server } from './server.mjs';
 
 const server = new Server({ RATE_LIMIT_MESSAGES_PER_SEC: '1000', UNHIDRA_CAPTCHA: 'off' });
@@ -168,8 +168,8 @@ test('who was away goes to the first message that they missed, however far above
     .getByRole('link', { name: /Small.*120 unread/ })
     .click();
   await line(page, 'missed 119').waitFor();
-  assert.equal(
-    await page.getByRole('log').getByText('New', { exact: true }).count(),
+  await becomes(
+    () => page.getByRole('log').getByText('New', { exact: true }).count(),
     0,
     'the line of the first unread message stands where it does not belong',
   );

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { after, before } from 'node:test';
 import { accessibleEverywhere } from './axe.mjs';
-import { shot } from './people.mjs';
+import { becomes, shot } from './people.mjs';
 import { workshop } from './workshop.mjs';
 
 const { room, call, story } = workshop([['ann', 'tea?']], [], { UNHIDRA_PRIVATE_NETWORKS: '127.0.0.0/8' });
@@ -46,7 +46,7 @@ story('an admin names an address, and messages are delivered there', async ({ an
   await form.getByRole('button', { name: 'Send to this address' }).click();
   const secret = details(ann).getByLabel('Secret of Ticket system');
   await secret.waitFor();
-  assert.match(await secret.inputValue(), /^whsec_/);
+  await becomes(() => secret.inputValue(), /^whsec_/);
   await shot(ann, 'outgoing-hook-made');
 
   const arrived = once(receiver, 'got');
@@ -121,7 +121,7 @@ story('a command asks a program, which answers its writer, the room, and the wri
   await bob.getByRole('button', { name: 'Send', exact: true }).tap();
   const failed = 'The program behind this command answered with an error. Tell an admin of this room.';
   await bob.getByText(failed).first().waitFor();
-  assert.equal(await small.inputValue(), '/deploy api');
+  await becomes(() => small.inputValue(), '/deploy api');
   status = 200;
   await small.fill('/deploy');
   await bob.getByRole('button', { name: 'Send', exact: true }).tap();

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { accessibleEverywhere } from './axe.mjs';
-import { launch, shot, signUp, visitor } from './people.mjs';
+import { becomes, launch, shot, signUp, visitor } from './people.mjs';
 import { Server } from './server.mjs';
 
 const server = new Server({ UNHIDRA_CAPTCHA: 'off' });
@@ -50,7 +50,7 @@ test('a device takes firmware from somebody else, until its owner takes that bac
   await shot(bob, 'joining-terms');
   await bob.getByRole('button', { name: 'Agree' }).click();
   await bob.getByText('Its firmware comes from Ann Smith: greenhouse.').waitFor();
-  assert.ok(await bob.getByLabel('Ask me about each release').isChecked());
+  await becomes(() => bob.getByLabel('Ask me about each release').isChecked(), true);
   await accessibleEverywhere(bob, 'joining-device');
 
   await ann.reload();

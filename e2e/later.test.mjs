@@ -1,7 +1,7 @@
 // What is sent later and what comes back: Ann at a desk, with a phone.
 import assert from 'node:assert/strict';
 import { accessible, accessibleEverywhere } from './axe.mjs';
-import { composer, shot } from './people.mjs';
+import { becomes, composer, shot } from './people.mjs';
 import { workshop } from './workshop.mjs';
 
 const { room, call, story, device } = workshop([['bob', 'who waters the plants?']]);
@@ -27,7 +27,7 @@ story('a message is scheduled from beside Send, and is on the phone at once', as
   await ann.keyboard.press('Tab');
   await ann.getByRole('button', { name: /Tomorrow morning/ }).click();
   await list(phone).getByText('good morning, all').waitFor();
-  assert.equal(await composer(ann).inputValue(), '');
+  await becomes(() => composer(ann).inputValue(), '');
 });
 
 story('it is changed on the phone, and sent at once from the desk', async ({ ann, bob }) => {
@@ -105,7 +105,7 @@ story('/remind says what it has understood, and takes it back', async ({ ann }) 
   await ann.getByText(/^I’ll remind you: tidy up/).waitFor();
   await shot(ann, 'later-reminded');
   await phone.getByText('tidy up').waitFor();
-  assert.equal(await composer(ann).inputValue(), '');
+  await becomes(() => composer(ann).inputValue(), '');
   await composer(ann).fill('/remind me tomorrow at 9 to water the plants');
   await composer(ann).press('Enter');
   const said = ann.locator('.toast', { hasText: 'I’ll remind you: water the plants' });

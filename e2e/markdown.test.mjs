@@ -1,7 +1,7 @@
 // Messages in Markdown: tables, tasks that their author ticks, spoilers, and long ones that are folded.
 import assert from 'node:assert/strict';
 import { accessible, accessibleEverywhere } from './axe.mjs';
-import { composer, shot } from './people.mjs';
+import { becomes, composer, shot } from './people.mjs';
 import { workshop } from './workshop.mjs';
 
 const wide = ['what', ...Array.from({ length: 9 }, (_, i) => `column number ${i + 1}`)];
@@ -21,8 +21,8 @@ const task = (page, name) => page.getByRole('checkbox', { name, exact: true });
 
 story('the author ticks by pointer and keyboard, and everybody sees it', async ({ ann, bob }) => {
   await task(bob, 'tea').waitFor();
-  assert.ok(await task(bob, 'tea').isDisabled(), 'only the author may tick');
-  assert.ok(await task(ann, 'milk').isChecked());
+  await becomes(() => task(bob, 'tea').isDisabled(), true, 'only the author may tick');
+  await becomes(() => task(ann, 'milk').isChecked(), true);
   await task(ann, 'tea').click();
   await bob.waitForFunction(() => document.querySelector('input[aria-label=tea]')?.checked);
   await task(ann, 'kettle').focus();
@@ -36,7 +36,7 @@ story('a task that was changed meanwhile is not ticked', async ({ ann }) => {
   await ann.route('**/tasks/**', (route) => route.continue({ postData }));
   await task(ann, 'milk').click();
   await ann.getByText('This task has changed meanwhile.').waitFor();
-  assert.ok(await task(ann, 'milk').isChecked(), 'it is as it was');
+  await becomes(() => task(ann, 'milk').isChecked(), true, 'it is as it was');
   await ann.unroute('**/tasks/**');
 });
 
@@ -57,7 +57,7 @@ story('a slash lists commands, an unknown one stays, and what one does is shown 
   await composer(ann).fill('/dance wildly');
   await ann.keyboard.press('Enter');
   await ann.getByText(/There is no command \/dance here/).waitFor();
-  assert.equal(await composer(ann).inputValue(), '/dance wildly');
+  await becomes(() => composer(ann).inputValue(), '/dance wildly');
   await composer(ann).fill('/me waves at @bob');
   await ann.keyboard.press('Enter');
   const waved = bob.getByRole('article').filter({ hasText: 'waves at' });
@@ -65,7 +65,7 @@ story('a slash lists commands, an unknown one stays, and what one does is shown 
   await composer(bob).pressSequentially('/sh');
   await shot(bob, 'phone-commands');
   await bob.getByRole('option', { name: /\/shrug/ }).tap();
-  assert.equal(await composer(bob).inputValue(), '/shrug ');
+  await becomes(() => composer(bob).inputValue(), '/shrug ');
   await composer(bob).fill('');
 });
 

@@ -2,7 +2,7 @@
 // usable without a mouse, on a phone and in German.
 import assert from 'node:assert/strict';
 import { accessibleEverywhere } from './axe.mjs';
-import { shot } from './people.mjs';
+import { becomes, shot } from './people.mjs';
 import { workshop } from './workshop.mjs';
 
 const { server, room, call, story } = workshop([['ann', 'hello']]);
@@ -82,7 +82,7 @@ story('keywords, quiet hours and a pause are chosen without a mouse', async ({ a
   for (const day of ['Mon', 'Tue', 'Wed', 'Thu', 'Fri']) await quiet.getByRole('checkbox', { name: day }).uncheck();
   await quiet.getByRole('checkbox', { name: 'Sat' }).click();
   await quiet.getByText('Quiet hours have at least one day').waitFor();
-  assert.equal(await quiet.getByRole('checkbox', { name: 'Sat' }).isChecked(), true);
+  await becomes(() => quiet.getByRole('checkbox', { name: 'Sat' }).isChecked(), true);
 
   const pause = part(ann, 'Pause');
   await pause.getByRole('button', { name: 'For an hour' }).focus();
@@ -111,14 +111,14 @@ story('what the server refuses, and what does not reach it, is taken back and sa
   );
   await level.getByRole('radio', { name: /^Nothing/ }).click();
   await level.getByText('Not saved. The server is busy. Try again in a moment.').waitFor();
-  assert.equal(await level.getByRole('radio', { name: /^Every message/ }).isChecked(), true);
+  await becomes(() => level.getByRole('radio', { name: /^Every message/ }).isChecked(), true);
   await ann.unroute('**/api/v1/notifications');
 
   await ann.context().setOffline(true);
   const hidden = part(ann, 'On locked screens');
   await hidden.getByRole('switch').click();
   await hidden.getByText(/^Not saved\./).waitFor();
-  assert.equal(await hidden.getByRole('switch').isChecked(), false);
+  await becomes(() => hidden.getByRole('switch').isChecked(), false);
   await shot(ann, 'notify-offline');
   await ann.context().setOffline(false);
   await ann.getByText(/offline/i).first().waitFor({ state: 'detached' });

@@ -1,4 +1,5 @@
 // What every browser test does: open browsers, register, write.
+import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { basename } from 'node:path';
 import { chromium } from 'playwright-core';
@@ -54,3 +55,15 @@ export async function signUp(page, name, display, button) {
 export const composer = (page) => page.getByRole('textbox', { name: /^Message/ });
 
 export const line = (page, text) => page.getByRole('log').getByText(text, { exact: true });
+
+/** What read gives is want, or matches it, within ten seconds: a page shows what it has heard of, and not before. */
+export async function becomes(read, want, message) {
+  const check = want instanceof RegExp ? assert.match : assert.deepEqual;
+  for (const begin = performance.now(); ; await new Promise((next) => setTimeout(next, 50))) {
+    try {
+      return check(await read(), want, message);
+    } catch (err) {
+      if (performance.now() - begin > 10_000) throw err;
+    }
+  }
+}

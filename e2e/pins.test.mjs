@@ -1,6 +1,7 @@
 // Messages are pinned and found again: by pointer, by keyboard alone, and on a phone.
 import assert from 'node:assert/strict';
 import { accessible, accessibleEverywhere } from './axe.mjs';
+import { becomes } from './people.mjs';
 import { said, workshop } from './workshop.mjs';
 
 const lines = [['ann', 'agenda: tea'], ...said('bob', 60), ['ann', 'cake?']];
@@ -37,14 +38,14 @@ story('a message is pinned from its menu, and everybody finds it in the list at 
   await ann.getByText('Pinned', { exact: true }).waitFor();
   for (const page of [ann, bob]) await pinned(page).filter({ hasText: 'cake?' }).waitFor();
   await panel(bob).getByText(/Pinned by Ann/).waitFor();
-  assert.equal(await panel(bob).getByRole('button', { name: /^Unpin/ }).count(), 0, 'members unpin nothing');
+  await becomes(() => panel(bob).getByRole('button', { name: /^Unpin/ }).count(), 0, 'members unpin nothing');
 });
 
 story('by keyboard alone a message is pinned, and the menu then offers to unpin it', async ({ ann, bob }) => {
   await of(main(ann), 'line 59').focus();
   await ann.keyboard.press('p');
   await pinned(bob).filter({ hasText: 'line 59' }).waitFor();
-  assert.match(await pinned(bob).first().innerText(), /line 59/, 'the latest comes first');
+  await becomes(() => pinned(bob).first().innerText(), /line 59/, 'the latest comes first');
   await menuOf(ann, 'line 59');
   await ann.getByRole('menuitem', { name: 'Unpin', exact: true }).waitFor();
   await accessible(ann, 'pins-menu');
@@ -85,7 +86,7 @@ story('a reply in a thread is pinned, and leads to its thread', async ({ ann }) 
   await ann.getByText('Unpinned', { exact: true }).waitFor();
   await ann.goBack();
   await pinned(ann).filter({ hasText: 'agenda: tea' }).waitFor();
-  assert.equal(await pinned(ann).filter({ hasText: 'with cream' }).count(), 0);
+  await becomes(() => pinned(ann).filter({ hasText: 'with cream' }).count(), 0);
 });
 
 story('what is changed or deleted is so in the list, and one is unpinned there by keyboard', async ({ ann, bob }) => {
@@ -99,7 +100,7 @@ story('what is changed or deleted is so in the list, and one is unpinned there b
   await ann.keyboard.press('Enter');
   await pinned(bob).filter({ hasText: 'cake?' }).waitFor({ state: 'detached' });
   await ann.waitForFunction(() => document.activeElement?.textContent.includes('agenda: coffee'));
-  assert.equal(await pinned(ann).count(), 1);
+  await becomes(() => pinned(ann).count(), 1);
 });
 
 story('the list that cannot be loaded says so, and is asked for again', async ({ bob }) => {
@@ -116,6 +117,6 @@ story('in an archived room the list is read, and nothing is pinned', async ({ an
   await panel(ann).getByRole('button', { name: /^Unpin/ }).first().waitFor({ state: 'detached' });
   await menuOf(ann, 'line 3');
   await ann.getByRole('menuitem', { name: 'Copy text' }).waitFor();
-  assert.equal(await ann.getByRole('menuitem', { name: 'Pin', exact: true }).count(), 0);
-  assert.equal(await pinned(bob).count(), 2);
+  await becomes(() => ann.getByRole('menuitem', { name: 'Pin', exact: true }).count(), 0);
+  await becomes(() => pinned(bob).count(), 2);
 });

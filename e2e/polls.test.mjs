@@ -1,7 +1,7 @@
 // A room votes in a poll: by pointer, with a finger, and by keyboard alone.
 import assert from 'node:assert/strict';
 import { accessible, accessibleEverywhere } from './axe.mjs';
-import { composer } from './people.mjs';
+import { becomes, composer } from './people.mjs';
 import { workshop } from './workshop.mjs';
 
 const { story } = workshop([['ann', 'what do we drink?']]);
@@ -17,7 +17,7 @@ story('a poll is made by keyboard alone', async ({ ann, bob }) => {
   await ann.keyboard.press('Enter');
   const dialog = ann.getByRole('dialog', { name: 'Create a poll' });
   await dialog.waitFor();
-  assert.equal(await dialog.getByLabel('Choice 2').inputValue(), 'coffee');
+  await becomes(() => dialog.getByLabel('Choice 2').inputValue(), 'coffee');
   await accessible(ann, 'poll-dialog');
   await dialog.getByRole('button', { name: 'Add a choice' }).focus();
   await ann.keyboard.press('Enter');
@@ -26,7 +26,7 @@ story('a poll is made by keyboard alone', async ({ ann, bob }) => {
   await ann.keyboard.press('Enter');
   await dialog.waitFor({ state: 'detached' });
   for (const page of [ann, bob]) await votes(page, 'water', 0).waitFor();
-  assert.equal(await composer(ann).inputValue(), '', 'what was typed is sent');
+  await becomes(() => composer(ann).inputValue(), '', 'what was typed is sent');
 });
 
 story('two people vote, and both see it at once', async ({ ann, bob }) => {
@@ -37,24 +37,24 @@ story('two people vote, and both see it at once', async ({ ann, bob }) => {
   for (let i = 0; i < 12 && !(await focused()); i++) await ann.keyboard.press('Tab');
   await ann.keyboard.press('Enter');
   await votes(bob, 'coffee', 1).waitFor();
-  assert.equal(await choice(ann, 'coffee').getAttribute('aria-pressed'), 'true');
+  await becomes(() => choice(ann, 'coffee').getAttribute('aria-pressed'), 'true');
   assert.ok(await focused(), 'the focus stays');
   await choice(bob, 'coffee').tap();
   for (const page of [ann, bob]) await votes(page, 'coffee', 2).waitFor();
   await votes(ann, 'tea', 0).waitFor();
   await poll(ann).getByRole('button', { name: 'Who voted' }).click();
   await poll(ann).getByText('Bob').waitFor();
-  assert.equal(await poll(bob).getByRole('button', { name: 'Close poll' }).count(), 0, 'others close nothing');
+  await becomes(() => poll(bob).getByRole('button', { name: 'Close poll' }).count(), 0, 'others close nothing');
 });
 
 story('after it is closed nobody votes, also after a reload', async ({ ann, bob }) => {
   await poll(ann).getByRole('button', { name: 'Close poll' }).click();
   await ann.getByRole('button', { name: 'Close poll' }).last().click();
   for (const page of [ann, bob]) await poll(page).getByText('Closed', { exact: true }).waitFor();
-  assert.equal(await choice(bob, 'tea').getAttribute('aria-disabled'), 'true');
+  await becomes(() => choice(bob, 'tea').getAttribute('aria-disabled'), 'true');
   await ann.reload();
   await votes(ann, 'coffee', 2).waitFor();
-  assert.equal(await choice(ann, 'coffee').getAttribute('aria-pressed'), 'true');
+  await becomes(() => choice(ann, 'coffee').getAttribute('aria-pressed'), 'true');
   await accessibleEverywhere(ann, 'poll');
   await accessible(bob, 'poll-phone');
   for (const page of [ann, bob]) assert.equal(page.broken, undefined);

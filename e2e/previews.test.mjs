@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { after, before } from 'node:test';
 import { accessible, accessibleEverywhere } from './axe.mjs';
+import { becomes } from './people.mjs';
 import { said, workshop } from './workshop.mjs';
 
 const settings = { UNHIDRA_LINK_PREVIEWS: 'on', UNHIDRA_PRIVATE_NETWORKS: '127.0.0.0/8' };
@@ -67,12 +68,12 @@ const say = (who, key, text) => call(who, 'POST', `/rooms/${room.id}/messages`, 
 story('members are not asked, and an admin switches them on', async ({ ann, bob }) => {
   await bob.getByRole('button', { name: 'Room details' }).tap();
   await details(bob).getByRole('switch', { name: 'Follow all threads' }).waitFor();
-  assert.equal(await details(bob).getByRole('switch', { name: 'Link previews' }).count(), 0);
+  await becomes(() => details(bob).getByRole('switch', { name: 'Link previews' }).count(), 0);
   await bob.goBack();
   await say('bob', 'before', `no preview yet: ${web}/before`);
   await ann.getByRole('button', { name: 'Room details' }).click();
   const wish = details(ann).getByRole('switch', { name: 'Link previews' });
-  assert.equal(await wish.isChecked(), false);
+  await becomes(() => wish.isChecked(), false);
   await wish.check();
   await bob.getByText(/Ann switched link previews on/).waitFor();
   await accessibleEverywhere(ann, 'previews-switch');
@@ -86,12 +87,12 @@ story('a link gets a preview with a picture, which the server keeps', async ({ a
     await card(page, /How to make tea/).waitFor();
     const image = card(page, /How to make tea/).locator('img');
     await page.waitForFunction((i) => i.complete && i.naturalWidth > 0, await image.elementHandle());
-    assert.match(await image.getAttribute('src'), /^\/api\/v1\/previews\//);
+    await becomes(() => image.getAttribute('src'), /^\/api\/v1\/previews\//);
   }
   assert.deepEqual(asked, ['/tea', '/picture.png'], 'one look at the page for everybody, and none at what was before');
   const link = card(ann, /How to make tea/);
-  assert.equal(await link.getAttribute('href'), `${web}/tea`);
-  assert.match(await link.getAttribute('rel'), /noopener.*noreferrer/);
+  await becomes(() => link.getAttribute('href'), `${web}/tea`);
+  await becomes(() => link.getAttribute('rel'), /noopener.*noreferrer/);
   assert.ok((await card(bob, /How to make tea/).boundingBox()).width <= 390);
   for (const page of [ann, bob]) await asHighAsItsPlace(page);
   await accessibleEverywhere(ann, 'previews');
@@ -102,7 +103,7 @@ story('nobody waits for a page, and what comes late moves nothing that is read',
   await row(ann, 'slow:').waitFor();
   await say('ann', 'next', 'and on it goes');
   await row(bob, 'and on it goes').waitFor();
-  assert.equal(await card(ann, 'Late, but here').count(), 0);
+  await becomes(() => card(ann, 'Late, but here').count(), 0);
   // Ann reads what is above.
   const reading = ann.locator('article[data-message]').filter({ hasText: 'line 5' }).first();
   await ann.getByRole('log').hover();
@@ -123,7 +124,7 @@ story('by keyboard alone its author takes a preview away for everybody, and othe
   await card(bob, /Page \/second/).waitFor();
   const remove = (page) => row(page, 'two:').getByRole('button', { name: /Remove the preview of/ });
   await row(bob, 'two:').tap({ position: { x: 5, y: 5 } });
-  assert.equal(await remove(bob).count(), 0, 'members take nothing of others away');
+  await becomes(() => remove(bob).count(), 0, 'members take nothing of others away');
   await row(ann, 'two:').focus();
   await remove(ann).first().focus();
   await accessible(ann, 'previews-remove');
@@ -131,7 +132,7 @@ story('by keyboard alone its author takes a preview away for everybody, and othe
   await card(ann, /Page \/first/).waitFor({ state: 'detached' });
   await card(bob, /Page \/first/).waitFor({ state: 'detached' });
   assert.ok(await row(ann, 'two:').evaluate((r) => r === document.activeElement), 'the focus stays with the message');
-  assert.equal(await card(bob, /Page \/second/).count(), 1);
+  await becomes(() => card(bob, /Page \/second/).count(), 1);
 });
 
 story('who does not want to see previews hides them in this browser', async ({ bob }) => {
@@ -144,7 +145,7 @@ story('who does not want to see previews hides them in this browser', async ({ b
     await row(bob, 'two:').waitFor();
   };
   await appearance(false);
-  assert.equal(await bob.getByRole('list', { name: 'Previews of links' }).count(), 0);
+  await becomes(() => bob.getByRole('list', { name: 'Previews of links' }).count(), 0);
   await appearance(true);
   await card(bob, /Page \/second/).waitFor();
 });

@@ -1,7 +1,7 @@
 // People react to messages: by pointer, by keyboard alone, and with a finger.
 import assert from 'node:assert/strict';
 import { accessible, accessibleEverywhere } from './axe.mjs';
-import { shot } from './people.mjs';
+import { becomes, shot } from './people.mjs';
 import { said, workshop } from './workshop.mjs';
 
 const { room, call, story } = workshop([...said('ann', 40), ['ann', 'tea?']]);
@@ -21,7 +21,7 @@ story('a pointer reacts, and everybody sees it', async ({ ann, bob }) => {
   await picker.waitFor({ state: 'detached' });
   await chip(ann, '❤️ 1, you reacted').waitFor(); // at once
   await chip(bob, '❤️ 1').waitFor();
-  assert.equal(await chip(ann, '❤️ 1, you reacted').getAttribute('aria-pressed'), 'true');
+  await becomes(() => chip(ann, '❤️ 1, you reacted').getAttribute('aria-pressed'), 'true');
 });
 
 story('a finger that rests offers six emoji, and a tap on a reaction joins it', async ({ ann, bob }) => {
@@ -37,7 +37,7 @@ story('a finger that rests offers six emoji, and a tap on a reaction joins it', 
   await of(bob, 'tea?').getByRole('button', { name: 'More actions' }).waitFor();
   await finger.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] });
   await bob.getByRole('menuitem', { name: '🎉' }).waitFor();
-  assert.equal(await bob.locator('[role=menu] .quick button').count(), 6);
+  await becomes(() => bob.locator('[role=menu] .quick button').count(), 6);
   await shot(bob, 'phone-reactions');
   await bob.getByRole('menuitem', { name: '🎉' }).tap();
   await chip(ann, '🎉 1').waitFor();

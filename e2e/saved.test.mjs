@@ -1,7 +1,7 @@
 // What a person keeps for themselves follows them: Ann is at a desk, and has a phone.
 import assert from 'node:assert/strict';
 import { accessible, accessibleEverywhere } from './axe.mjs';
-import { composer, shot } from './people.mjs';
+import { becomes, composer, shot } from './people.mjs';
 import { said, workshop } from './workshop.mjs';
 
 const lines = [['bob', 'scones: flour, butter, milk'], ...said('bob', 60), ['ann', 'cake?']];
@@ -36,7 +36,7 @@ story('a message is saved from its menu, and marked on the other device at once'
   await ann.getByRole('menuitem', { name: 'Save for later' }).click();
   for (const page of [ann, phone]) await mark(page, 'cake?').waitFor();
   await of(bob, 'cake?').waitFor();
-  assert.equal(await mark(bob, 'cake?').count(), 0, 'nobody else sees it');
+  await becomes(() => mark(bob, 'cake?').count(), 0, 'nobody else sees it');
   await of(ann, 'cake?').hover();
   await of(ann, 'cake?').getByRole('button', { name: 'More actions' }).click();
   await ann.getByRole('menuitem', { name: 'Remove from saved' }).waitFor();
@@ -58,7 +58,7 @@ story('the list leads to a message of long ago, and back', async ({ ann }) => {
   await call('ann', 'PUT', `/me/saved/${room.id}/${await numberOf('scones: flour, butter, milk')}`);
   await ann.getByRole('link', { name: 'Saved', exact: true }).click();
   await saved(ann).first().waitFor();
-  assert.match(await saved(ann).first().innerText(), /Workshop[^]*Bob[^]*scones/, 'the latest comes first');
+  await becomes(() => saved(ann).first().innerText(), /Workshop[^]*Bob[^]*scones/, 'the latest comes first');
   await accessibleEverywhere(ann, 'saved');
   await shot(ann, 'saved');
   await saved(ann).first().focus();
@@ -66,7 +66,7 @@ story('the list leads to a message of long ago, and back', async ({ ann }) => {
   await ann.waitForFunction(() => document.activeElement?.textContent.includes('cake?'));
   await saved(ann).first().click();
   await ann.waitForFunction(() => document.activeElement?.textContent.includes('scones'));
-  assert.ok(await mark(ann, 'scones: flour, butter, milk').isVisible());
+  await becomes(() => mark(ann, 'scones: flour, butter, milk').isVisible(), true);
   await ann.goBack();
   await saved(ann).first().waitFor();
 });
@@ -74,12 +74,12 @@ story('the list leads to a message of long ago, and back', async ({ ann }) => {
 story('on a phone the list fits, and one is taken off it; the desk follows', async ({ ann }) => {
   await phone.goto(`${new URL(phone.url()).origin}/saved`);
   await saved(phone).first().waitFor();
-  assert.equal(await saved(phone).count(), 2);
+  await becomes(() => saved(phone).count(), 2);
   await accessible(phone, 'saved-phone');
   await shot(phone, 'saved-phone');
   await list(phone).getByRole('button', { name: /^Remove Bob from saved: scones/ }).tap();
   for (const page of [phone, ann]) await saved(page).filter({ hasText: 'scones' }).waitFor({ state: 'detached' });
-  assert.equal(await saved(ann).count(), 1);
+  await becomes(() => saved(ann).count(), 1);
 });
 
 story('what is deleted is saved no longer', async ({ ann }) => {
@@ -123,7 +123,7 @@ story('nothing is replaced where one is writing, and the list of rooms marks a d
   await composer(ann).focus();
   await call('ann', 'PUT', `/me/drafts/${room.id}`, { text: 'other words', over: items[0].version });
   await phone.waitForFunction(() => document.querySelector('textarea')?.value === 'other words');
-  assert.equal(await composer(ann).inputValue(), 'my own words');
+  await becomes(() => composer(ann).inputValue(), 'my own words');
   await composer(ann).press('End');
   await composer(ann).pressSequentially(', after all');
   await phone.waitForFunction(() => document.querySelector('textarea')?.value === 'my own words, after all');

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
-import { composer, launch, line, password, shot, shotOfFailure, signUp, visitor } from './people.mjs';
+import { becomes, composer, launch, line, password, shot, shotOfFailure, signUp, visitor } from './people.mjs';
 import { Server } from './server.mjs';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -148,8 +148,8 @@ story('they edit, reply and delete', async () => {
   await message.getByRole('button', { name: 'Reply' }).click();
   await say(bob, 'I will be there');
   await line(ann, 'I will be there').waitFor();
-  assert.equal(
-    await ann.getByRole('article').filter({ hasText: 'I will be there' }).getByText('see you at ten').count(),
+  await becomes(
+    () => ann.getByRole('article').filter({ hasText: 'I will be there' }).getByText('see you at ten').count(),
     1,
     'the reply shows what it answers',
   );
@@ -228,21 +228,21 @@ story('an emoji is picked by keyboard and by pointer, and the picker leaves wher
   await ann.keyboard.press('Enter');
   await picker.waitFor({ state: 'detached' });
   await ann.keyboard.type(' off');
-  assert.equal(await composer(ann).inputValue(), '🚀 off', 'who picked goes on writing');
+  await becomes(() => composer(ann).inputValue(), '🚀 off', 'who picked goes on writing');
 
   await open.click();
-  assert.equal(
-    await picker.getByRole('option', { selected: true }).innerText(),
+  await becomes(
+    () => picker.getByRole('option', { selected: true }).innerText(),
     '🚀',
     'what was picked is offered first',
   );
   await ann.keyboard.press('ArrowDown');
-  assert.equal(await picker.getByRole('option', { selected: true }).innerText(), '😄', 'down is the row below');
+  await becomes(() => picker.getByRole('option', { selected: true }).innerText(), '😄', 'down is the row below');
   await open.click();
   await picker.waitFor({ state: 'detached' });
   await open.click();
   await picker.getByRole('option', { name: 'thumbs up', exact: true }).click();
-  assert.equal(await composer(ann).inputValue(), '🚀 off👍');
+  await becomes(() => composer(ann).inputValue(), '🚀 off👍');
   await composer(ann).fill('');
 });
 
@@ -256,7 +256,7 @@ story('a text is copied without a clipboard', async () => {
   await ann.getByText('Text copied').waitFor();
   await composer(ann).focus();
   await ann.keyboard.press('Control+V');
-  assert.equal(await composer(ann).inputValue(), 'see you at ten');
+  await becomes(() => composer(ann).inputValue(), 'see you at ten');
   await composer(ann).fill('');
 });
 

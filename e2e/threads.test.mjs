@@ -1,7 +1,7 @@
 // People reply in threads: by keyboard alone, by pointer, and on a phone.
 import assert from 'node:assert/strict';
 import { accessible, accessibleEverywhere } from './axe.mjs';
-import { composer, line, shot } from './people.mjs';
+import { becomes, composer, line, shot } from './people.mjs';
 import { said, workshop } from './workshop.mjs';
 
 const { room, call, story } = workshop([...said('ann', 40), ['ann', 'tea?']]);
@@ -30,7 +30,7 @@ story('a key opens the thread of a message, and a reply is written there and not
   await ann.keyboard.press('Enter');
   await panel(ann).getByText('with milk', { exact: true }).waitFor();
   await of(main(bob), 'tea?').getByRole('button', { name: /1 reply/ }).waitFor();
-  assert.equal(await main(bob).getByText('with milk', { exact: true }).count(), 0);
+  await becomes(() => main(bob).getByText('with milk', { exact: true }).count(), 0);
   await accessible(ann, 'thread');
 });
 
@@ -43,7 +43,7 @@ story('on a phone the thread is the whole page, and both see what the other says
   await panel(ann).getByText('and two sugars', { exact: true }).waitFor();
   await of(main(ann), 'tea?').getByRole('button', { name: /2 replies/ }).waitFor();
   await accessibleEverywhere(bob, 'phone-thread');
-  assert.ok(await panel(bob).getByRole('switch', { name: 'Follow this thread' }).isChecked());
+  await becomes(() => panel(bob).getByRole('switch', { name: 'Follow this thread' }).isChecked(), true);
 });
 
 story('replies are reacted to, changed and deleted in the thread, by keyboard alone', async ({ ann, bob }) => {
@@ -71,7 +71,7 @@ story('a pasted file goes with a reply', async ({ ann, bob }) => {
   await ann.keyboard.press('Enter');
   await panel(bob).getByText('recipe.txt').first().waitFor();
   await panel(bob).getByText('how I make it').waitFor();
-  assert.equal(await main(ann).getByText('recipe.txt').count(), 0);
+  await becomes(() => main(ann).getByText('recipe.txt').count(), 0);
 });
 
 story('a reply that is also sent to the room is a line of it, and leads back to the thread', async ({ ann, bob }) => {
@@ -85,7 +85,7 @@ story('a reply that is also sent to the room is a line of it, and leads back to 
   const row = of(main(bob), 'tea is served');
   await row.waitFor();
   const who = row.locator('.quote .who');
-  assert.equal(await who.innerText(), 'Ann');
+  await becomes(() => who.innerText(), 'Ann');
   assert.ok(await who.evaluate((name) => name.scrollWidth <= name.clientWidth), 'the name is cut');
   await row.getByRole('button', { name: 'In a thread' }).tap();
   await panel(bob).getByText('tea is served', { exact: true }).waitFor();
