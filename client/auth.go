@@ -17,6 +17,7 @@ type Registration struct {
 	Email       string `json:"email,omitempty"`
 	Password    string `json:"password"`
 	SetupToken  string `json:"setup_token,omitempty"` // from the setup link that the server prints at its first start
+	Invite      string `json:"invite,omitempty"`      // from the link of an invitation to the server
 }
 
 // signInAnswer is the response to every request that signs in.

@@ -47,6 +47,9 @@ const (
 	CodeStepUpRequired     = domain.CodeStepUpRequired
 	CodePasswordNeeded     = domain.CodePasswordNeeded
 	CodeNotAdmin           = domain.CodeNotAdmin
+	CodeNotForGuests       = domain.CodeNotForGuests
+	CodeGuestEnded         = domain.CodeGuestEnded
+	CodeStillOwns          = domain.CodeStillOwns
 	CodeLastAdmin          = domain.CodeLastAdmin
 	CodeNoUser             = domain.CodeNoUser
 	CodeNoAvatar           = domain.CodeNoAvatar

@@ -86,6 +86,7 @@ func TestEveryAnswerIsKnown(t *testing.T) {
 	k.hooks(t.Context())
 	k.userGroups(t.Context())
 	k.slash(t.Context())
+	k.guests(t.Context())
 	k.called(k.bob.SignOut(t.Context()), "SignOut")
 	k.complete(reflect.TypeFor[*client.Client](),
 		"Register", "Factor", // newContract; TestSecondFactor
@@ -453,6 +454,32 @@ func (k *contract) userGroups(ctx context.Context) {
 	g, err := k.bob.UserGroup(ctx, "cooks")
 	if k.called(err, "UserGroup"); g.Group.Mine || len(g.Members) != 1 || g.Members[0].Username != "ann" {
 		k.Errorf("the user group is %+v", g)
+	}
+}
+
+// guests has the administrator of userGroups invite a guest, and end their access.
+func (k *contract) guests(ctx context.Context) {
+	k.Helper()
+	admin := client.Strict(client.New(k.URL))
+	k.must(admin.SignIn(ctx, "root", live.Password))
+	room, err := admin.CreateRoom(ctx, client.NewRoom{Kind: "private", Name: "Fair"})
+	k.must(err)
+	i, err := admin.InviteGuest(ctx, client.GuestInvite{Days: 14, Rooms: []string{room.ID}, Note: "Gus"})
+	k.called(err, "InviteGuest")
+	_, code, _ := strings.Cut(i.Link, "#invite=")
+	gus := client.Strict(client.New(k.URL))
+	k.must(gus.Register(ctx, client.Registration{Username: "gus", Password: live.Password, Invite: code}))
+	me, err := gus.Me(ctx)
+	k.must(err)
+	rooms, err := gus.Rooms(ctx)
+	k.must(err)
+	if me.Role != "guest" || me.GuestUntil == nil || !me.Guest || len(rooms) != 1 || rooms[0].Guests != 1 {
+		k.Errorf("the guest is %+v, in %+v", me, rooms)
+	}
+	k.called(admin.SetGuest(ctx, me.ID, time.Now()), "SetGuest")
+	var refused *client.Error
+	if err := gus.SignIn(ctx, "gus", live.Password); !errors.As(err, &refused) || refused.Code != client.CodeGuestEnded {
+		k.Errorf("a guest whose access ended: %v", err)
 	}
 }
 

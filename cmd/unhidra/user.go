@@ -33,6 +33,11 @@ be used while the server runs; changes take effect within seconds.
   user end-sessions <name>      sign one user out everywhere
   user end-sessions --all       sign everyone out, and revoke the links in sent mails;
                                 run it after pg_restore, which brings ended sessions back
+  user guest <name>             make a guest for --days, extend that, or --end their access now;
+                                set-role makes them a regular user again
+  user invite <administrator>   print a link by which one person registers within a week, in the
+                                name of an administrator; --guest: as a guest for --days, and
+                                --rooms: in rooms of this administrator
   user import <file>            create accounts from a file; - reads standard input
 
 An import file has one JSON object per line: {"username": "ann", "display_name":
@@ -51,6 +56,9 @@ type userFlags struct {
 	admin, generate    bool
 	all                bool
 	displayName, email string
+	guest, end         bool
+	days               int
+	rooms, note        string
 }
 
 func userCommand() command {
@@ -65,6 +73,11 @@ func manageUsers(ctx context.Context, e *env, args []string) error {
 	fs.BoolVar(&f.all, "all", false, "end-sessions: of all accounts")
 	fs.StringVar(&f.displayName, "display-name", "", "create: name that others see")
 	fs.StringVar(&f.email, "email", "", "create: e-mail address")
+	fs.BoolVar(&f.guest, "guest", false, "invite: a guest")
+	fs.BoolVar(&f.end, "end", false, "guest: end the access now")
+	fs.IntVar(&f.days, "days", 30, "guest, invite --guest: `days` of access, 1 to 365")
+	fs.StringVar(&f.rooms, "rooms", "", "invite: `ids` of rooms to add them to, separated by commas")
+	fs.StringVar(&f.note, "note", "", "invite: whom it is for")
 	flags := config.NewFlags(fs, storeFlags("password-min")...)
 	words, err := interspersed(fs, args)
 	if err != nil {
@@ -76,6 +89,12 @@ func manageUsers(ctx context.Context, e *env, args []string) error {
 	c, err := e.load(flags)
 	if err != nil {
 		return err
+	}
+	if words[0] == "guest" || words[0] == "invite" {
+		if f.days < 1 || f.days > domain.MaxGuestDays {
+			return usagef("--days is 1 to %d", domain.MaxGuestDays)
+		}
+		return e.guestAction(ctx, c, f, words)
 	}
 	o, db, err := e.operator(ctx, c)
 	if err != nil {
@@ -95,13 +114,14 @@ func knownAction(words []string, everybody bool) error {
 	actions := []action{
 		{name: "create", names: name}, {name: "list"}, {name: "set-role", names: []string{"<name>", "<role>"}},
 		{name: "disable", names: name}, {name: "enable", names: name}, {name: "reset-password", names: name},
-		{name: "reset-factors", names: name}, ends, {name: "import", names: []string{"<file>"}},
+		{name: "reset-factors", names: name}, {name: "guest", names: name},
+		{name: "invite", names: []string{"<administrator>"}}, ends, {name: "import", names: []string{"<file>"}},
 	}
 	if err := checkAction("user", actions, words); err != nil {
 		return err
 	}
 	if words[0] == "set-role" && words[2] != string(domain.SystemAdmin) && words[2] != string(domain.SystemUser) {
-		return usagef("unknown role %q; use admin or user", words[2])
+		return usagef("unknown role %q; use admin or user; `user guest` makes a guest", words[2])
 	}
 	return nil
 }
@@ -177,8 +197,14 @@ func (e *env) listUsers(ctx context.Context, o *auth.Operator) error {
 }
 
 func state(u domain.User) string {
+	if u.GuestEnded(time.Now()) {
+		return "ended " + u.GuestUntil.Format(time.DateOnly)
+	}
 	if u.Disabled {
 		return "disabled"
+	}
+	if u.Role == domain.SystemGuest {
+		return "until " + u.GuestUntil.Format(time.DateOnly)
 	}
 	return "active"
 }

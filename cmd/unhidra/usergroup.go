@@ -99,7 +99,7 @@ func (g *userGroups) act(ctx context.Context, name string, words []string) (err 
 }
 
 func (g *userGroups) list(ctx context.Context) error {
-	all, err := g.groups.List(ctx, "")
+	all, err := g.groups.List(ctx, domain.Principal{})
 	if err != nil {
 		return err
 	}
@@ -112,7 +112,7 @@ func (g *userGroups) list(ctx context.Context) error {
 }
 
 func (g *userGroups) show(ctx context.Context, handle string) error {
-	group, members, err := g.groups.Group(ctx, "", handle)
+	group, members, err := g.groups.Group(ctx, domain.Principal{}, handle)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,8 @@ import (
 	"context"
 	"log/slog"
 	"net/netip"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/bus"
@@ -17,6 +19,7 @@ import (
 // Store is what admin needs remembered.
 type Store struct {
 	AccountStore
+	GuestStore
 	SessionStore
 	FactorStore
 	PasswordStore
@@ -24,6 +27,12 @@ type Store struct {
 	RoomStore
 	LogStore
 	SettingStore
+}
+
+// GuestStore is what administrators do with guests.
+type GuestStore interface {
+	SetGuest(ctx context.Context, user string, until, now time.Time) (domain.User, error)
+	MayInvite(ctx context.Context, user string, rooms []string, now time.Time) error
 }
 
 // SessionStore ends and lists sessions.
@@ -70,7 +79,9 @@ type SettingStore interface {
 
 // AccountStore is what administrators do with accounts.
 type AccountStore interface {
-	Accounts(ctx context.Context, q, after string, limit int) ([]domain.User, error)
+	Accounts(
+		ctx context.Context, q string, role domain.SystemRole, after string, limit int,
+	) ([]domain.User, error)
 	UsersByID(ctx context.Context, ids []string) ([]domain.User, error)
 	SetUserRole(ctx context.Context, user string, role domain.SystemRole) (domain.User, error)
 	SetUserDisabled(ctx context.Context, user string, disabled bool, now time.Time) (domain.User, error)
@@ -196,14 +207,27 @@ func (s *Service) change(
 	if err := s.record(ctx, by, kind, domain.AuditTarget{Kind: string(domain.KindUser), ID: u.ID}, details); err != nil {
 		return u, err
 	}
-	if u, err = do(u); err != nil {
+	before := u.Epoch
+	if u, err = do(u); err != nil || u.Epoch == before { // what ends no tokens closes no sockets
 		return u, err
 	}
 	s.Tokens.Revoke(ctx, bus.Revocation{User: u.ID, Epoch: u.Epoch, Reason: "account_changed"})
 	return u, nil
 }
 
-// SetRole makes somebody an administrator, or no longer one.
+// SetGuest makes somebody a guest until a time, or changes until when they are one. A time that has passed ends their
+// access at once; a guest whose access had ended is back with a later one.
+func (s *Service) SetGuest(ctx context.Context, by By, id string, until time.Time) (domain.User, error) {
+	if err := domain.CheckGuestUntil(until, s.Now()); err != nil {
+		return domain.User{}, err
+	}
+	return s.change(ctx, by, id, domain.AuditAdminGuest, map[string]string{"until": until.UTC().Format(time.RFC3339)},
+		func(u domain.User) (domain.User, error) {
+			return s.Store.SetGuest(ctx, u.ID, until, s.Now())
+		})
+}
+
+// SetRole makes somebody an administrator, or a regular user.
 func (s *Service) SetRole(ctx context.Context, by By, id string, role domain.SystemRole) (domain.User, error) {
 	return s.change(ctx, by, id, domain.AuditAdminUserRole, map[string]string{"role": string(role)},
 		func(u domain.User) (domain.User, error) {
@@ -284,22 +308,33 @@ func (s *Service) Delete(ctx context.Context, by By, id string) error {
 	return err
 }
 
-// Invite makes an invitation to the server. Its code is shown once.
+// Invite makes an invitation to the server, with the note, uses, days of guests and rooms of i, for life. The rooms are some
+// that by may add people to. Its code is shown once.
 func (s *Service) Invite(
-	ctx context.Context, by By, note string, life time.Duration, uses int,
-) (i domain.SignupInvite, link string, err error) {
+	ctx context.Context, by By, i domain.SignupInvite, life time.Duration,
+) (_ domain.SignupInvite, link string, err error) {
 	if err := s.allowed(ctx, by, false); err != nil {
 		return i, "", err
 	}
-	if note, err = domain.CheckLine("/note", note, domain.MaxDisplayName, false); err != nil {
+	if i.Note, err = domain.CheckLine("/note", i.Note, domain.MaxDisplayName, false); err != nil {
+		return i, "", err
+	}
+	for _, id := range i.Rooms {
+		if err := domain.CheckRoomID(id); err != nil {
+			return i, "", err
+		}
+	}
+	if err := s.Store.MayInvite(ctx, by.ID, i.Rooms, s.Now()); err != nil {
 		return i, "", err
 	}
 	code := token.Secret()
-	i = domain.SignupInvite{
-		ID: domain.NewID(domain.SignupPrefix), Note: note, CreatedBy: by.ID, CreatedAt: s.Now(), Expires: s.Now().Add(life),
-		MaxUses: uses,
+	i.ID, i.CreatedBy, i.CreatedAt, i.Expires = domain.NewID(domain.SignupPrefix), by.ID, s.Now(), s.Now().Add(life)
+	var details map[string]string
+	if i.GuestDays > 0 || len(i.Rooms) > 0 {
+		details = map[string]string{"guest_days": strconv.Itoa(i.GuestDays), "rooms": strings.Join(i.Rooms, " ")}
 	}
-	if err := s.record(ctx, by, domain.AuditAdminInvite, domain.AuditTarget{Kind: "invite", ID: i.ID}, nil); err != nil {
+	if err := s.record(ctx, by, domain.AuditAdminInvite, domain.AuditTarget{Kind: "invite", ID: i.ID},
+		details); err != nil {
 		return i, "", err
 	}
 	return i, s.URL + "/register#invite=" + code, s.Store.CreateSignupInvite(ctx, i, s.Hash(code))

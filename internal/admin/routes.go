@@ -25,7 +25,7 @@ func (s *Service) Routes(api huma.API) {
 	httpx.Register(api, op("admin-list-users", "GET", "/users", "Accounts, by name or e-mail address"), s.listUsers)
 	httpx.Register(api, op("admin-get-user", "GET", "/users/{user}", "One account, with its sessions and second factors"),
 		s.getUser)
-	httpx.Register(api, op("admin-update-user", "PATCH", "/users/{user}", "Change a role, or keep somebody out"),
+	httpx.Register(api, op("admin-update-user", "PATCH", "/users/{user}", "Change a role, make somebody a guest for a time, or keep somebody out"),
 		s.patchUser)
 	httpx.Register(api, gone(op("admin-delete-user", "DELETE", "/users/{user}",
 		"Delete an account; what it said stays, under no name")), s.deleteUser)
@@ -66,8 +66,9 @@ func by(ctx context.Context) By {
 type Account struct {
 	wire.Profile
 	Email    string     `json:"email,omitempty"`
-	Role     string     `json:"role" enum:"user,admin"`
+	Role     string     `json:"role" enum:"user,admin,guest"`
 	Disabled bool       `json:"disabled"`
+	Until    *time.Time `json:"guest_until,omitempty" doc:"of a guest: when the access ends, or has ended"`
 	Pending  bool       `json:"pending" doc:"the e-mail address is not proven yet"`
 	Seen     *time.Time `json:"last_seen_at,omitempty"`
 }
@@ -78,6 +79,9 @@ func view(u domain.User) Account {
 	if !u.LastSeenAt.IsZero() {
 		a.Seen = &u.LastSeenAt
 	}
+	if !u.GuestUntil.IsZero() {
+		a.Until = &u.GuestUntil
+	}
 	return a
 }
 
@@ -85,6 +89,7 @@ type accountOutput struct{ Body Account }
 
 func (s *Service) listUsers(ctx context.Context, in *struct {
 	Q      string `query:"q" maxLength:"64" doc:"beginning of a name or of an e-mail address"`
+	Role   string `query:"role" enum:"user,admin,guest," doc:"only those who have this one"`
 	Cursor string `query:"cursor"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
 }) (*struct{ Body httpx.Page[Account] }, error) {
@@ -95,7 +100,7 @@ func (s *Service) listUsers(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	users, err := s.Store.Accounts(ctx, in.Q, after, in.Limit+1)
+	users, err := s.Store.Accounts(ctx, in.Q, domain.SystemRole(in.Role), after, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
@@ -152,19 +157,22 @@ func (s *Service) getUser(ctx context.Context, in *struct {
 func (s *Service) patchUser(ctx context.Context, in *struct {
 	User string `path:"user" maxLength:"64" doc:"id"`
 	Body struct {
-		Role     *string `json:"role,omitempty" enum:"user,admin"`
-		Disabled *bool   `json:"disabled,omitempty"`
+		Role     *string    `json:"role,omitempty" enum:"user,admin"`
+		Disabled *bool      `json:"disabled,omitempty"`
+		Until    *time.Time `json:"guest_until,omitempty" doc:"they are a guest until then, at most 365 days from now; a time that has passed ends their access at once"`
 	}
 }) (*accountOutput, error) {
 	var u domain.User
 	var err error
 	switch b := in.Body; {
-	case b.Role != nil && b.Disabled == nil:
+	case b.Until != nil && b.Role == nil && b.Disabled == nil:
+		u, err = s.SetGuest(ctx, by(ctx), in.User, *b.Until)
+	case b.Role != nil && b.Disabled == nil && b.Until == nil:
 		u, err = s.SetRole(ctx, by(ctx), in.User, domain.SystemRole(*b.Role))
-	case b.Disabled != nil && b.Role == nil:
+	case b.Disabled != nil && b.Role == nil && b.Until == nil:
 		u, err = s.SetDisabled(ctx, by(ctx), in.User, *b.Disabled)
 	default:
-		err = domain.Invalid.Errorf(domain.CodeOneChange, "name one change: role or disabled")
+		err = domain.Invalid.Errorf(domain.CodeOneChange, "name one change: role, guest_until or disabled")
 	}
 	if err != nil {
 		return nil, err
@@ -221,10 +229,12 @@ type serverInvite struct {
 	Expires time.Time `json:"expires_at"`
 	MaxUses int       `json:"max_uses"`
 	Uses    int       `json:"uses"`
+	Guest   int       `json:"guest_days,omitempty" doc:"who comes by it is a guest, for so many days; absent: a regular user"`
+	Rooms   []string  `json:"rooms,omitempty" doc:"ids of rooms that they are added to"`
 }
 
 func viewInvite(i domain.SignupInvite, link string) serverInvite {
-	return serverInvite{i.ID, i.Note, link, i.CreatedAt, i.Expires, i.MaxUses, i.Uses}
+	return serverInvite{i.ID, i.Note, link, i.CreatedAt, i.Expires, i.MaxUses, i.Uses, i.GuestDays, i.Rooms}
 }
 
 func (s *Service) listInvites(ctx context.Context, _ *struct{}) (*struct {
@@ -256,9 +266,14 @@ func (s *Service) postInvite(ctx context.Context, in *struct {
 		Note    string `json:"note,omitempty" doc:"whom it is for"`
 		Days    int    `json:"days,omitempty" minimum:"1" maximum:"90" default:"7"`
 		MaxUses int    `json:"max_uses,omitempty" minimum:"1" maximum:"1000" default:"1"`
+
+		Guest int      `json:"guest_days,omitempty" minimum:"1" maximum:"365" doc:"who comes by it is a guest, for so many days; absent: a regular user"`
+		Rooms []string `json:"rooms,omitempty" maxItems:"20" doc:"ids of rooms that they are added to, all of which you may add people to"`
 	}
 }) (*struct{ Body serverInvite }, error) {
-	i, link, err := s.Invite(ctx, by(ctx), in.Body.Note, time.Duration(in.Body.Days)*24*time.Hour, in.Body.MaxUses)
+	b := in.Body
+	i, link, err := s.Invite(ctx, by(ctx), domain.SignupInvite{Note: b.Note, MaxUses: b.MaxUses, GuestDays: b.Guest,
+		Rooms: b.Rooms}, time.Duration(b.Days)*24*time.Hour)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/unhidra/unhidra/client"
 	"github.com/unhidra/unhidra/internal/domain"
@@ -70,6 +71,8 @@ func TestEveryAdministratorsActionIsAudited(t *testing.T) {
 			domain.AuditAdminUserDisable},
 		{"admin-update-user", "PATCH", func() string { return user }, map[string]any{"disabled": false}, nil,
 			domain.AuditAdminUserEnable},
+		{"admin-update-user", "PATCH", func() string { return "/users/" + id(t, eve) },
+			map[string]any{"guest_until": time.Now().Add(time.Hour)}, nil, domain.AuditAdminGuest},
 		{"admin-end-session", "DELETE", func() string { return user + "/sessions/" + sessions.Items[0].ID }, nil, nil,
 			domain.AuditSessionRevoke},
 		{"admin-end-sessions", "DELETE", func() string { return user + "/sessions" }, nil, nil, domain.AuditSessionRevoke},

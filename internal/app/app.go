@@ -27,6 +27,7 @@ import (
 	"github.com/unhidra/unhidra/internal/disk"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/feed"
+	"github.com/unhidra/unhidra/internal/guest"
 	"github.com/unhidra/unhidra/internal/httpx"
 	"github.com/unhidra/unhidra/internal/obs"
 	"github.com/unhidra/unhidra/internal/password"
@@ -337,7 +338,7 @@ func (s *server) handlers() error {
 
 func (s *server) api() httpx.Options {
 	return httpx.Options{Name: s.Config.Name, Version: s.Version, Auth: s.modules.auth, Bots: s.modules.bot, Limits: s.limits,
-		Log: s.logs.Part("http")}
+		May: guest.May, Log: s.logs.Part("http")}
 }
 
 func (s *server) listener(name string, l net.Listener, mux *http.ServeMux, fallback http.Handler) error {

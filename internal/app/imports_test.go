@@ -117,8 +117,9 @@ func floors() map[string][]string {
 		// where they cross
 		"internal/store/departure": part("accounts", "alarms", "bots", "commands", "devices", "files", "firmware", "hooks",
 			"messages", "moderation", "mqtt", "notifications", "personal", "rollouts", "rooms", "roomlog", "usergroups"),
+		"internal/store/guests": part("accounts", "rooms"),
 		"internal/store/all": part("accounts", "alarms", "audit", "blobs", "bots", "commands", "dashboards", "departure", "devices",
-			"feedlog", "files", "firmware", "hooks", "mails", "messages", "moderation", "mqtt", "notifications", "personal",
+			"feedlog", "files", "firmware", "guests", "hooks", "mails", "messages", "moderation", "mqtt", "notifications", "personal",
 			"previews", "rollouts", "rooms", "roomlog", "search", "server", "usergroups"),
 		"internal/store/readings/rollup": {"internal/chunk", "internal/domain"}, // without SQL
 
@@ -140,6 +141,7 @@ func floors() map[string][]string {
 		"internal/mqtt":      append([]string{"internal/mqtt/packet", "internal/mqtt/discovery", "internal/sock"}, kits...),
 		"internal/chat":      kits,
 		"internal/bot":       kits,
+		"internal/guest":     kits,
 		"internal/device":    kits,
 		"internal/command":   kits,
 		"internal/shadow":    kits,

@@ -29,6 +29,7 @@ import (
 	"github.com/unhidra/unhidra/internal/files"
 	"github.com/unhidra/unhidra/internal/firmware"
 	"github.com/unhidra/unhidra/internal/gateway"
+	"github.com/unhidra/unhidra/internal/guest"
 	"github.com/unhidra/unhidra/internal/history"
 	"github.com/unhidra/unhidra/internal/httpx"
 	"github.com/unhidra/unhidra/internal/hub"
@@ -165,6 +166,7 @@ func (s *server) build(ctx context.Context) error {
 	if err := s.buildAuth(ctx); err != nil {
 		return err
 	}
+	s.buildGuests()
 	s.buildPresence()
 	s.buildML()
 	if err := s.buildNotify(); err != nil {
@@ -235,6 +237,14 @@ func (s *server) buildPersonal() {
 	})
 	if s.Config.Works() {
 		s.run("scheduled messages and reminders", s.modules.personal.Run)
+	}
+}
+
+func (s *server) buildGuests() {
+	m := &s.modules
+	guests := guest.New(guest.Deps{Store: s.db.Accounts, Tokens: m.auth, Audit: m.audit, Log: s.logs.Part("guest")})
+	if s.Config.Works() {
+		s.run("guests", guests.Run)
 	}
 }
 

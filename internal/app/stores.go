@@ -1,6 +1,9 @@
 package app
 
 import (
+	"context"
+	"time"
+
 	"github.com/unhidra/unhidra/internal/admin"
 	"github.com/unhidra/unhidra/internal/alarm"
 	"github.com/unhidra/unhidra/internal/assistant"
@@ -14,9 +17,11 @@ import (
 	"github.com/unhidra/unhidra/internal/command"
 	"github.com/unhidra/unhidra/internal/dashboard"
 	"github.com/unhidra/unhidra/internal/device"
+	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/files"
 	"github.com/unhidra/unhidra/internal/firmware"
 	"github.com/unhidra/unhidra/internal/gateway"
+	"github.com/unhidra/unhidra/internal/guest"
 	"github.com/unhidra/unhidra/internal/history"
 	"github.com/unhidra/unhidra/internal/hub"
 	"github.com/unhidra/unhidra/internal/mail"
@@ -38,6 +43,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store/devices"
 	storefiles "github.com/unhidra/unhidra/internal/store/files"
 	storefirmware "github.com/unhidra/unhidra/internal/store/firmware"
+	"github.com/unhidra/unhidra/internal/store/guests"
 	"github.com/unhidra/unhidra/internal/store/hooks"
 	"github.com/unhidra/unhidra/internal/store/mails"
 	storemoderation "github.com/unhidra/unhidra/internal/store/moderation"
@@ -59,6 +65,7 @@ import (
 
 // What one repository is to a module, whole.
 var (
+	_ guest.Store       = (*accounts.Repository)(nil)
 	_ notify.Store      = (*notifications.Repository)(nil)
 	_ personal.Store    = (*storepersonal.Repository)(nil)
 	_ personal.RoomLog  = (*roomlog.Repository)(nil)
@@ -106,14 +113,33 @@ var (
 	_ telemetry.Erased    = (*devices.Repository)(nil)
 )
 
+// people are accounts, whose owners come into the rooms that they were invited to.
+type people struct {
+	*accounts.Repository
+	guests *guests.Repository
+}
+
+// Register is guests.Repository.Register.
+func (p people) Register(
+	ctx context.Context, u domain.User, password string, by domain.Signup, now time.Time,
+) (domain.User, error) {
+	return p.guests.Register(ctx, u, password, by, now)
+}
+
+// VerifyEmail is guests.Repository.VerifyEmail.
+func (p people) VerifyEmail(ctx context.Context, hash []byte, now time.Time) (domain.User, error) {
+	return p.guests.VerifyEmail(ctx, hash, now)
+}
+
 func authStore(db *all.Store) auth.Store {
+	accounts := people{db.Accounts, db.Guests}
 	return auth.Store{
-		UserStore: db.Accounts, AvatarStore: db.Accounts, DepartureStore: db.Departure,
+		UserStore: accounts, AvatarStore: db.Accounts, DepartureStore: db.Departure,
 		MessageStore: db.Log, PersonalStore: db.Personal, EachReportBy: db.Moderation.EachReportBy,
 		PeerStore: db.Rooms, DeviceStore: db.Devices,
 		FlowStore: db.Sessions, Sessions: db.Sessions, Attempts: db.Sessions,
 		Factors:      factor.Store{FactorStore: db.Factors, IdentityStore: db.Factors, TicketStore: db.Accounts},
-		Links:        db.Accounts,
+		Links:        accounts,
 		SettingStore: db.Server,
 	}
 }
@@ -138,7 +164,7 @@ func historyStore(db *all.Store) history.Store {
 
 func adminStore(db *all.Store) admin.Store {
 	return admin.Store{
-		AccountStore: db.Accounts, SessionStore: db.Sessions, FactorStore: db.Factors, PasswordStore: db.Accounts,
+		AccountStore: db.Accounts, GuestStore: db.Guests, SessionStore: db.Sessions, FactorStore: db.Factors, PasswordStore: db.Accounts,
 		DepartureStore: db.Departure,
 		RoomStore:      db.Rooms, LogStore: db.Log, SettingStore: db.Server,
 	}

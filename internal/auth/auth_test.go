@@ -16,7 +16,9 @@ import (
 	"github.com/unhidra/unhidra/internal/blob"
 	"github.com/unhidra/unhidra/internal/bus"
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/store/accounts"
 	"github.com/unhidra/unhidra/internal/store/all"
+	"github.com/unhidra/unhidra/internal/store/guests"
 	"github.com/unhidra/unhidra/internal/testkit"
 	"github.com/unhidra/unhidra/internal/token"
 )
@@ -31,9 +33,21 @@ type fixture struct {
 	mails *mails
 }
 
+// people are accounts that come as package app has them come.
+type people struct {
+	*accounts.Repository
+	guests *guests.Repository
+}
+
+func (p people) Register(
+	ctx context.Context, u domain.User, pass string, by domain.Signup, now time.Time,
+) (domain.User, error) {
+	return p.guests.Register(ctx, u, pass, by, now)
+}
+
 func storeOf(db *all.Store) Store {
 	return Store{
-		UserStore: db.Accounts, AvatarStore: db.Accounts, DepartureStore: db.Departure,
+		UserStore: people{db.Accounts, db.Guests}, AvatarStore: db.Accounts, DepartureStore: db.Departure,
 		MessageStore: db.Log, PeerStore: db.Rooms, DeviceStore: db.Devices,
 		FlowStore: db.Sessions, Sessions: db.Sessions, Attempts: db.Sessions,
 		Factors:      factor.Store{FactorStore: db.Factors, IdentityStore: db.Factors, TicketStore: db.Accounts},

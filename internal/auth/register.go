@@ -37,7 +37,7 @@ func (s *Service) Register(ctx context.Context, r Registration, c Client) (Signe
 			return Signed{}, err
 		}
 	}
-	err = s.createUser(ctx, u, r.Password, by, c)
+	u, err = s.createUser(ctx, u, r.Password, by, c)
 	if u.Pending && domain.CodeOf(err) == domain.CodeEmailTaken {
 		return s.taken(ctx, u, c) // the same answer: whose address it is is nobody's business
 	}
@@ -55,24 +55,24 @@ func (s *Service) Register(ctx context.Context, r Registration, c Client) (Signe
 // createUser keeps a new account. How many an address makes is limited, but for those
 // whom somebody has invited; a form that is refused costs nothing but a part of what an
 // address may try.
-func (s *Service) createUser(ctx context.Context, u domain.User, pass string, by domain.Signup, c Client) error {
-	if err := s.lockout.Within(ctx, s.forms, "register", c); err != nil {
-		return err
+func (s *Service) createUser(
+	ctx context.Context, u domain.User, pass string, by domain.Signup, c Client,
+) (domain.User, error) {
+	limited, err := by.Invite == nil && by.Setup == nil, s.lockout.Within(ctx, s.forms, "register", c)
+	if err == nil && limited {
+		err = s.lockout.Within(ctx, s.signups, "register", c)
 	}
-	limited := by.Invite == nil && by.Setup == nil
-	if limited {
-		if err := s.lockout.Within(ctx, s.signups, "register", c); err != nil {
-			return err
-		}
+	if err != nil {
+		return u, err
 	}
 	record, err := s.Hasher.Hash(ctx, pass, password.Stranger)
 	if err == nil {
-		err = s.Store.CreateUser(ctx, u, record, by, s.Now())
+		u, err = s.Store.Register(ctx, u, record, by, s.Now())
 	}
 	if err != nil && limited && s.signups != nil && domain.CodeOf(err) != domain.CodeEmailTaken {
 		s.signups.RefundAddr(c.Addr)
 	}
-	return err
+	return u, err
 }
 
 // signup is what a registration rests on.

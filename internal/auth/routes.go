@@ -129,7 +129,8 @@ func (s *Service) listUsers(ctx context.Context, in *usersInput) (*usersOutput, 
 	if err != nil {
 		return nil, err
 	}
-	users, err := s.Store.SearchUsers(ctx, strings.TrimPrefix(strings.TrimSpace(in.Q), "@"), after, in.Limit+1)
+	users, err := s.Store.SearchUsers(ctx, strings.TrimPrefix(strings.TrimSpace(in.Q), "@"),
+		httpx.Principal(ctx).Circle(), after, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
@@ -156,7 +157,7 @@ func (s *Service) getUser(ctx context.Context, in *struct {
 
 // visible returns those of users whom p may look at. Nobody sees an account whose
 // address is not proven yet. One that is disabled is seen by who shares a room with
-// it, and by administrators; so is a webhook, and so is a device, and by its owner.
+// it, and by administrators; so is a webhook, and so is a device, and by its owner. A guest sees who shares a room.
 func (s *Service) visible(ctx context.Context, p domain.Principal, users []domain.User) ([]domain.User, error) {
 	users = slices.DeleteFunc(users, func(u domain.User) bool { return u.Pending })
 	if p.IsAdmin() {
@@ -168,28 +169,24 @@ func (s *Service) visible(ctx context.Context, p domain.Principal, users []domai
 		case u.ID == p.ID:
 		case u.Kind == domain.KindDevice:
 			devices = append(devices, u.ID)
-		case u.Disabled, u.Ref().IsHook():
+		case u.Disabled, u.Ref().IsHook(), p.IsGuest():
 			disabled = append(disabled, u.ID)
 		}
 	}
-	var seen []string
+	var seen, shared []string
+	var err error
 	if len(devices) != 0 {
-		found, err := s.Store.SeenBy(ctx, p.ID, devices)
-		if err != nil {
-			return nil, err
-		}
-		seen = found
+		seen, err = s.Store.SeenBy(ctx, p.ID, devices)
 	}
-	if len(disabled) != 0 {
-		found, err := s.Store.SharesRoom(ctx, p.ID, disabled)
-		if err != nil {
-			return nil, err
-		}
-		seen = append(seen, found...)
+	if err == nil && len(disabled) != 0 {
+		shared, err = s.Store.SharesRoom(ctx, p.ID, disabled)
+	}
+	if err != nil {
+		return nil, err
 	}
 	hidden := append(devices, disabled...)
 	return slices.DeleteFunc(users, func(u domain.User) bool {
-		return slices.Contains(hidden, u.ID) && !slices.Contains(seen, u.ID)
+		return slices.Contains(hidden, u.ID) && !slices.Contains(seen, u.ID) && !slices.Contains(shared, u.ID)
 	}), nil
 }
 

@@ -88,12 +88,15 @@ func (s *Service) checkPassword(
 		s.lockout.GiveBack(ctx, g.Proof)
 		return u, g, err
 	}
-	if !ok || u.Disabled {
+	if !ok || u.Disabled || u.GuestEnded(s.Now()) {
 		reason := "invalid_credentials"
 		if ok {
 			reason = "disabled"
 		}
 		s.failed(ctx, u, login, g, c, reason)
+		if ok && u.GuestEnded(s.Now()) {
+			return u, g, domain.ErrGuestEnded(u.GuestUntil)
+		}
 		return u, g, errCredentials()
 	}
 	if stale {

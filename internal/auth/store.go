@@ -67,9 +67,9 @@ type UserStore interface {
 	UsersByID(ctx context.Context, ids []string) ([]domain.User, error)
 	UserByUsername(ctx context.Context, name string) (domain.User, error)
 	UserByEmail(ctx context.Context, email string) (domain.User, error)
-	SearchUsers(ctx context.Context, q, after string, limit int) ([]domain.User, error)
+	SearchUsers(ctx context.Context, q, circle, after string, limit int) ([]domain.User, error)
 	Credentials(ctx context.Context, login string) (domain.User, string, error)
-	CreateUser(ctx context.Context, u domain.User, password string, by domain.Signup, now time.Time) error
+	Register(ctx context.Context, u domain.User, pass string, by domain.Signup, now time.Time) (domain.User, error)
 	UpgradePassword(ctx context.Context, user, old, password string) error
 	ReplacePassword(
 		ctx context.Context, user, password, old string, s domain.Session, refresh []byte, now time.Time,

@@ -103,6 +103,9 @@ func (s *Service) Give(ctx context.Context, p domain.Principal, n domain.NewComm
 	if p.Kind == domain.KindDevice {
 		return domain.Command{}, domain.Forbidden.Errorf(domain.CodePeopleOnly, "a device cannot command another")
 	}
+	if p.IsGuest() {
+		return domain.Command{}, domain.ErrNotForGuests()
+	}
 	if err := domain.CheckKey(n.Key); err != nil {
 		return domain.Command{}, err
 	}

@@ -34,6 +34,8 @@ const (
 	AuditOIDCLogin        AuditType = "auth.oidc_login"
 	AuditSessionRevoke    AuditType = "session.revoke"
 
+	AuditGuestEnd AuditType = "auth.guest_end" // the access of a guest ended at its time
+
 	AuditBot AuditType = "auth.bot" // a bot or a token was made or deleted, or a bot is an assistant or none any more
 
 	AuditDeviceRegister   AuditType = "device.register"
@@ -81,6 +83,7 @@ const (
 	AuditAdminUserEnable    AuditType = "admin.user_enable"
 	AuditAdminUserDelete    AuditType = "admin.user_delete"
 	AuditAdminUserRole      AuditType = "admin.user_role"
+	AuditAdminGuest         AuditType = "admin.guest" // an account became a guest, or another day ends its access
 	AuditAdminPasswordReset AuditType = "admin.password_reset"
 	AuditAdminFactorsReset  AuditType = "admin.factors_reset"
 	AuditAdminInvite        AuditType = "admin.invite"

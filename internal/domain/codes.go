@@ -92,6 +92,13 @@ func signInCodes() []CodeInfo {
 		{CodePasswordNeeded, []Kind{Forbidden},
 			"The passkey asked for no PIN or fingerprint. Send the password as well."},
 		{CodeNotAdmin, []Kind{Forbidden}, "This is for administrators of the server."},
+		{CodeNotForGuests, []Kind{Forbidden, Conflict},
+			"Guests of the server cannot do this, or cannot have it. Ask a member of the team."},
+		{CodeGuestEnded, []Kind{Unauthorized, Conflict},
+			"The access of this guest has ended. An administrator can extend it."},
+		{CodeStillOwns, []Kind{Conflict},
+			"Somebody with rooms, devices, bots or products of their own cannot become a guest. Hand them over or delete them " +
+				"first."},
 		{CodeLastAdmin, []Kind{Conflict}, "This is the last administrator. Make someone else one first."},
 		{CodeNoUser, []Kind{NotFound}, "There is no such user."},
 		{CodeNoAvatar, []Kind{NotFound}, "There is no such picture."},

@@ -115,10 +115,15 @@ var matrix = func() map[Permission]Rule {
 
 // Allow returns nil if m may do p in r at the time now, and otherwise an error that says why
 // not. The zero Member is a non-member. Non-members get not_found for rooms that they may not
-// see, so that the error does not reveal that the room exists.
+// see, so that the error does not reveal that the room exists. A guest is a plain member, whatever
+// their role says, invites nobody, and sees no room that they are not a member of.
 func Allow(r Room, m Member, p Permission, now time.Time) error {
 	if m.Role == NonMember {
-		return allowNonMember(r, p)
+		return allowNonMember(r, m, p)
+	}
+	role := m.Role
+	if m.Guest {
+		role = RegularMember
 	}
 	rule := matrix[p]
 	if p == JoinRoom {
@@ -127,7 +132,10 @@ func Allow(r Room, m Member, p Permission, now time.Time) error {
 	if r.Kind == DirectRoom && !rule.Direct {
 		return Forbidden.Errorf(CodeNotInDirect, "this is not possible in a direct conversation")
 	}
-	if r.Kind != DirectRoom && !slices.Contains(rule.Roles, m.Role) {
+	if m.Guest && p == InviteMember {
+		return ErrNotForGuests()
+	}
+	if r.Kind != DirectRoom && !slices.Contains(rule.Roles, role) {
 		return Forbidden.Errorf(CodeRoleTooLow, "your role in this room does not allow this (%s)", p)
 	}
 	if r.Archived && !rule.Archived {
@@ -140,9 +148,9 @@ func Allow(r Room, m Member, p Permission, now time.Time) error {
 	return nil
 }
 
-func allowNonMember(r Room, p Permission) error {
+func allowNonMember(r Room, m Member, p Permission) error {
 	switch {
-	case r.Kind != PublicRoom:
+	case r.Kind != PublicRoom, m.Guest:
 		return ErrNoRoom()
 	case p != JoinRoom:
 		return Forbidden.Errorf(CodeNotAMember, "join this room first")
@@ -160,6 +168,9 @@ func AllowOn(r Room, m, other Member, p Permission, to RoomRole, now time.Time) 
 	}
 	if m.Role.Rank() <= other.Role.Rank() {
 		return Forbidden.Errorf(CodeRankTooLow, "this needs a higher role than theirs")
+	}
+	if p == SetRole && other.Guest && to.Rank() > RegularMember.Rank() {
+		return Conflict.Errorf(CodeNotForGuests, "a guest stays a plain member; they can have no other role")
 	}
 	if p == SetRole && m.Role.Rank() <= to.Rank() {
 		return Forbidden.Errorf(CodeRankTooLow, "you can only give roles below your own")

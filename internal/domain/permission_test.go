@@ -72,6 +72,33 @@ func TestOutsiders(t *testing.T) {
 	}
 }
 
+// A guest of the server is a plain member, whatever role they have, adds nobody, and finds no public room.
+func TestGuestsArePlainMembers(t *testing.T) {
+	now := time.Now()
+	for _, rule := range Matrix() {
+		if rule.Permission == JoinRoom {
+			continue
+		}
+		want := Allow(Room{Kind: PrivateRoom}, Member{Role: RegularMember}, rule.Permission, now) == nil &&
+			rule.Permission != InviteMember
+		for _, role := range []RoomRole{Owner, Admin, Moderator, RegularMember} {
+			if err := Allow(Room{Kind: PrivateRoom}, Member{Role: role, Guest: true}, rule.Permission, now); want != (err == nil) {
+				t.Errorf("%s by a guest who is %s: %v", rule.Permission, role, err)
+			}
+		}
+		if err := Allow(Room{Kind: PublicRoom}, Member{Guest: true}, rule.Permission, now); CodeOf(err) != CodeNoRoom {
+			t.Errorf("%s by a guest in a public room: %v", rule.Permission, err)
+		}
+	}
+	if err := Allow(Room{Kind: PublicRoom}, Member{Guest: true}, JoinRoom, now); CodeOf(err) != CodeNoRoom {
+		t.Errorf("a guest joins a public room: %v", err)
+	}
+	if err := AllowOn(Room{Kind: PrivateRoom}, Member{Role: Owner}, Member{Role: RegularMember, Guest: true}, SetRole,
+		Moderator, now); CodeOf(err) != CodeNotForGuests {
+		t.Errorf("a guest becomes a moderator: %v", err)
+	}
+}
+
 func TestMutedMembersDoNotWrite(t *testing.T) {
 	now := time.Now()
 	m := Member{Role: RegularMember, MutedUntil: now.Add(time.Minute)}
@@ -159,7 +186,8 @@ Of devices that they neither own nor share a room with they see the
 		b.WriteString(" " + mark(r.Direct) + " | " + mark(r.Archived) + " |\n")
 	}
 	b.WriteString("\n`room.join` is for those who are not members: anyone may join a public room that is not archived, " +
-		"unless banned from it.\n")
+		"unless banned from it.\n\n[Guests](guests.md) of the server are plain members, whatever role they have, and add nobody; a public " +
+		"room that they are not in does not exist for them.\n")
 	return b.String()
 }
 

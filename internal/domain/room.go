@@ -40,6 +40,7 @@ type Member struct {
 	MutedUntil time.Time // zero: not muted
 	JoinedAt   time.Time
 	Since      int64 // the last number that they do not see; 0: they see all. See View
+	Guest      bool  // of the server; also of who is no member
 }
 
 // Muted reports whether m may not write at the time now.
@@ -57,6 +58,7 @@ type RoomState struct {
 	FollowThreads bool      // the member follows each thread that gets a reply
 	Last          *Message  // latest message that still has content, nil if none
 	Peers         []UserRef // direct rooms: the other people, at most MaxDirect
+	Guests        int       // how many guests of the server are members
 }
 
 // View is what the member sees of the log.

@@ -17,6 +17,8 @@ type SignupInvite struct {
 	Expires   time.Time
 	MaxUses   int
 	Uses      int
+	GuestDays int      // it makes guests, with access for so many days; 0: regular accounts
+	Rooms     []string // ids of those that they are added to
 }
 
 // A Setting is what an administrator changed while the server runs.

@@ -23,6 +23,7 @@ type SystemRole string
 const (
 	SystemUser  SystemRole = "user"
 	SystemAdmin SystemRole = "admin"
+	SystemGuest SystemRole = "guest" // in rooms that they were added to, and nowhere else, until a time
 )
 
 // User is a person's (or a program's) account. Passwords and other secrets are
@@ -38,12 +39,18 @@ type User struct {
 	TimeZone    string // IANA name, may be empty
 	Avatar      string // content hash of the picture; empty: initials
 	Role        SystemRole
+	GuestUntil  time.Time // when the access of a guest ends; zero: no guest
 	Disabled    bool
 	Pending     bool  // waits for the e-mail address to be proven; cannot sign in
 	Epoch       int64 // bumped by whatever must end every access token at once
 	Status      Status
 	CreatedAt   time.Time
 	LastSeenAt  time.Time // zero: never
+}
+
+// GuestEnded reports whether u is a guest whose access is over at the time now.
+func (u User) GuestEnded(now time.Time) bool {
+	return u.Role == SystemGuest && !now.Before(u.GuestUntil)
 }
 
 // Ref returns the part of u that goes wherever u's name is shown.
@@ -86,6 +93,17 @@ type Principal struct {
 
 // IsAdmin reports whether p administers the server.
 func (p Principal) IsAdmin() bool { return p.Role == SystemAdmin }
+
+// IsGuest reports whether p is a guest.
+func (p Principal) IsGuest() bool { return p.Role == SystemGuest }
+
+// Circle returns whose rooms bound the people that p finds: p's own, for a guest; empty: nothing does.
+func (p Principal) Circle() string {
+	if p.IsGuest() {
+		return p.ID
+	}
+	return ""
+}
 
 // CheckEmail brings an e-mail address into the form in which it is kept, and refuses what is
 // none. Empty is no address, and allowed.

@@ -54,7 +54,9 @@ type Options struct {
 	Auth    Authenticator // nil: operations with Bearer always return 401
 	Bots    Authenticator // of operations with ForBots; nil: these always return 401
 	Limits  Limits        // rate limits of operations; nil: none
-	Log     *slog.Logger  // causes of errors that clients do not see; nil: none
+	// May returns an error if a caller may not call an operation, whatever it is about; nil: everybody may.
+	May func(p domain.Principal, operation string) error
+	Log *slog.Logger // causes of errors that clients do not see; nil: none
 }
 
 // New returns an API on mux. It also serves the OpenAPI document at /openapi.json, documentation at
@@ -80,7 +82,7 @@ func New(mux *http.ServeMux, o Options) huma.API {
 			},
 		},
 	}, &adapter{mux: mux, log: o.Log})
-	api.UseMiddleware(checkContentType, authenticate(o.Auth, o.Bots), limit(o.Limits), receive)
+	api.UseMiddleware(checkContentType, authenticate(o.Auth, o.Bots, o.May), limit(o.Limits), receive)
 	mux.HandleFunc("GET /openapi.json", serveDescription(api))
 	mux.HandleFunc("GET /docs", docs(api))
 	mux.HandleFunc("GET /docs/style.css", serveStyle)
@@ -172,7 +174,9 @@ func checkContentType(ctx huma.Context, next func(huma.Context)) {
 }
 
 // authenticate authenticates the caller of operations that need one.
-func authenticate(people, programs Authenticator) func(huma.Context, func(huma.Context)) {
+func authenticate(
+	people, programs Authenticator, may func(domain.Principal, string) error,
+) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		if len(ctx.Operation().Security) == 0 {
 			next(ctx)
@@ -198,6 +202,12 @@ func authenticate(people, programs Authenticator) func(huma.Context, func(huma.C
 			Fail(w, r, domain.Forbidden.Errorf(domain.CodeSecondFactorRequired,
 				"this server asks you for a second factor; add one first"))
 			return
+		}
+		if may != nil {
+			if err := may(p, ctx.Operation().OperationID); err != nil {
+				Fail(w, r, err)
+				return
+			}
 		}
 		m := from(r.Context())
 		m.principal, m.known = p, true

@@ -151,6 +151,9 @@ func (s *Service) identify(ctx context.Context, secret string, from netip.Addr) 
 		err = domain.Forbidden.Errorf(domain.CodeSecondFactorRequired,
 			"this server asks you for a second factor; add one first")
 	}
+	if err == nil && p.IsGuest() {
+		err = domain.ErrNotForGuests()
+	}
 	return p, err
 }
 

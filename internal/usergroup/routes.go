@@ -44,7 +44,7 @@ type userGroupList struct {
 type groupOutput struct{ Body wire.UserGroup }
 
 func (s *Service) getGroups(ctx context.Context, _ *struct{}) (*struct{ Body userGroupList }, error) {
-	found, err := s.List(ctx, httpx.Principal(ctx).ID)
+	found, err := s.List(ctx, httpx.Principal(ctx))
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +56,7 @@ func (s *Service) getGroups(ctx context.Context, _ *struct{}) (*struct{ Body use
 }
 
 func (s *Service) getGroup(ctx context.Context, in *InGroup) (*struct{ Body wire.UserGroupMembers }, error) {
-	g, members, err := s.Group(ctx, httpx.Principal(ctx).ID, in.Group)
+	g, members, err := s.Group(ctx, httpx.Principal(ctx), in.Group)
 	if err != nil {
 		return nil, err
 	}

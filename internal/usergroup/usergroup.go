@@ -16,8 +16,8 @@ import (
 
 // Store stores user groups.
 type Store interface {
-	UserGroups(ctx context.Context, user string) ([]domain.UserGroup, error)
-	UserGroup(ctx context.Context, user, which string) (domain.UserGroup, []domain.UserRef, error)
+	UserGroups(ctx context.Context, user, circle string) ([]domain.UserGroup, error)
+	UserGroup(ctx context.Context, user, circle, which string) (domain.UserGroup, []domain.UserRef, error)
 	CreateUserGroup(ctx context.Context, g domain.UserGroup, people []string) error
 	ChangeUserGroup(ctx context.Context, id string, handle, name *string) error
 	DeleteUserGroup(ctx context.Context, id string) error
@@ -58,14 +58,17 @@ type By struct {
 	RequestID string
 }
 
-// List returns all groups by their handles. Those that user is in are theirs.
-func (s *Service) List(ctx context.Context, user string) ([]domain.UserGroup, error) {
-	return s.Store.UserGroups(ctx, user)
+// List returns all groups by their handles. Those that p is in are theirs. A guest sees those with somebody who shares a
+// room with them, and of these such people.
+func (s *Service) List(ctx context.Context, p domain.Principal) ([]domain.UserGroup, error) {
+	return s.Store.UserGroups(ctx, p.ID, p.Circle())
 }
 
-// Group returns a group by its id or handle, and who is in it.
-func (s *Service) Group(ctx context.Context, user, which string) (domain.UserGroup, []domain.UserRef, error) {
-	return s.Store.UserGroup(ctx, user, strings.ToLower(strings.TrimPrefix(which, "@")))
+// Group returns a group by its id or handle, and who is in it, as List does.
+func (s *Service) Group(
+	ctx context.Context, p domain.Principal, which string,
+) (domain.UserGroup, []domain.UserRef, error) {
+	return s.Store.UserGroup(ctx, p.ID, p.Circle(), strings.ToLower(strings.TrimPrefix(which, "@")))
 }
 
 // Create makes a group of the people who have ids. An empty name is the handle.
@@ -89,7 +92,7 @@ func (s *Service) Create(
 	if err := s.Store.CreateUserGroup(ctx, g, people); err != nil {
 		return g, err
 	}
-	g, _, err = s.Store.UserGroup(ctx, by.ID, g.ID)
+	g, _, err = s.Store.UserGroup(ctx, by.ID, "", g.ID)
 	return g, err
 }
 
@@ -97,7 +100,7 @@ func (s *Service) Create(
 func (s *Service) Change(
 	ctx context.Context, by By, which string, handle, name *string,
 ) (g domain.UserGroup, err error) {
-	if g, _, err = s.Group(ctx, by.ID, which); err != nil {
+	if g, _, err = s.Group(ctx, domain.Principal{ID: by.ID}, which); err != nil {
 		return g, err
 	}
 	details := map[string]string{"change": "update"}
@@ -124,7 +127,7 @@ func (s *Service) Change(
 	if err := s.Store.ChangeUserGroup(ctx, g.ID, handle, name); err != nil {
 		return g, err
 	}
-	g, _, err = s.Store.UserGroup(ctx, by.ID, g.ID)
+	g, _, err = s.Store.UserGroup(ctx, by.ID, "", g.ID)
 	return g, err
 }
 
@@ -154,7 +157,7 @@ func (s *Service) alter(
 	ctx context.Context, by By, which string, details map[string]string,
 	do func(ctx context.Context, id string) error,
 ) error {
-	g, _, err := s.Group(ctx, by.ID, which)
+	g, _, err := s.Group(ctx, domain.Principal{ID: by.ID}, which)
 	if err != nil {
 		return err
 	}

@@ -27,13 +27,13 @@ func fromUsers(us []domain.UserRef) []User {
 // FromProfile is the wire's view of u for others.
 func FromProfile(u domain.User) Profile {
 	return Profile{User: FromUser(u.Ref()), About: u.About, TimeZone: u.TimeZone, CreatedAt: u.CreatedAt,
-		Disabled: u.Disabled}
+		Disabled: u.Disabled, Guest: u.Role == domain.SystemGuest}
 }
 
 // FromMe is the wire's view of u for u.
 func FromMe(u domain.User) Me {
 	return Me{Profile: FromProfile(u), Email: u.Email, Locale: u.Locale, Role: string(u.Role),
-		Status: FromStatus(u.Status.At(time.Now()))}
+		Status: FromStatus(u.Status.At(time.Now())), GuestUntil: opt(u.GuestUntil)}
 }
 
 // FromStatus is the wire's view of s.
@@ -69,7 +69,7 @@ func FromRoomState(s domain.RoomState) RoomState {
 	v := RoomState{
 		Room: FromRoom(s.Room), Role: string(s.Role), MutedUntil: opt(s.Muted),
 		Since: s.Since, Read: s.Read, Unread: s.Messages, Mentions: s.Mentions, Threads: s.Threads,
-		FollowAll: s.FollowThreads, Peers: fromUsers(s.Peers),
+		FollowAll: s.FollowThreads, Peers: fromUsers(s.Peers), Guests: s.Guests,
 	}
 	if s.Last != nil {
 		m := FromMessage(*s.Last)
@@ -80,7 +80,8 @@ func FromRoomState(s domain.RoomState) RoomState {
 
 // FromMember is the wire's view of m.
 func FromMember(m domain.Member) Member {
-	return Member{User: FromUser(m.User), Role: string(m.Role), MutedUntil: opt(m.MutedUntil), JoinedAt: m.JoinedAt}
+	return Member{User: FromUser(m.User), Role: string(m.Role), MutedUntil: opt(m.MutedUntil), JoinedAt: m.JoinedAt,
+		Guest: m.Guest}
 }
 
 // FromInvite is the wire's view of i.

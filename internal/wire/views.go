@@ -23,6 +23,7 @@ type Profile struct {
 	TimeZone  string    `json:"time_zone,omitempty" doc:"IANA name"`
 	CreatedAt time.Time `json:"created_at"`
 	Disabled  bool      `json:"disabled,omitempty"`
+	Guest     bool      `json:"guest,omitempty" doc:"is here as a guest, for a time"`
 }
 
 // Me is a user's own account.
@@ -30,8 +31,10 @@ type Me struct {
 	Profile
 	Email  string `json:"email,omitempty"`
 	Locale string `json:"locale,omitempty" doc:"BCP 47 language tag"`
-	Role   string `json:"role" enum:"user,admin"`
+	Role   string `json:"role" enum:"user,admin,guest"`
 	Status Status `json:"status"`
+
+	GuestUntil *time.Time `json:"guest_until,omitempty" doc:"of a guest: when the access ends"`
 }
 
 // Status is what a user chose to show.
@@ -96,6 +99,7 @@ type RoomState struct {
 	FollowAll  bool       `json:"follow_threads,omitempty" doc:"the user follows each thread that gets a reply"`
 	Last       *Message   `json:"last,omitempty" doc:"latest message"`
 	Peers      []User     `json:"peers,omitempty" doc:"direct rooms: the other people"`
+	Guests     int        `json:"guests,omitempty" doc:"how many of the members are guests of the server"`
 }
 
 // Member is someone's place in a room.
@@ -104,6 +108,7 @@ type Member struct {
 	Role       string     `json:"role" enum:"owner,admin,moderator,member"`
 	MutedUntil *time.Time `json:"muted_until,omitempty"`
 	JoinedAt   time.Time  `json:"joined_at"`
+	Guest      bool       `json:"guest,omitempty" doc:"is here as a guest, for a time"`
 }
 
 // Invite is a link into a room.

@@ -100,6 +100,9 @@ func (f *Factors) FinishProvider(
 	if err != nil {
 		return u, false, err
 	}
+	if u.GuestEnded(f.Report.Now()) {
+		return u, false, domain.ErrGuestEnded(u.GuestUntil)
+	}
 	if u.Disabled {
 		f.Report.Record(ctx, c, report.Event{Kind: domain.AuditOIDCLogin, User: u, Outcome: domain.AuditFailure,
 			Reason: "disabled", Method: "oidc"})

@@ -189,7 +189,9 @@ func (f *Factors) FinishPasskeySignIn(
 		}
 		return f.party(ctx, u)
 	}, f.Report.Now())
-	if err == nil && (u.Disabled || u.Pending) {
+	if err == nil && u.GuestEnded(f.Report.Now()) {
+		err = domain.ErrGuestEnded(u.GuestUntil)
+	} else if err == nil && (u.Disabled || u.Pending) {
 		err = domain.Unauthorized.Errorf(domain.CodeWrongPasskey, "no account here uses this passkey")
 	}
 	if err != nil {

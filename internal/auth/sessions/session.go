@@ -25,6 +25,7 @@ type Store interface {
 	RevokeSessionOf(ctx context.Context, user, id, reason string, now time.Time) error
 	RevokeOthers(ctx context.Context, user, keep, reason string, now time.Time) ([]string, error)
 	Revocations(ctx context.Context, since time.Time) ([]domain.Revocation, error)
+	GuestEnd(ctx context.Context, user string, now time.Time) error
 	EpochsAbove(ctx context.Context, known map[string]int64) (map[string]int64, error)
 	ForgetExpired(ctx context.Context, before time.Time) error
 }
@@ -98,21 +99,30 @@ func (s *Sessions) Authenticate(ctx context.Context, bearer string) (domain.Prin
 			"the access token is not valid or has expired; refresh it or sign in").Because(err)
 	}
 	if s.revoked.covers(c) {
-		return domain.Principal{}, domain.Unauthorized.Errorf(domain.CodeSignedOut, "this session has ended; sign in again")
+		return domain.Principal{}, s.whyEnded(ctx, c, "this session has ended; sign in again")
 	}
 	epoch, err := s.currentEpoch(ctx, c.User)
 	if err != nil {
 		return domain.Principal{}, err
 	}
 	if c.Epoch < epoch {
-		return domain.Principal{}, domain.Unauthorized.Errorf(domain.CodeSignedOut,
-			"this account has changed since; sign in again")
+		return domain.Principal{}, s.whyEnded(ctx, c, "this account has changed since; sign in again")
 	}
 	return domain.Principal{
 		ID: c.User, Kind: domain.KindUser, Role: domain.SystemRole(c.Role), SessionID: c.Session, Epoch: c.Epoch,
 		Expires:  c.Expires,
 		AuthTime: c.AuthTime, AMR: c.AMR, Limited: c.Limited,
 	}, nil
+}
+
+// whyEnded is what the holder of a token is told that has ended.
+func (s *Sessions) whyEnded(ctx context.Context, c token.Claims, otherwise string) error {
+	if c.Role == string(domain.SystemGuest) {
+		if err := s.Store.GuestEnd(ctx, c.User, s.Report.Now()); err != nil {
+			return err
+		}
+	}
+	return domain.Unauthorized.Errorf(domain.CodeSignedOut, "%s", otherwise)
 }
 
 // Draft is a session that somebody is to get who has shown what amr says.

@@ -68,10 +68,13 @@ func lockUser(ctx context.Context, t *store.Tx, user string) (domain.User, error
 	return oneUser(usersWhere(ctx, t, `u.id = $1`+t.ForUpdate(), user))
 }
 
-// standing locks a user. It fails with unauthorized if the user is missing, disabled or pending, or
-// has another epoch.
+// standing locks a user. It fails with unauthorized if the user is missing, disabled or pending, a guest whose access
+// has ended, or has another epoch.
 func standing(ctx context.Context, t *store.Tx, user string, epoch int64) (domain.User, error) {
 	u, err := lockUser(ctx, t, user)
+	if err == nil && u.GuestEnded(time.Now()) {
+		return u, domain.ErrGuestEnded(u.GuestUntil)
+	}
 	if domain.KindOf(err) == domain.NotFound || err == nil && (u.Disabled || u.Pending || u.Epoch != epoch) {
 		return u, errFlowEnded()
 	}

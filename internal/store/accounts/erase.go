@@ -25,7 +25,7 @@ func Erase(ctx context.Context, t *store.Tx, user string, now time.Time) error {
 	name := "deleted-" + strings.TrimPrefix(user, domain.UserPrefix+"_")
 	_, err := t.ExecContext(ctx,
 		`UPDATE users SET username = $2, display_name = $3, folded = '', skeleton = '', email = '', about = '', locale = '',
-			time_zone = '', avatar = '', role = 'user',
+			time_zone = '', avatar = '', role = 'user', guest_until = 0, guest_invite = '',
 		disabled = TRUE, password = '', status_mode = '', status_text = '', status_emoji = '', last_seen_at = $4, epoch =
 		epoch + 1 WHERE id = $1`,
 		user, name, "Deleted account", store.Millis(now))

@@ -111,6 +111,9 @@ func reused(ctx context.Context, t *store.Tx, hash, next []byte, r *domain.Refre
 	err := t.QueryRowContext(ctx, `SELECT r.session_id, r.used_at, s.user_id, s.revoked_at, s.reason FROM refresh_tokens r
 		JOIN sessions s ON s.id = r.session_id WHERE r.hash =
 		$1`, hash).Scan(&before.ID, &used, &before.User, &revoked, &reason)
+	if err == nil && revoked != 0 && reason == domain.EndedGuest {
+		return ended(ctx, t, before.ID, now)
+	}
 	if errors.Is(err, sql.ErrNoRows) || err == nil && revoked != 0 && reason != RenewedReason {
 		return errSignedOut()
 	}
@@ -171,6 +174,9 @@ func liveSession(
 	if u, err = oneUser(usersWhere(ctx, t, `u.id = $1`, found[0].User)); err != nil {
 		return s, u, err
 	}
+	if u.GuestEnded(now) {
+		return s, u, domain.ErrGuestEnded(u.GuestUntil)
+	}
 	if u.Disabled || u.Pending {
 		return s, u, errSignedOut()
 	}
@@ -185,6 +191,13 @@ func ended(ctx context.Context, t *store.Tx, id string, now time.Time) error {
 		RenewedReason, store.Millis(now.Add(-refreshGrace))).Scan(&n)
 	if err == nil && n > 0 {
 		return errRaced()
+	}
+	if err != nil {
+		return err
+	}
+	users, err := usersWhere(ctx, t, `u.id = (SELECT user_id FROM sessions WHERE id = $1)`, id)
+	if err == nil && len(users) > 0 && users[0].GuestEnded(now) {
+		return domain.ErrGuestEnded(users[0].GuestUntil)
 	}
 	return errors.Join(err, errSignedOut())
 }

@@ -84,22 +84,27 @@ func claimSetup(ctx context.Context, t *store.Tx, hash []byte, now time.Time) er
 // that one.
 func (repo *Repository) VerifyEmail(ctx context.Context, hash []byte, now time.Time) (u domain.User, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		k, err := claimTicket(ctx, t, hash, domain.VerifyTicket, now)
-		if err != nil {
-			return err
-		}
-		res, err := t.ExecContext(ctx, `UPDATE users SET pending = FALSE WHERE id = $1 AND email = $2 AND pending`, k.User,
-			k.Data)
-		if err != nil {
-			return err
-		}
-		if n, err := res.RowsAffected(); err != nil || n == 0 {
-			return errors.Join(err, errTicketEnded(k.Kind))
-		}
-		u, err = oneUser(usersWhere(ctx, t, `u.id = $1`, k.User))
+		u, err = Verify(ctx, t, hash, now)
 		return err
 	})
 	return u, err
+}
+
+// Verify is VerifyEmail in a transaction.
+func Verify(ctx context.Context, t *store.Tx, hash []byte, now time.Time) (u domain.User, err error) {
+	k, err := claimTicket(ctx, t, hash, domain.VerifyTicket, now)
+	if err != nil {
+		return u, err
+	}
+	res, err := t.ExecContext(ctx, `UPDATE users SET pending = FALSE WHERE id = $1 AND email = $2 AND pending`, k.User,
+		k.Data)
+	if err != nil {
+		return u, err
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		return u, errors.Join(err, errTicketEnded(k.Kind))
+	}
+	return oneUser(usersWhere(ctx, t, `u.id = $1`, k.User))
 }
 
 // ResetPassword claims a link and sets the password. The address counts as verified, and all

@@ -14,22 +14,27 @@ import (
 )
 
 const userColumns = `u.id, u.kind, u.username, u.display_name, u.email, u.about, u.locale, u.time_zone, u.avatar,
-	u.role, u.disabled, u.pending, u.epoch,
+	u.role, u.disabled, u.pending, u.epoch, u.guest_until,
 	u.status_mode, u.status_text, u.status_emoji, u.status_expires, u.created_at, u.last_seen_at`
 
-func userDest(u *domain.User, times *[3]int64) []any {
+func userDest(u *domain.User, times *[4]int64) []any {
 	return []any{
 		&u.ID, &u.Kind, &u.Username, &u.DisplayName, &u.Email, &u.About, &u.Locale, &u.TimeZone, &u.Avatar, &u.Role,
-		&u.Disabled, &u.Pending, &u.Epoch,
+		&u.Disabled, &u.Pending, &u.Epoch, &times[3],
 		&u.Status.Mode, &u.Status.Text, &u.Status.Emoji, &times[0], &times[1], &times[2],
 	}
 }
 
 func scanUser(rows *sql.Rows) (u domain.User, err error) {
-	var times [3]int64
+	var times [4]int64
 	err = rows.Scan(userDest(&u, &times)...)
-	u.Status.Expires, u.CreatedAt, u.LastSeenAt = store.Time(times[0]), store.Time(times[1]), store.Time(times[2])
+	setTimes(&u, times)
 	return u, err
+}
+
+func setTimes(u *domain.User, times [4]int64) {
+	u.Status.Expires, u.CreatedAt, u.LastSeenAt = store.Time(times[0]), store.Time(times[1]), store.Time(times[2])
+	u.GuestUntil = store.Time(times[3])
 }
 
 func usersWhere(ctx context.Context, q store.Queryer, rest string, args ...any) ([]domain.User, error) {
@@ -80,14 +85,20 @@ func (repo *Repository) UserByEmail(ctx context.Context, email string) (domain.U
 }
 
 // SearchUsers returns people by username, after the username after, whose name has a word that
-// begins with q. Disabled and pending accounts, devices and webhooks are left out.
-func (repo *Repository) SearchUsers(ctx context.Context, q, after string, limit int) ([]domain.User, error) {
+// begins with q. Disabled and pending accounts, devices and webhooks are left out. If circle is not empty, only those
+// are returned who share a room with that user.
+func (repo *Repository) SearchUsers(ctx context.Context, q, circle, after string, limit int) ([]domain.User, error) {
 	like, some := naming.PrefixPattern(q)
 	if !some {
 		return nil, nil
 	}
+	if circle == "" {
+		return usersWhere(ctx, repo.db, `NOT u.disabled AND NOT u.pending AND u.username <> u.id AND u.username > $1
+			AND u.folded LIKE $2 ESCAPE '\' ORDER BY u.username LIMIT $3`, after, like, limit)
+	}
 	return usersWhere(ctx, repo.db, `NOT u.disabled AND NOT u.pending AND u.username <> u.id AND u.username > $1
-		AND u.folded LIKE $2 ESCAPE '\' ORDER BY u.username LIMIT $3`, after, like, limit)
+		AND u.folded LIKE $2 ESCAPE '\' AND u.id IN (SELECT b.user_id FROM members a JOIN members b ON b.room_id = a.room_id
+		WHERE a.user_id = $4) ORDER BY u.username LIMIT $3`, after, like, limit, circle)
 }
 
 // AllUsers returns all users except devices and webhooks, by username. These have their ids for usernames.
@@ -98,14 +109,14 @@ func (repo *Repository) AllUsers(ctx context.Context) ([]domain.User, error) {
 // Credentials returns the user with this username or e-mail address, and the password record. If
 // there is none, it fails with not_found.
 func (repo *Repository) Credentials(ctx context.Context, login string) (u domain.User, password string, err error) {
-	var times [3]int64
+	var times [4]int64
 	err = repo.db.QueryRowContext(ctx, `SELECT `+userColumns+
 		`, u.password FROM users u WHERE u.username = $1 OR (u.email <> '' AND u.email = $1)`,
 		strings.ToLower(login)).Scan(append(userDest(&u, &times), &password)...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return u, "", ErrNoUser()
 	}
-	u.Status.Expires, u.CreatedAt, u.LastSeenAt = store.Time(times[0]), store.Time(times[1]), store.Time(times[2])
+	setTimes(&u, times)
 	return u, password, err
 }
 
@@ -115,19 +126,33 @@ func (repo *Repository) CreateUser(
 	ctx context.Context, u domain.User, password string, by domain.Signup, now time.Time,
 ) error {
 	err := repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		if by.Setup != nil {
-			if err := claimSetup(ctx, t, by.Setup, now); err != nil {
-				return err
-			}
-		}
-		if by.Invite != nil {
-			if err := claimSignupInvite(ctx, t, by.Invite, now); err != nil {
-				return err
-			}
-		}
-		return Create(ctx, t, u, password, now)
+		_, _, err := SignUp(ctx, t, u, password, by, now)
+		return err
 	})
 	return NameTaken(err)
+}
+
+// SignUp is CreateUser in a transaction, and its error is for NameTaken. It returns the account, which is that of a guest
+// if the invitation is for guests, and the invitation.
+func SignUp(
+	ctx context.Context, t *store.Tx, u domain.User, password string, by domain.Signup, now time.Time,
+) (domain.User, domain.SignupInvite, error) {
+	var i domain.SignupInvite
+	if by.Setup != nil {
+		if err := claimSetup(ctx, t, by.Setup, now); err != nil {
+			return u, i, err
+		}
+	}
+	if by.Invite != nil {
+		var err error
+		if i, err = claimSignupInvite(ctx, t, by.Invite, now); err != nil {
+			return u, i, err
+		}
+	}
+	if i.GuestDays > 0 {
+		u.Role, u.GuestUntil = domain.SystemGuest, store.Trim(now.AddDate(0, 0, i.GuestDays))
+	}
+	return u, i, Create(ctx, t, u, password, now)
 }
 
 // Create creates an account in a transaction. Its error is for NameTaken.
@@ -142,9 +167,10 @@ func Create(ctx context.Context, t *store.Tx, u domain.User, password string, no
 		return err
 	}
 	_, err := t.ExecContext(ctx,
-		`INSERT INTO users (id, kind, username, display_name, email, role, pending, password, created_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-		u.ID, u.Kind, u.Username, u.DisplayName, u.Email, u.Role, u.Pending, password, store.Millis(now))
+		`INSERT INTO users (id, kind, username, display_name, email, role, pending, password, created_at, guest_until)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+		u.ID, u.Kind, u.Username, u.DisplayName, u.Email, u.Role, u.Pending, password, store.Millis(now),
+		store.Millis(u.GuestUntil))
 	if err != nil {
 		return err
 	}
@@ -177,8 +203,8 @@ func (repo *Repository) SetStatus(ctx context.Context, user string, s domain.Sta
 		s.Text, s.Emoji, store.Millis(s.Expires))
 }
 
-// SetUserRole makes a user an administrator, or ends that, and ends their access tokens. It fails
-// with conflict for the last administrator.
+// SetUserRole makes a user an administrator, or ends that, and ends their access tokens. A guest becomes a regular user,
+// also one whose access has ended. It fails with conflict for the last administrator.
 func (repo *Repository) SetUserRole(
 	ctx context.Context, user string, role domain.SystemRole,
 ) (u domain.User, err error) {
@@ -188,14 +214,19 @@ func (repo *Repository) SetUserRole(
 				return err
 			}
 		}
-		u, err = raiseEpoch(ctx, t, user, `role = $2`, role)
+		before, err := lockUser(ctx, t, user)
+		if err != nil {
+			return err
+		}
+		u, err = raiseEpoch(ctx, t, user, `role = $2, disabled = $3, guest_until = 0, guest_invite = ''`, role,
+			before.Disabled && !before.GuestEnded(time.Now()))
 		return err
 	})
 	return u, err
 }
 
 // SetUserDisabled disables or enables a user. Disabling ends every session. It fails with conflict
-// for the last administrator.
+// for the last administrator, and for enabling a guest whose access has ended.
 func (repo *Repository) SetUserDisabled(
 	ctx context.Context, user string, disabled bool, now time.Time,
 ) (u domain.User, err error) {
@@ -204,6 +235,8 @@ func (repo *Repository) SetUserDisabled(
 			if err := KeepAdmin(ctx, t, user); err != nil {
 				return err
 			}
+		} else if u, err = lockUser(ctx, t, user); err == nil && u.GuestEnded(now) {
+			return domain.Conflict.Errorf(domain.CodeGuestEnded, "the access of this guest has ended; extend it instead")
 		}
 		if u, err = raiseEpoch(ctx, t, user, `disabled = $2`, disabled); err != nil || !disabled {
 			return err
@@ -239,15 +272,18 @@ func (repo *Repository) ReplacePassword(
 }
 
 // Accounts returns people for administrators, by username, after the username after; devices and bots
-// are their owners'. If q is not empty, a name has a word that begins with q, or the e-mail address begins with q.
-func (repo *Repository) Accounts(ctx context.Context, q, after string, limit int) ([]domain.User, error) {
+// are their owners'. If q is not empty, a name has a word that begins with q, or the e-mail address begins with q. If
+// role is not empty, they have it.
+func (repo *Repository) Accounts(
+	ctx context.Context, q string, role domain.SystemRole, after string, limit int,
+) ([]domain.User, error) {
 	like, some := naming.PrefixPattern(q)
 	if !some {
 		return nil, nil
 	}
 	return usersWhere(ctx, repo.db, `u.kind = $1 AND u.username > $2
-		AND (u.folded LIKE $3 ESCAPE '\' OR u.email LIKE $4 ESCAPE '\') ORDER BY u.username LIMIT $5`,
-		domain.KindUser, after, like, store.EscapeLike(strings.ToLower(q))+"%", limit)
+		AND (u.folded LIKE $3 ESCAPE '\' OR u.email LIKE $4 ESCAPE '\') AND ($6 = '' OR u.role = $6)
+		ORDER BY u.username LIMIT $5`, domain.KindUser, after, like, store.EscapeLike(strings.ToLower(q))+"%", limit, role)
 }
 
 // SetPassword replaces the password record and ends every session.

@@ -19,6 +19,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store/feedlog"
 	"github.com/unhidra/unhidra/internal/store/files"
 	"github.com/unhidra/unhidra/internal/store/firmware"
+	"github.com/unhidra/unhidra/internal/store/guests"
 	"github.com/unhidra/unhidra/internal/store/hooks"
 	"github.com/unhidra/unhidra/internal/store/mails"
 	"github.com/unhidra/unhidra/internal/store/messages"
@@ -79,6 +80,7 @@ type Store struct {
 	Assistants    *bots.Assistants
 	Moderation    *moderation.Repository
 	UserGroups    *usergroups.Repository
+	Guests        *guests.Repository
 }
 
 // Open opens a database as store.Open does, and starts the search indexer, except for a command
@@ -106,6 +108,7 @@ func Open(ctx context.Context, o store.Options) (*Store, error) {
 		Previews: previews.New(db), Assistants: bots.NewAssistants(db),
 		Moderation: moderation.New(db), UserGroups: usergroups.New(db),
 	}
+	s.Guests = guests.New(db, s.Rooms)
 	if !o.Tool {
 		if err := s.Search.Start(ctx, o.Log); err != nil {
 			return nil, errors.Join(err, db.Close())

@@ -26,7 +26,7 @@ func TestAWebhookExistsAsLongAsItIsInItsRoom(t *testing.T) {
 		if err != nil || !h.User.IsHook() || h.User.DisplayName != "Grafana" || h.CreatedBy.ID != ann {
 			t.Fatalf("%+v, %v", h, err)
 		}
-		found, err := db.Accounts.SearchUsers(ctx, "Graf", "", 10)
+		found, err := db.Accounts.SearchUsers(ctx, "Graf", "", "", 10)
 		if err != nil || len(found) > 0 {
 			t.Errorf("it is found among people: %v, %v", found, err)
 		}

@@ -3,6 +3,7 @@ package rooms
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
@@ -43,7 +44,7 @@ func AuthorizeAdd(ctx context.Context, t *store.Tx, m domain.Member, u domain.Us
 
 // MemberColumns are read by ScanMember; the tables are m and u.
 const MemberColumns = `m.room_id, m.role, m.muted_until, m.joined_at, m.since, u.id, u.kind, u.username,
-	u.display_name, u.avatar`
+	u.display_name, u.avatar, u.role = 'guest'`
 
 // memberRow is a row of the table members, with the user.
 type memberRow struct {
@@ -54,7 +55,7 @@ type memberRow struct {
 
 // dest returns the destinations for scanning MemberColumns.
 func (r *memberRow) dest() []any {
-	return append([]any{&r.Room, &r.Role, &r.muted, &r.joined, &r.Since}, r.user.Dest()...)
+	return append(append([]any{&r.Room, &r.Role, &r.muted, &r.joined, &r.Since}, r.user.Dest()...), &r.Guest)
 }
 
 func (r *memberRow) value() domain.Member {
@@ -81,6 +82,28 @@ func MemberOf(ctx context.Context, q store.Queryer, room, user string) (domain.M
 		return domain.Member{}, err
 	}
 	return found[0], nil
+}
+
+// outsider returns the membership of a user who is no member of r: nothing, but whether they are a guest, where that
+// counts.
+func outsider(ctx context.Context, q store.Queryer, r domain.Room, user string) (m domain.Member, err error) {
+	if r.Kind != domain.PublicRoom {
+		return m, nil
+	}
+	err = q.QueryRowContext(ctx, `SELECT role = 'guest' FROM users WHERE id = $1`, user).Scan(&m.Guest)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
+	return m, err
+}
+
+// memberOrOutsider is MemberOf for a room that is known.
+func memberOrOutsider(ctx context.Context, q store.Queryer, r domain.Room, user string) (domain.Member, error) {
+	m, err := MemberOf(ctx, q, r.ID, user)
+	if err != nil || m.Role != domain.NonMember {
+		return m, err
+	}
+	return outsider(ctx, q, r, user)
 }
 
 // Members lists the members of a room whose names contain q, by username. after is the username
@@ -137,10 +160,14 @@ func memberIDs(ctx context.Context, q store.Queryer, room string) ([]string, err
 
 // SharesRoom returns those of others who are in a room with user.
 func (repo *Repository) SharesRoom(ctx context.Context, user string, others []string) ([]string, error) {
+	return sharesRoom(ctx, repo.db, user, others)
+}
+
+func sharesRoom(ctx context.Context, q store.Queryer, user string, others []string) ([]string, error) {
 	if len(others) == 0 {
 		return nil, nil
 	}
-	rows, err := repo.db.QueryContext(ctx,
+	rows, err := q.QueryContext(ctx,
 		`SELECT DISTINCT b.user_id FROM members a JOIN members b ON b.room_id = a.room_id
 		WHERE a.user_id = $1 AND b.user_id IN (`+store.Placeholders(2, len(others))+`)`,
 		append([]any{user}, store.Args(others)...)...)
@@ -244,6 +271,28 @@ func (repo *Repository) AddMember(
 		return nil
 	})
 	return e, err
+}
+
+// AddInvited adds u, who accepted an invitation of inviter to the server, to a room that the inviter may add people to. If
+// they may not, or u cannot be a member, it does nothing.
+func (repo *Repository) AddInvited(
+	ctx context.Context, t *store.Tx, inviter, room string, u domain.UserRef, now time.Time,
+) error {
+	r, m, err := LockAndAuthorize(ctx, t, room, inviter, domain.InviteMember, now)
+	if err == nil {
+		_, err = checkNewMember(ctx, t, room, u.ID)
+	}
+	if err == nil {
+		err = repo.checkMemberLimits(ctx, t, r, u)
+	}
+	if err == nil {
+		return InsertMember(ctx, t, room, m.User, u, domain.RegularMember, "", now)
+	}
+	switch domain.KindOf(err) {
+	case domain.NotFound, domain.Forbidden, domain.Conflict:
+		return nil
+	}
+	return err
 }
 
 // Join makes user a member of a public room.

@@ -123,6 +123,9 @@ func (repo *Repository) TransferOwnership(
 			if other.User.Kind != domain.KindUser {
 				return domain.Conflict.Errorf(domain.CodeDeviceOwner, "only a person can own a room; transfer it to one")
 			}
+			if other.Guest {
+				return domain.Conflict.Errorf(domain.CodeNotForGuests, "a guest cannot own a room; transfer it to somebody else")
+			}
 			up, err := setRole(ctx, t, room, m.User, other.User, domain.Owner, now)
 			if err != nil {
 				return err

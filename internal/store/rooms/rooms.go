@@ -85,7 +85,7 @@ func ByID(ctx context.Context, q store.Queryer, room, lock string) (domain.Room,
 	return found[0], nil
 }
 
-// RoomAndMember returns a room and the user's membership, which is the zero Member for a
+// RoomAndMember returns a room and the user's membership, which has no role for a
 // non-member. It returns domain.ErrNoRoom if there is no such room. For a member it is one query.
 func (repo *Repository) RoomAndMember(ctx context.Context, room, user string) (domain.Room, domain.Member, error) {
 	var r Row
@@ -95,7 +95,11 @@ func (repo *Repository) RoomAndMember(ctx context.Context, room, user string) (d
 		WHERE m.room_id = $1 AND m.user_id = $2 AND r.kind <> 'gone'`, room, user).Scan(append(r.Dest(), m.dest()...)...)
 	if errors.Is(err, sql.ErrNoRows) {
 		other, err := ByID(ctx, repo.db, room, "")
-		return other, domain.Member{}, err
+		if err != nil {
+			return other, domain.Member{}, err
+		}
+		none, err := outsider(ctx, repo.db, other, user)
+		return other, none, err
 	}
 	if err != nil {
 		return domain.Room{}, domain.Member{}, err
@@ -112,7 +116,7 @@ func LockAndAuthorize(
 	if err != nil {
 		return r, domain.Member{}, err
 	}
-	m, err := MemberOf(ctx, t, room, user)
+	m, err := memberOrOutsider(ctx, t, r, user)
 	if err != nil {
 		return r, m, err
 	}
@@ -127,7 +131,7 @@ func Readable(
 	if err != nil {
 		return r, domain.View{}, err
 	}
-	m, err := MemberOf(ctx, q, room, user)
+	m, err := memberOrOutsider(ctx, q, r, user)
 	if err != nil {
 		return r, domain.View{}, err
 	}
@@ -157,6 +161,9 @@ func (repo *Repository) CreateRoom(
 			if err := AuthorizeAdd(ctx, t, domain.Member{User: domain.UserRef{ID: actor}}, u); err != nil {
 				return err
 			}
+		}
+		if err := authorizeGuest(ctx, t, actor, n); err != nil {
+			return err
 		}
 		id, made = domain.NewID(domain.RoomPrefix), true
 		var key any
@@ -194,6 +201,29 @@ func (repo *Repository) CreateRoom(
 	}
 	s, err = repo.RoomState(ctx, actor, id)
 	return s, made, err
+}
+
+// authorizeGuest fails if actor is a guest and may not create the room: they begin only direct conversations, with people
+// who share a room with them.
+func authorizeGuest(ctx context.Context, t *store.Tx, actor string, n domain.NewRoom) error {
+	var guest bool
+	err := t.QueryRowContext(ctx, `SELECT role = 'guest' FROM users WHERE id = $1`, actor).Scan(&guest)
+	if err != nil || !guest {
+		return err
+	}
+	if n.Kind != domain.DirectRoom {
+		return domain.ErrNotForGuests()
+	}
+	shared, err := sharesRoom(ctx, t, actor, n.Members)
+	if err != nil {
+		return err
+	}
+	for _, id := range n.Members {
+		if id != actor && !slices.Contains(shared, id) {
+			return domain.InvalidField("/members", "one of these people does not exist or is disabled")
+		}
+	}
+	return nil
 }
 
 // appendFirstEvents appends the first events of a new room: its creation and its members.

@@ -39,12 +39,42 @@ func (repo *Repository) states(ctx context.Context, user, room string) ([]domain
 	if err != nil {
 		return nil, err
 	}
+	guests, err := repo.guestsIn(ctx, user, room, len(states))
+	if err != nil {
+		return nil, err
+	}
 	for i := range states {
+		states[i].Guests = guests[states[i].Room.ID]
 		if err := repo.fillState(ctx, user, &states[i]); err != nil {
 			return nil, err
 		}
 	}
 	return states, nil
+}
+
+// guestsIn returns how many guests are in each of the rooms of user, of which there are some, or in one of them. Guests
+// are few, and so it begins with them.
+func (repo *Repository) guestsIn(ctx context.Context, user, room string, some int) (map[string]int, error) {
+	if some == 0 {
+		return nil, nil
+	}
+	rows, err := repo.db.QueryContext(ctx, `SELECT g.room_id, count(*) FROM users u JOIN members g ON g.user_id = u.id
+		JOIN members m ON m.room_id = g.room_id AND m.user_id = $1
+		WHERE u.role = 'guest' AND NOT u.disabled AND ($2 = '' OR g.room_id = $2) GROUP BY g.room_id`, user, room)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	in := make(map[string]int)
+	for rows.Next() {
+		var id string
+		var n int
+		if err := rows.Scan(&id, &n); err != nil {
+			return nil, err
+		}
+		in[id] = n
+	}
+	return in, rows.Err()
 }
 
 func scanState(rows *sql.Rows) (s domain.RoomState, err error) {

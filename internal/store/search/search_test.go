@@ -261,7 +261,7 @@ func TestNamesAreFoundInEveryScript(t *testing.T) {
 		for q, want := range map[string]string{"öz": "mesut", "OZ": "mesut", "анна": "anna", "КАРЕН": "anna", "小明": "xm",
 			"lukasz": "lodz", "strasser": "stra", "!": "", "nobody": ""} {
 			var got []string
-			users, err := db.Accounts.SearchUsers(t.Context(), q, "", 10)
+			users, err := db.Accounts.SearchUsers(t.Context(), q, "", "", 10)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -336,7 +336,7 @@ func TestNamesFromBeforeAreFound(t *testing.T) {
 		tick := time.NewTicker(10 * time.Millisecond)
 		defer tick.Stop()
 		for deadline := time.Now().Add(10 * time.Second); ; <-tick.C {
-			users, err := db.Accounts.SearchUsers(t.Context(), "oz", "", 10)
+			users, err := db.Accounts.SearchUsers(t.Context(), "oz", "", "", 10)
 			if err != nil {
 				t.Fatal(err)
 			}

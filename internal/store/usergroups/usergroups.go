@@ -18,21 +18,23 @@ type Repository struct{ db *store.DB }
 // New returns the repository on db.
 func New(db *store.DB) *Repository { return &Repository{db} }
 
-// UserGroups returns all groups by their handles, as user sees them.
-func (repo *Repository) UserGroups(ctx context.Context, user string) ([]domain.UserGroup, error) {
-	return groupsWhere(ctx, repo.db, user, `TRUE ORDER BY g.handle`)
+// UserGroups returns all groups by their handles, as user sees them. If circle is not empty, only those are returned with
+// somebody who shares a room with that user, and only such people count.
+func (repo *Repository) UserGroups(ctx context.Context, user, circle string) ([]domain.UserGroup, error) {
+	return groupsWhere(ctx, repo.db, user, circle, seen+` ORDER BY g.handle`)
 }
 
 // UserGroup returns the group with an id or a handle, as user sees it, and who is in it by their usernames. It fails
-// with not_found if there is none.
+// with not_found if there is none. circle is as of UserGroups.
 func (repo *Repository) UserGroup(
-	ctx context.Context, user, which string,
+	ctx context.Context, user, circle, which string,
 ) (g domain.UserGroup, members []domain.UserRef, err error) {
-	if g, err = one(groupsWhere(ctx, repo.db, user, byName, which)); err != nil {
+	if g, err = one(groupsWhere(ctx, repo.db, user, circle, seen+` AND (g.id = $3 OR g.handle = $3)`, which)); err != nil {
 		return g, nil, err
 	}
 	rows, err := repo.db.QueryContext(ctx, `SELECT u.id, u.kind, u.username, u.display_name, u.avatar
-		FROM user_group_members p JOIN users u ON u.id = p.user_id WHERE p.group_id = $1 ORDER BY u.username`, g.ID)
+		FROM user_group_members p JOIN users u ON u.id = p.user_id WHERE p.group_id = $1 AND `+inCircle+`
+		ORDER BY u.username`, g.ID, circle)
 	if err != nil {
 		return g, nil, err
 	}
@@ -40,8 +42,12 @@ func (repo *Repository) UserGroup(
 	return g, members, err
 }
 
-// byName is the condition that the group g has the id or the handle $2. No handle is an id.
-const byName = `(g.id = $2 OR g.handle = $2)`
+// inCircle is the condition that p, of user_group_members, shares a room with $2, or that $2 is empty.
+const inCircle = `($2 = '' OR p.user_id IN (SELECT b.user_id FROM members a JOIN members b ON b.room_id = a.room_id
+	WHERE a.user_id = $2))`
+
+// seen is the condition that there is somebody in the group g whom inCircle lets through, or that $2 is empty.
+const seen = `($2 = '' OR EXISTS (SELECT 1 FROM user_group_members p WHERE p.group_id = g.id AND ` + inCircle + `))`
 
 // CreateUserGroup stores a group with the people who have ids. It fails with conflict if the handle is taken or looks
 // like a name that is, or if there are too many groups, and with invalid if one of the people does not exist.
@@ -115,7 +121,7 @@ func (repo *Repository) change(ctx context.Context, id string, do func(context.C
 		if err := t.LockKey(ctx, id); err != nil {
 			return err
 		}
-		if _, err := one(groupsWhere(ctx, t, "", `g.id = $2`, id)); err != nil {
+		if _, err := one(groupsWhere(ctx, t, "", "", seen+` AND g.id = $3`, id)); err != nil {
 			return err
 		}
 		return do(ctx, t)
@@ -157,12 +163,14 @@ func EraseUser(ctx context.Context, t *store.Tx, user string) error {
 	return err
 }
 
-// groupsWhere reads groups g as user sees them. rest is what follows WHERE; its arguments begin with $2.
-func groupsWhere(ctx context.Context, q store.Queryer, user, rest string, args ...any) ([]domain.UserGroup, error) {
+// groupsWhere reads groups g as user sees them, whose circle is $2. rest is what follows WHERE; its arguments begin with $3.
+func groupsWhere(
+	ctx context.Context, q store.Queryer, user, circle, rest string, args ...any,
+) ([]domain.UserGroup, error) {
 	rows, err := q.QueryContext(ctx, `SELECT g.id, g.handle, g.name, g.created_at,
-			(SELECT count(*) FROM user_group_members WHERE group_id = g.id),
+			(SELECT count(*) FROM user_group_members p WHERE p.group_id = g.id AND `+inCircle+`),
 			EXISTS (SELECT 1 FROM user_group_members WHERE group_id = g.id AND user_id = $1)
-		FROM user_groups g WHERE `+rest, append([]any{user}, args...)...)
+		FROM user_groups g WHERE `+rest, append([]any{user, circle}, args...)...)
 	if err != nil {
 		return nil, err
 	}

@@ -74,12 +74,12 @@ func TestHandlesAreUsernames(t *testing.T) {
 		refused(t, "the handle of another group", db.UserGroups.ChangeUserGroup(ctx, other.ID, &own, nil),
 			domain.CodeNameTaken)
 		must(t, db.UserGroups.ChangeUserGroup(ctx, team.ID, &own, &long)) // looks only like its own
-		g, members, err := db.UserGroups.UserGroup(ctx, testkit.UserID(0), own)
+		g, members, err := db.UserGroups.UserGroup(ctx, testkit.UserID(0), "", own)
 		if err != nil || g.ID != team.ID || g.Name != long || !g.Mine || g.Size != 1 || len(members) != 1 ||
 			members[0].Username != "ann" || !g.CreatedAt.Equal(team.CreatedAt) {
 			t.Errorf("the group is %+v with %v, %v", g, members, err)
 		}
-		_, _, err = db.UserGroups.UserGroup(ctx, "", "team1")
+		_, _, err = db.UserGroups.UserGroup(ctx, "", "", "team1")
 		refused(t, "the handle before", err, domain.CodeNoUserGroup)
 		must(t, db.UserGroups.DeleteUserGroup(ctx, team.ID))
 		refused(t, "deleted twice", db.UserGroups.DeleteUserGroup(ctx, team.ID), domain.CodeNoUserGroup)
@@ -108,7 +108,7 @@ func TestWhoIsInAGroup(t *testing.T) {
 		must(t, db.UserGroups.RemoveFromUserGroup(ctx, g.ID, testkit.UserID(2))) // is not in it
 		refused(t, "no group", db.UserGroups.AddToUserGroup(ctx, "ugr_none", nil), domain.CodeNoUserGroup)
 		must(t, db.Departure.DeleteUser(ctx, testkit.UserID(1), time.Now()))
-		groups, err := db.UserGroups.UserGroups(ctx, testkit.UserID(2))
+		groups, err := db.UserGroups.UserGroups(ctx, testkit.UserID(2), "")
 		if err != nil || len(groups) != 1 || groups[0].Size != 1 || groups[0].Mine {
 			t.Errorf("groups are %+v, %v", groups, err)
 		}

@@ -20,14 +20,17 @@ export class Administration implements port.Administration {
     this.#ask = ask;
   }
 
-  accounts(q: string, cursor: string): Promise<PageOf<port.Account>> {
-    return this.#get(`/users?${new URLSearchParams({ q, cursor, limit: pageSize })}`);
+  accounts(q: string, role: '' | port.SystemRole, cursor: string): Promise<PageOf<port.Account>> {
+    return this.#get(`/users?${new URLSearchParams({ q, role, cursor, limit: pageSize })}`);
   }
   account(id: string): Promise<port.AccountDetail> {
     return this.#get(`/users/${enc(id)}`);
   }
   setRole(id: string, role: port.SystemRole): Promise<void> {
     return this.#do('PATCH', `/users/${enc(id)}`, { role });
+  }
+  setGuest(id: string, until: Date): Promise<void> {
+    return this.#do('PATCH', `/users/${enc(id)}`, { guest_until: until.toISOString() });
   }
   setDisabled(id: string, disabled: boolean): Promise<void> {
     return this.#do('PATCH', `/users/${enc(id)}`, { disabled });
@@ -51,7 +54,7 @@ export class Administration implements port.Administration {
   async invites(): Promise<port.ServerInvite[]> {
     return (await this.#get<{ items: port.ServerInvite[] }>('/invites')).items;
   }
-  invite(o: { note: string; days: number; max_uses: number }): Promise<port.ServerInvite> {
+  invite(o: port.InviteRequest): Promise<port.ServerInvite> {
     return this.#do('POST', '/invites', o);
   }
   uninvite(id: string): Promise<void> {

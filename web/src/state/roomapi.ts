@@ -61,7 +61,7 @@ export class RoomApi implements port.RoomApi {
   publicRooms(q: string, cursor: string): Promise<port.PageOf<PublicRoom>> {
     return this.#get(`/rooms/public?${new URLSearchParams({ q, cursor })}`);
   }
-  lookUp(room: string): Promise<Room> {
+  lookUp(room: string): Promise<Room & { guests?: number }> {
     return this.#get(`/rooms/${room}`);
   }
   async joinRoom(room: string): Promise<void> {

@@ -5,7 +5,7 @@ import type { AdminReport, Decision, QueuePage, ReportContext } from './moderati
 import type { PageOf } from './port';
 import type { Profile, Room, User } from './types';
 
-export type SystemRole = 'user' | 'admin';
+export type SystemRole = 'user' | 'admin' | 'guest';
 
 /** An account as administrators see it. */
 export interface Account extends Profile {
@@ -15,6 +15,8 @@ export interface Account extends Profile {
   /** the e-mail address is not proven yet */
   pending: boolean;
   last_seen_at?: string;
+  /** of a guest: when the access ends, or has ended */
+  guest_until?: string;
 }
 
 export interface AccountDetail extends Account {
@@ -22,6 +24,15 @@ export interface AccountDetail extends Account {
   passkeys: number;
   recovery_codes: number;
   sessions: { id: string; device: string; ip: string; created_at: string; last_seen_at: string }[];
+}
+
+/** What an invitation is to be. */
+export interface InviteRequest {
+  note: string;
+  days: number;
+  max_uses: number;
+  guest_days?: number;
+  rooms?: string[];
 }
 
 /** An invitation to the server. */
@@ -34,6 +45,10 @@ export interface ServerInvite {
   expires_at: string;
   max_uses: number;
   uses: number;
+  /** who comes by it is a guest, for so many days */
+  guest_days?: number;
+  /** ids of the rooms that they are added to */
+  rooms?: string[];
 }
 
 export interface OwnedRoom extends Room {
@@ -115,9 +130,11 @@ export interface Verdict {
 
 /** What administrators do. Whatever is dangerous may ask them to confirm who they are first. */
 export interface Administration {
-  accounts(q: string, cursor: string): Promise<PageOf<Account>>;
+  accounts(q: string, role: '' | SystemRole, cursor: string): Promise<PageOf<Account>>;
   account(id: string): Promise<AccountDetail>;
   setRole(id: string, role: SystemRole): Promise<void>;
+  /** makes somebody a guest until then, or changes until when they are one; a time that has passed ends their access */
+  setGuest(id: string, until: Date): Promise<void>;
   setDisabled(id: string, disabled: boolean): Promise<void>;
   /** the link to pass on, unless a mail with it is on its way */
   resetPassword(id: string): Promise<{ mailed: boolean; link?: string }>;
@@ -126,7 +143,7 @@ export interface Administration {
   endSessions(id: string): Promise<void>;
   deleteAccount(id: string): Promise<void>;
   invites(): Promise<ServerInvite[]>;
-  invite(o: { note: string; days: number; max_uses: number }): Promise<ServerInvite>;
+  invite(o: InviteRequest): Promise<ServerInvite>;
   uninvite(id: string): Promise<void>;
   rooms(q: string, order: RoomOrder, cursor: string): Promise<PageOf<OwnedRoom>>;
   archiveRoom(id: string, archived: boolean): Promise<void>;

@@ -354,7 +354,7 @@ export interface RoomApi extends HookApi, BotApi {
   sharedRooms(user: string): Promise<string[]>;
   createRoom(r: { kind: 'public' | 'private'; name: string; topic: string; members: string[] }): Promise<string>;
   publicRooms(q: string, cursor: string): Promise<PageOf<PublicRoom>>;
-  lookUp(room: string): Promise<Room>;
+  lookUp(room: string): Promise<Room & { guests?: number }>;
   joinRoom(room: string): Promise<void>;
   direct(users: string[]): Promise<string>;
   updateRoom(

@@ -316,6 +316,8 @@ export interface Member extends User {
   role: string;
   muted_until?: string;
   joined_at: string;
+  /** of the server, for a time */
+  guest?: boolean;
 }
 export interface Room {
   id: string;
@@ -348,6 +350,8 @@ export interface RoomState extends Room {
   follow_threads?: boolean;
   last?: Message;
   peers?: User[];
+  /** how many of the members are guests of the server */
+  guests?: number;
 }
 /** A room in the directory. */
 export interface PublicRoom extends Room {
@@ -501,10 +505,13 @@ export interface Profile extends User {
   time_zone?: string;
   created_at: string;
   disabled?: boolean;
+  guest?: boolean;
 }
 export interface Me extends Profile {
   email?: string;
   locale?: string;
   role: string;
   status: Status;
+  /** of a guest: when the access ends */
+  guest_until?: string;
 }

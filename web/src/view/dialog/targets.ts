@@ -74,10 +74,14 @@ function actions(app: App, administers: boolean): Target[] {
     page('threads', 'threads'),
     page('saved', 'bookmark'),
     page('scheduled', 'clock'),
-    one('devices', 'device', () => router.go({ page: 'devices' })),
-    one('firmware', 'archive', () => router.go({ page: 'firmware' })),
-    one('create', 'plus', () => overlay.open({ name: 'create' })),
-    one('browse', 'compass', () => overlay.open({ name: 'browse' })),
+    ...(app.me.role === 'guest'
+      ? []
+      : [
+          one('devices', 'device', () => router.go({ page: 'devices' })),
+          one('firmware', 'archive', () => router.go({ page: 'firmware' })),
+          one('create', 'plus', () => overlay.open({ name: 'create' })),
+          one('browse', 'compass', () => overlay.open({ name: 'browse' })),
+        ]),
     one('direct', 'message', () => overlay.open({ name: 'direct' })),
     one(app.settings.unreadOnly ? 'all-rooms' : 'unread-only', 'filter', unreadOnly),
     one('new-section', 'folder', () => overlay.open({ name: 'section' })),
