@@ -130,6 +130,9 @@ func (c *Client) Do(ctx context.Context, method, path string, in, out any) error
 // Bytes is a body that Do sends as it is.
 type Bytes []byte
 
+// image is a body that Do sends as what its first bytes are.
+type image []byte
+
 func (c *Client) call(ctx context.Context, method, path, token string, in, out any) error {
 	if c.bad != nil {
 		return c.bad
@@ -138,6 +141,8 @@ func (c *Client) call(ctx context.Context, method, path, token string, in, out a
 	kind := "application/json"
 	if raw, ok := in.(Bytes); ok {
 		kind, body = "application/octet-stream", bytes.NewReader(raw)
+	} else if raw, ok := in.(image); ok {
+		kind, body = http.DetectContentType(raw), bytes.NewReader(raw)
 	} else if in != nil {
 		b, err := json.Marshal(in)
 		if err != nil {

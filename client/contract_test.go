@@ -158,6 +158,20 @@ func (k *contract) rooms(ctx context.Context) {
 	if room.Topic != "what is cooked" || room.Role != "member" {
 		k.Errorf("the room is %+v", room)
 	}
+	teal, pot := "teal", "🍲"
+	e, err := k.ann.ChangeLook(ctx, k.room.ID, client.LookChange{Colour: &teal, Emoji: &pot})
+	k.called(err, "ChangeLook")
+	if l := e.Detail.Look; l == nil || *l != (client.RoomLook{Colour: teal, Emoji: pot}) {
+		k.Errorf("the look is %+v", l)
+	}
+	gif := "GIF89a\x01\x00\x01\x00\x80\x00\x00\xff\x00\x00\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
+	e, err = k.ann.SetRoomPicture(ctx, k.room.ID, []byte(gif))
+	k.called(err, "SetRoomPicture")
+	if l := e.Detail.Look; l == nil || l.Colour != teal || l.Emoji != "" || l.Avatar == "" {
+		k.Errorf("the look is %+v", l)
+	}
+	_, err = k.ann.SetRoomPicture(ctx, k.room.ID, nil)
+	k.must(err)
 }
 
 // requests are rooms with strangers.

@@ -43,6 +43,7 @@ type (
 	Profile      = wire.Profile
 	Me           = wire.Me
 	Room         = wire.Room
+	RoomLook     = wire.RoomLook
 	RoomState    = wire.RoomState
 	RoomRequest  = wire.RoomRequest
 	Member       = wire.Member

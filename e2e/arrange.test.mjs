@@ -138,6 +138,53 @@ story('messages come closer, and what is read stays in sight', async ({ ann }) =
   await ann.waitForFunction((h) => document.querySelectorAll('article')[1].offsetHeight === h, before.height);
 });
 
+story('a room gets an emoji, a colour and a picture, by which everybody tells it from others', async ({ ann, bob }) => {
+  const tile = (page, part = 'Rooms') => row(page, part, 'Workshop').locator('.avatar');
+  const place = (page) => tile(page).evaluate((node) => JSON.stringify(node.getBoundingClientRect()));
+  await ann.goto(`${new URL(ann.url()).origin}/rooms/${room.id}?panel=details`);
+  assert.equal(await tile(ann).innerText(), 'W');
+  const before = await place(ann);
+  await ann.getByRole('button', { name: 'Choose emoji' }).click();
+  await ann.getByRole('combobox', { name: 'Search emoji' }).fill('wrench');
+  await ann.keyboard.press('Enter');
+  await ann.getByRole('radio', { name: 'Teal' }).check();
+  for (const page of [ann, phone]) await tile(page).getByText('🔧').waitFor();
+  await accessibleEverywhere(ann, 'look-emoji');
+  await ann.locator('input[type=file][accept^="image/png"]').setInputFiles({
+    name: 'room.png',
+    mimeType: 'image/png',
+    buffer: await ann.screenshot({ clip: { x: 0, y: 0, width: 60, height: 60 } }),
+  });
+  for (const page of [ann, phone]) await tile(page).locator('img').waitFor();
+  await bob.locator('header .avatar img').waitFor();
+  assert.equal(await place(ann), before, 'nothing moves');
+  await ann.getByRole('button', { name: 'Remove picture' }).click();
+  await tile(ann).getByText('W', { exact: true }).waitFor();
+  await ann.getByText('Ann changed how the room looks').first().waitFor();
+  await accessibleEverywhere(ann, 'look-colour');
+  await accessible(phone, 'look-phone');
+  await bob.goto(`${new URL(bob.url()).origin}/rooms/${room.id}?panel=details`);
+  await bob.getByRole('heading', { name: 'Room details' }).waitFor();
+  assert.equal(await bob.getByText('How it looks').count(), 0, 'only its admins choose');
+});
+
+story('who joins a room that hides its history is told so, and who was there sees all of it', async ({ ann, bob }) => {
+  const den = await call('ann', 'POST', '/rooms', { kind: 'private', name: 'Den' });
+  await call('ann', 'POST', `/rooms/${den.id}/messages`, { key: 'before', text: 'from before' });
+  await ann.goto(`${new URL(ann.url()).origin}/rooms/${den.id}?panel=details`);
+  await ann.getByRole('switch', { name: 'Hide the history from new members' }).click();
+  await ann.getByText('Ann hid the earlier history from new members').waitFor();
+  const me = await call('bob', 'GET', '/me');
+  await call('ann', 'POST', `/rooms/${den.id}/members`, { user: me.id });
+  await call('ann', 'POST', `/rooms/${den.id}/messages`, { key: 'after', text: 'from after' });
+  await bob.goto(`${new URL(bob.url()).origin}/rooms/${den.id}`);
+  await bob.getByText('from after').first().waitFor();
+  await bob.getByText('You see what was written since you joined.').waitFor();
+  assert.equal(await bob.getByText('from before').count(), 0);
+  await ann.locator('article').getByText('from before').waitFor();
+  await ann.locator('article').getByText('from after').waitFor();
+});
+
 story('a question mark lists the keys', async ({ ann }) => {
   await ann.locator('#messages').focus();
   await ann.keyboard.press('?');

@@ -36,6 +36,7 @@ const chatHelp = `/me TEXT           say what you do
 /poll Q | A | B    ask the room something, with choices
 /vote N 1 3        vote for choices of the poll N; without choices, take it back
 /topic TEXT        set the topic of the room; without a text, show it
+/look COLOUR 🔧     give the room a colour, an emoji or both; without, show them
 /invite @NAME      add somebody to the room
 /leave             leave the room
 /mute              turn off notifications of the room

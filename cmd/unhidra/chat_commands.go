@@ -85,6 +85,8 @@ func (t *chatSession) inRoom(ctx context.Context, name, rest, line string) error
 		return t.keep(ctx, room, rest, name == "/saved")
 	case name == "/forward":
 		return t.forward(ctx, room, rest)
+	case name == "/look":
+		return t.look(ctx, room, rest)
 	case name == "/text":
 		return t.text(ctx, room, rest)
 	case isOwn(name):

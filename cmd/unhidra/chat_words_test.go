@@ -61,15 +61,16 @@ func TestChatRoomCommands(t *testing.T) {
 	s, ann, soup := kitchen(t)
 	s.User("ben")
 	out, errs, code := chats(t, s, ann, fmt.Sprintf("/poll Tea? | yes | no\n/vote %d 2\n/vote tea\n", soup.Seq+1)+
-		"/me stirs *it*\n/shrug\n/topic Soup at noon\n/topic\n/invite @ben\n/mute\n/unmute\n//me too\n/etc/hosts\n/me\n"+
+		"/me stirs *it*\n/shrug\n/topic Soup at noon\n/topic\n/look\n/look teal 🔧\n/look\n/look teel\n/invite @ben\n/mute\n/unmute\n//me too\n/etc/hosts\n/me\n"+
 		"/remind me in 2h to stir *it*\n/remind every weekday at 9:30 soup\n/remind 2026-02-30 soup\n/remind soup\n"+
 		"/invite nobody-here\n/block @ben\n/unblock @ben\n/open Kitchen\n")
 	if code == exitOK || !strings.Contains(errs, "/me waves") || !strings.Contains(errs, `"tea" is no number`) ||
-		!strings.Contains(errs, "lines that were refused: 5") ||
+		!strings.Contains(errs, "lines that were refused: 6") ||
 		!strings.Contains(errs, "/remind in 20 minutes to call Ben") {
 		t.Errorf("exit code %d: %s", code, errs)
 	}
-	for _, want := range []string{"* @ann stirs it\n", "@ann: ¯\\_(ツ)_/¯\n", "* topic: Soup at noon\n", "@ann: /me too\n",
+	for _, want := range []string{"* @ann stirs it\n", "@ann: ¯\\_(ツ)_/¯\n", "* topic: Soup at noon\n", "* this room has no colour, emoji or picture\n",
+		"* this room has teal, 🔧\n", "@ann: /me too\n",
 		"@ann: /etc/hosts\n", "@ann: Tea?\n    1. yes: 0\n", "    2. no: 1\n", "* @ben is blocked\n",
 		"* @ben is blocked no longer\n", "* I’ll remind you ", ": stir *it*\n",
 		"* I’ll remind you every Mon, Tue, Wed, Thu, Fri at 09:30 (Europe/Berlin): soup\n"} {

@@ -138,6 +138,7 @@ func rows() map[string]row {
 		"get-manifest":      theirs(""), "sign-release": theirs(`{"payloadType":"x","payload":"","signatures":[]}`),
 
 		"get-room": room(200, ""), "update-room": room(403, `{"name":"Mine"}`), "delete-room": room(403, ""),
+		"set-room-avatar": room(403, ""), "delete-room-avatar": room(403, ""),
 		"hand-over-room": room(403, `{"user":"{bob}"}`),
 		"join-room":      room(200, ""), "leave-room": room(204, ""), "mark-read": room(200, `{"seq":1}`),
 		"list-members": room(200, ""), "add-member": room(403, `{"user":"{banned}"}`), "remove-member": room(403, ""),

@@ -85,7 +85,7 @@ func try(t *testing.T, s *live.Server, o operation, body, bearer string) (status
 	if body != "" {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	if o.id == "set-avatar" || o.id == "set-hook-avatar" {
+	if o.id == "set-avatar" || o.id == "set-hook-avatar" || o.id == "set-room-avatar" {
 		req.Body, req.ContentLength = io.NopCloser(bytes.NewReader([]byte("x"))), 1
 		req.Header.Set("Content-Type", "image/png")
 	}

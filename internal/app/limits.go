@@ -62,7 +62,8 @@ func writeLimits(c config.Config) httpx.Limits {
 		"leave-room", "update-room", "update-member", "remove-member", "ban", "unban")
 	// What all who share a room with somebody are told.
 	shared(httpx.Limit{Name: "profiles", User: perMinute(n), Addr: perMinute(10 * n)},
-		"update-me", "set-status", "set-avatar", "delete-avatar", "set-hook-avatar", "delete-hook-avatar")
+		"update-me", "set-status", "set-avatar", "delete-avatar", "set-hook-avatar", "delete-hook-avatar",
+		"set-room-avatar", "delete-room-avatar")
 	shared(httpx.Limit{Name: "messages_by_http", User: ratelimit.New(c.MessagesPerSec, time.Second, 2*c.MessagesPerSec)},
 		"send-message", "edit-message", "tick-task", "delete-message", "remove-previews", "add-reaction", "remove-reaction",
 		"create-poll", "forward-message", "vote", "close-poll", "pin-message", "unpin-message", "save-message",

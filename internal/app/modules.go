@@ -58,6 +58,7 @@ import (
 // says the same of the store.
 var (
 	_ gateway.Chat     = (*chat.Service)(nil)
+	_ chat.Pictures    = (*auth.Service)(nil)
 	_ gateway.Presence = (*presence.Service)(nil)
 	_ hub.Presence     = departures{}
 	_ gateway.Devices  = (*device.Service)(nil)

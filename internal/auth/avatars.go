@@ -18,35 +18,34 @@ const (
 // SetAvatar gives a user a picture: the middle of what they sent, made anew in
 // our size, so that nothing else that was in the file is kept. No data takes the
 // picture away.
-func (s *Service) SetAvatar(ctx context.Context, user string, data []byte) (domain.User, error) {
-	if len(data) == 0 {
-		return s.keepAvatar(ctx, user, "")
+func (s *Service) SetAvatar(ctx context.Context, user string, data []byte) (u domain.User, err error) {
+	var hash string
+	if len(data) > 0 {
+		if hash, err = s.MakePicture(ctx, user, data); err != nil {
+			return u, err
+		}
 	}
-	if ok, wait := s.avatars.Allow(user, s.Now()); !ok {
-		return domain.User{}, domain.RateLimited.Errorf(domain.CodeTooManyAttempts,
-			"you changed your picture too often; try again later").After(wait)
-	}
-	made, err := s.pictures.Square(ctx, data, avatarSize)
-	if err != nil {
-		return domain.User{}, err
-	}
-	file, err := s.Files.Put(ctx, bytes.NewReader(made), avatarBytes)
-	if err != nil {
-		return domain.User{}, err
-	}
-	return s.keepAvatar(ctx, user, file.Hash)
-}
-
-// keepAvatar gives a user the picture with a hash, or none, and tells of it.
-func (s *Service) keepAvatar(ctx context.Context, user, hash string) (domain.User, error) {
-	u, err := s.Store.SetAvatar(ctx, user, hash, s.Now())
-	if err == nil {
+	if u, err = s.Store.SetAvatar(ctx, user, hash, s.Now()); err == nil {
 		s.tell(ctx, u, true)
 	}
 	return u, err
 }
 
-// picture returns the picture of the users whose Avatar is avatar.
+// MakePicture keeps a picture that a user sent, as SetAvatar does, and returns the hash of its file.
+func (s *Service) MakePicture(ctx context.Context, user string, data []byte) (hash string, err error) {
+	if ok, wait := s.avatars.Allow(user, s.Now()); !ok {
+		return "", domain.RateLimited.Errorf(domain.CodeTooManyAttempts,
+			"you changed pictures too often; try again later").After(wait)
+	}
+	made, err := s.pictures.Square(ctx, data, avatarSize)
+	if err != nil {
+		return "", err
+	}
+	file, err := s.Files.Put(ctx, bytes.NewReader(made), avatarBytes)
+	return file.Hash, err
+}
+
+// picture returns the picture of the users and rooms whose Avatar is avatar.
 func (s *Service) picture(ctx context.Context, avatar string) (domain.Picture, error) {
 	if !domain.IsAvatar(avatar) {
 		return domain.Picture{}, domain.NotFound.Errorf(domain.CodeNoAvatar, "there is no such picture")

@@ -120,6 +120,7 @@ type Deps struct {
 	DiskFull      func() error  // returns an error if the disk is nearly full; nil: no check
 	Quota         int64         // bytes of messages per user with their devices; 0: no limit
 	Previews      bool          // rooms may have previews of links
+	Pictures      Pictures      // set before the service is used
 	OnRoomDeleted func()        // called after a room was deleted; may be nil
 	Trace         *trace.Tracer // nil: off
 }

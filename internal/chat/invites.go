@@ -93,6 +93,8 @@ type previewRoom struct {
 	Topic   string `json:"topic,omitempty"`
 	Kind    string `json:"kind"`
 	Members int    `json:"members"`
+
+	Look *wire.RoomLook `json:"look,omitempty"`
 }
 
 func (s *Service) getInvite(ctx context.Context, in *byCode) (*body[preview], error) {
@@ -105,7 +107,8 @@ func (s *Service) getInvite(ctx context.Context, in *byCode) (*body[preview], er
 		return nil, err
 	}
 	return &body[preview]{preview{
-		Room:    previewRoom{ID: r.ID, Name: r.Name, Topic: r.Topic, Kind: string(r.Kind), Members: r.Members},
+		Room: previewRoom{ID: r.ID, Name: r.Name, Topic: r.Topic, Kind: string(r.Kind), Members: r.Members,
+			Look: wire.FromRoomLook(r.Look)},
 		Expires: wire.FromInvite(i).Expires, Member: m.Role != domain.NonMember,
 	}}, nil
 }

@@ -17,6 +17,7 @@ import (
 // Routes adds the module's operations to api.
 func (s *Service) Routes(api huma.API) {
 	s.roomRoutes(api)
+	s.lookRoutes(api)
 	s.memberRoutes(api)
 	s.inviteRoutes(api)
 	s.requestRoutes(api)
@@ -71,7 +72,7 @@ func (s *Service) roomRoutes(api huma.API) {
 		"Which of your rooms somebody is in, too; without direct conversations"), s.listShared)
 	httpx.Register(api, op("get-room", "GET", "/rooms/{room}", tag,
 		"One room; of a public one that you are not in, what the directory tells"), s.getRoom)
-	httpx.Register(api, op("update-room", "PATCH", "/rooms/{room}", tag, "Rename, retitle, open, close or archive a room"),
+	httpx.Register(api, op("update-room", "PATCH", "/rooms/{room}", tag, "Rename, retitle, open, close or archive a room, or change its look"),
 		s.patchRoom)
 	httpx.Register(api, status(op("delete-room", "DELETE", "/rooms/{room}", tag,
 		"Delete a room with all that was said in it"), 204), s.deleteRoom)
@@ -202,8 +203,16 @@ type roomChangeInput struct {
 
 		Hides *bool `json:"hides_history,omitempty" doc:"whether those who join from now on do not see what was written before; for private rooms"`
 
+		Look *lookInput `json:"look,omitempty" doc:"by what the room is told from others; not of direct conversations"`
+
 		Retention *wire.KeepOf `json:"retention,omitempty" doc:"how long messages are kept; for the owner, within the server's rules"`
 	}
+}
+
+// lookInput is a change of a look; its picture is sent to /rooms/{room}/avatar.
+type lookInput struct {
+	Colour *string `json:"colour,omitempty" enum:"red,orange,amber,green,teal,cyan,blue,violet,pink,grey," doc:"empty: one by the room's id"`
+	Emoji  *string `json:"emoji,omitempty" maxLength:"64" doc:"it takes the picture away; empty: none"`
 }
 
 func (s *Service) patchRoom(ctx context.Context, in *roomChangeInput) (*body[wire.Event], error) {
@@ -219,9 +228,16 @@ func (s *Service) patchRoom(ctx context.Context, in *roomChangeInput) (*body[wir
 			c.Keep.Retention = domain.Retention{}
 		}
 	}
+	if l := in.Body.Look; l != nil && *l != (lookInput{}) {
+		look, err := domain.CheckLook(domain.LookChange{Colour: l.Colour, Emoji: l.Emoji})
+		if err != nil {
+			return nil, err
+		}
+		c.Look = &look
+	}
 	if c == (domain.RoomChange{}) && in.Body.Kind == nil {
 		return nil, domain.Invalid.Errorf(domain.CodeNothingToChange,
-			"say what to change: name, topic, kind, archived, previews, hides_history or retention")
+			"say what to change: name, topic, kind, archived, previews, hides_history, look or retention")
 	}
 	var err error
 	if c.Name != nil {
@@ -271,7 +287,7 @@ func (s *Service) checkName(ctx context.Context, user, room, name string) (*stri
 }
 
 // recordChange records in the audit log what a room chose that affects more than itself: how long it keeps what others
-// wrote, what new members see of it, and whether the server loads pages for it.
+// wrote, what new members see of it, whether the server loads pages for it, and how it looks beside others.
 func (s *Service) recordChange(ctx context.Context, p domain.Principal, room string, c domain.RoomChange) {
 	if s.Audit == nil {
 		return
@@ -293,6 +309,9 @@ func (s *Service) recordChange(ctx context.Context, p domain.Principal, room str
 	}
 	if c.Previews != nil {
 		record(domain.AuditRoomPreviews, map[string]string{"on": strconv.FormatBool(*c.Previews)})
+	}
+	if c.Look != nil {
+		record(domain.AuditRoomLook, lookDetails(*c.Look))
 	}
 }
 

@@ -96,6 +96,7 @@ const (
 	AuditRoomRetention AuditType = "room.retention" // a room chose how long it keeps its messages
 	AuditRoomHistory   AuditType = "room.history"   // what new members of a room see was changed
 	AuditRoomPreviews  AuditType = "room.previews"  // previews of links were switched on or off in a room
+	AuditRoomLook      AuditType = "room.look"      // a room got a picture, emoji or colour, or lost it
 	AuditHook          AuditType = "room.hook"      // a webhook of a room was made, changed, renewed or removed
 	AuditPurge         AuditType = "room.purge"     // what is kept no longer was forgotten
 

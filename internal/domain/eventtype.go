@@ -91,7 +91,7 @@ const (
 var catalogue = []EventSpec{
 	{Type: RoomCreated, About: "the room was created", Audience: ForMembers, Timeline: true, Payload: RoomCreatedPayload{},
 		Version: 1},
-	{Type: RoomUpdated, About: "name, topic, kind, archived, retention, previews, what new members see or legal hold of the room changed",
+	{Type: RoomUpdated, About: "name, topic, look, kind, archived, retention, previews, what new members see or legal hold of the room changed",
 		Audience: ForMembers, Timeline: true, Payload: RoomUpdatedPayload{}, Version: 1},
 	{Type: MemberJoined, About: "the subject joined, or was added by the actor",
 		Audience: ForMembers, Timeline: true, Quiet: true, Subject: true, Joins: true, Payload: MemberJoinedPayload{},

@@ -269,6 +269,7 @@ type PushState struct {
 	Mode     Availability // DoNotDisturb: they want to be left alone
 	Direct   bool
 	Name     string // of the room
+	Picture  string // of the room, as RoomLook.Avatar; empty: it has none
 	Count    int    // messages to be told of that are not read yet; 0: there is nothing to say
 	Reason   NotifyReason
 	Last     Event     // the last of them; of a reminder the event of its message

@@ -24,6 +24,7 @@ type RoomUpdatedPayload struct {
 	Held     *bool          `json:"held,omitempty"` // legal hold
 	Previews *bool          `json:"previews,omitempty"`
 	Hides    *bool          `json:"hides_history,omitempty"` // earlier messages, from new members
+	Look     *RoomLook      `json:"look,omitempty"`          // all of it, as it is from now on
 }
 
 // MemberJoinedPayload is how somebody came in.

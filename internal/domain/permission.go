@@ -32,7 +32,7 @@ type Permission string
 const (
 	ReadRoom          Permission = "room.read"
 	JoinRoom          Permission = "room.join"
-	UpdateRoom        Permission = "room.update" // name and topic
+	UpdateRoom        Permission = "room.update" // name, topic and look
 	SetVisibility     Permission = "room.visibility"
 	ArchiveRoom       Permission = "room.archive"
 	SetRetention      Permission = "room.retention"
@@ -91,7 +91,7 @@ func Matrix() []Rule {
 		{KickMember, "remove members", mods, false, true},
 		{MuteMember, "mute members", mods, false, true},
 		{BanMember, "ban people and lift bans", mods, false, true},
-		{UpdateRoom, "change name and topic", admins, false, false},
+		{UpdateRoom, "change name, topic, picture, emoji and colour", admins, false, false},
 		{SetPreviews, "switch previews of links on and off", admins, true, false},
 		{SetHistory, "choose what new members see of the history (private rooms only)", admins, false, false},
 		{ManageHooks, "make, renew and remove webhooks", admins, false, false},

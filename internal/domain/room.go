@@ -30,6 +30,7 @@ type Room struct {
 	Previews  bool      // pages that messages link to are shown with a preview
 	Replied   int64     // number of the last reply in a thread; 0: there never was one
 	Hides     bool      // whoever joins from now on does not see what was written before; never of public rooms
+	Look      RoomLook  // never of direct rooms
 }
 
 // Member is the membership of one principal in a room.
@@ -96,6 +97,7 @@ type RoomChange struct {
 	Archived *bool
 	Previews *bool
 	Hides    *bool
+	Look     *LookChange
 	Keep     *RoomRetention
 }
 

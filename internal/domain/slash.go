@@ -56,7 +56,7 @@ var slashName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]*$`)
 
 // builtInCommands are the words that the web client, unhidra chat or both have after a slash themselves.
 var builtInCommands = []string{
-	"me", "poll", "topic", "invite", "join", "leave", "mute", "unmute", "shrug", "remind", "chart",
+	"me", "poll", "topic", "look", "invite", "join", "leave", "mute", "unmute", "shrug", "remind", "chart",
 	"help", "rooms", "open", "create", "search", "block", "unblock", "saved", "more", "edit", "delete", "send", "save",
 	"react", "unreact", "thread", "unread", "vote", "pin", "unpin", "report", "unsave", "forward", "text", "quit",
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/outbound"
 	"github.com/unhidra/unhidra/internal/webpush"
+	"github.com/unhidra/unhidra/internal/wire"
 )
 
 const maxExcerpt = 600 // bytes of text in a push
@@ -24,6 +25,7 @@ type payload struct {
 	Seq    int64     `json:"seq"`
 	Direct bool      `json:"direct,omitempty"`
 	Name   string    `json:"name,omitempty"` // of the room
+	Icon   string    `json:"icon,omitempty"` // path of the room's picture, or in a direct one of the sender's
 	Sender string    `json:"sender"`         // name of who wrote, or of the device
 	Text   string    `json:"text,omitempty"` // absent: it is not to be shown, or there is none
 	Files  int       `json:"files,omitempty"`
@@ -38,6 +40,11 @@ func (s *Service) payload(p domain.Push, st domain.PushState) ([]byte, error) {
 	e := st.Last
 	v := payload{Kind: "message", User: p.Subscription.User, Room: p.Room, Thread: p.Thread, Seq: e.Seq,
 		Direct: st.Direct, Name: st.Name, Sender: e.Actor.DisplayName, Count: st.Count, Reason: string(st.Reason), At: e.At}
+	picture := st.Picture
+	if st.Direct {
+		picture = e.Actor.Avatar
+	}
+	v.Icon = wire.AvatarPath(picture)
 	text := ""
 	switch {
 	case st.Reminder != nil:

@@ -10,10 +10,16 @@ import (
 // FromUser is the wire's view of u.
 func FromUser(u domain.UserRef) User {
 	v := User{ID: u.ID, Kind: string(u.Kind), Username: u.Username, DisplayName: u.DisplayName}
-	if u.Avatar != "" {
-		v.Avatar = "/api/v1/avatars/" + u.Avatar
-	}
+	v.Avatar = AvatarPath(u.Avatar)
 	return v
+}
+
+// AvatarPath returns the path of a picture, as of domain.User.Avatar; empty: there is none.
+func AvatarPath(avatar string) string {
+	if avatar == "" {
+		return ""
+	}
+	return "/api/v1/avatars/" + avatar
 }
 
 func fromUsers(us []domain.UserRef) []User {
@@ -52,13 +58,21 @@ func FromRoom(r domain.Room) Room {
 	v := Room{
 		ID: r.ID, Kind: string(r.Kind), Name: r.Name, Topic: r.Topic, Archived: r.Archived,
 		Head: r.Head, Members: r.Members, CreatedAt: r.CreatedAt, LastAt: r.LastAt, Floor: r.Floor, Held: !r.HeldAt.IsZero(),
-		Previews: r.Previews, Hides: r.Hides,
+		Previews: r.Previews, Hides: r.Hides, Look: FromRoomLook(r.Look),
 	}
 	if r.Keep.Own {
 		k := Keep(r.Keep.Retention)
 		v.Keep = &k
 	}
 	return v
+}
+
+// FromRoomLook is the wire's view of l; nil: it is empty.
+func FromRoomLook(l domain.RoomLook) *RoomLook {
+	if l == (domain.RoomLook{}) {
+		return nil
+	}
+	return &RoomLook{l.Colour, l.Emoji, AvatarPath(l.Avatar)}
 }
 
 // FromKeepOf is the wire's view of k.
@@ -95,8 +109,8 @@ func FromInvite(i domain.Invite) Invite {
 // FromRoomRequest is the wire's view of q.
 func FromRoomRequest(q domain.RoomRequest) RoomRequest {
 	r := q.Room
-	return RoomRequest{Room: r.ID, Kind: string(r.Kind), Name: r.Name, Topic: r.Topic, Members: r.Members,
-		By: FromUser(q.By), At: q.At}
+	return RoomRequest{Room: r.ID, Kind: string(r.Kind), Name: r.Name, Topic: r.Topic, Look: FromRoomLook(r.Look),
+		Members: r.Members, By: FromUser(q.By), At: q.At}
 }
 
 // FromBan is the wire's view of b.
@@ -230,6 +244,11 @@ func fromPayload(p domain.Payload) *Detail {
 		if p.Keep != nil {
 			k := FromKeepOf(*p.Keep)
 			d.Keep = &k
+		}
+		if p.Look != nil {
+			if d.Look = FromRoomLook(*p.Look); d.Look == nil {
+				d.Look = &RoomLook{}
+			}
 		}
 		return d
 	case domain.MemberJoinedPayload:

@@ -68,10 +68,18 @@ type Room struct {
 	Keep      *Keep     `json:"retention,omitempty" doc:"how long this room keeps its messages; absent: as long as the server's rules say"`
 	Previews  bool      `json:"previews,omitempty" doc:"pages that messages link to are shown with a preview"`
 	Hides     bool      `json:"hides_history,omitempty" doc:"whoever joins from now on does not see what was written before; never of public rooms"`
+	Look      *RoomLook `json:"look,omitempty" doc:"by what it is told from others; absent: its name and a colour by its id"`
 	Held      bool      `json:"held,omitempty" doc:"a legal hold is on the room: nothing of it goes, and what is deleted is kept for the record"`
 	Members   int       `json:"members" doc:"how many"`
 	CreatedAt time.Time `json:"created_at"`
 	LastAt    time.Time `json:"last_at" doc:"when the last message was written, or else the room made"`
+}
+
+// RoomLook is by what a room is told from others at a glance.
+type RoomLook struct {
+	Colour string `json:"colour,omitempty" enum:"red,orange,amber,green,teal,cyan,blue,violet,pink,grey" doc:"absent: one by the room's id"`
+	Emoji  string `json:"emoji,omitempty" doc:"never beside a picture"`
+	Avatar string `json:"avatar,omitempty" doc:"path of the picture"`
 }
 
 // Keep says how long messages are kept. A message goes once either is over.
@@ -128,6 +136,7 @@ type RoomRequest struct {
 	Kind    string    `json:"kind" enum:"public,private,direct"`
 	Name    string    `json:"name,omitempty" doc:"absent in direct rooms"`
 	Topic   string    `json:"topic,omitempty"`
+	Look    *RoomLook `json:"look,omitempty"`
 	Members int       `json:"members" doc:"how many are in it"`
 	By      User      `json:"by" doc:"who asks"`
 	At      time.Time `json:"at"`
@@ -331,6 +340,7 @@ type Detail struct {
 	Archived *bool               `json:"archived,omitempty"`
 	Keep     *KeepOf             `json:"retention,omitempty" doc:"how long messages are kept from now on"`
 	Hides    *bool               `json:"hides_history,omitempty" doc:"whether new members do not see from now on what was written before they join"`
+	Look     *RoomLook           `json:"look,omitempty" doc:"all of the look of the room, as it is from now on; empty: it has none any more"`
 	Previews *bool               `json:"previews,omitempty" doc:"whether links are shown with a preview from now on"`
 	Held     *bool               `json:"held,omitempty" doc:"a legal hold began, or ended"`
 	Role     string              `json:"role,omitempty"`

@@ -11,11 +11,11 @@ import (
 	"github.com/unhidra/unhidra/internal/store/blobs"
 )
 
-// An avatar is a file with a reference from avatar/USER. users.avatar holds the first half of the
-// file's hash. Avatars from before the blob store are rows of the table avatars until MoveAvatar
+// An avatar is a file with a reference from avatar/USER, or avatar/ROOM. users.avatar and rooms.avatar hold the first
+// half of the file's hash. Avatars from before the blob store are rows of the table avatars until MoveAvatar
 // moves them.
 
-func avatarHolder(user string) string { return "avatar/" + user }
+func avatarHolder(of string) string { return "avatar/" + of }
 
 // SetAvatar sets the avatar of a user to the file with a hash. An empty hash removes the avatar.
 func (repo *Repository) SetAvatar(ctx context.Context, user, hash string, now time.Time) (u domain.User, err error) {
@@ -26,7 +26,7 @@ func (repo *Repository) SetAvatar(ctx context.Context, user, hash string, now ti
 			user).Scan(&old); err != nil {
 			return err
 		}
-		if err := referAvatar(ctx, t, user, hash, now); err != nil {
+		if err := ReferAvatar(ctx, t, user, hash, now); err != nil {
 			return err
 		}
 		t.Invalidate()
@@ -45,15 +45,15 @@ func (repo *Repository) SetAvatar(ctx context.Context, user, hash string, now ti
 	return u, err
 }
 
-// referAvatar replaces the avatar reference of a user. An empty hash only removes it.
-func referAvatar(ctx context.Context, t *store.Tx, user, hash string, now time.Time) error {
-	if err := blobs.RemoveRef(ctx, t, avatarHolder(user), now); err != nil || hash == "" {
+// ReferAvatar replaces the avatar reference of a user or a room. An empty hash only removes it.
+func ReferAvatar(ctx context.Context, t *store.Tx, of, hash string, now time.Time) error {
+	if err := blobs.RemoveRef(ctx, t, avatarHolder(of), now); err != nil || hash == "" {
 		return err
 	}
-	return blobs.AddRef(ctx, t, blobs.Ref{Holder: avatarHolder(user), Hash: hash}, now)
+	return blobs.AddRef(ctx, t, blobs.Ref{Holder: avatarHolder(of), Hash: hash}, now)
 }
 
-// Avatar returns an avatar by the value of users.avatar: the hash of its file, or the bytes of one
+// Avatar returns an avatar by the value of users.avatar or rooms.avatar: the hash of its file, or the bytes of one
 // that is not moved yet. A file that is nobody's avatar is not found.
 func (repo *Repository) Avatar(ctx context.Context, avatar string) (p domain.Picture, err error) {
 	err = repo.db.QueryRowContext(ctx, `SELECT '', mime, data FROM avatars WHERE hash = $1
@@ -94,7 +94,7 @@ func (repo *Repository) MoveAvatar(ctx context.Context, avatar, hash string, now
 			return err
 		}
 		for _, user := range users {
-			if err := referAvatar(ctx, t, user, hash, now); err != nil {
+			if err := ReferAvatar(ctx, t, user, hash, now); err != nil {
 				return err
 			}
 		}
@@ -103,12 +103,14 @@ func (repo *Repository) MoveAvatar(ctx context.Context, avatar, hash string, now
 	})
 }
 
-// ReleaseAvatars removes the avatar references of users without an avatar. A server of the version
-// before this one leaves such references when it removes an avatar.
+// ReleaseAvatars removes the avatar references of users and rooms without an avatar. Servers of versions before this
+// one leave such references when they remove an avatar, or a room with one.
 func (repo *Repository) ReleaseAvatars(ctx context.Context, now time.Time) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		rows, err := t.QueryContext(ctx,
-			`SELECT r.holder FROM blob_refs r JOIN users u ON r.holder = 'avatar/' || u.id WHERE u.avatar = ''`)
+			`SELECT r.holder FROM blob_refs r JOIN users u ON r.holder = 'avatar/' || u.id WHERE u.avatar = ''
+				UNION ALL SELECT r.holder FROM blob_refs r WHERE r.holder LIKE 'avatar/room\_%' ESCAPE '\'
+				AND NOT EXISTS (SELECT 1 FROM rooms WHERE r.holder = 'avatar/' || id AND avatar <> '' AND kind <> 'gone')`)
 		if err != nil {
 			return err
 		}

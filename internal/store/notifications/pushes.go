@@ -93,7 +93,7 @@ func (repo *Repository) State(ctx context.Context, p domain.Push, now time.Time)
 	var level domain.NotifyLevel
 	var read int64
 	v := domain.View{Room: p.Room}
-	err = repo.db.QueryRowContext(ctx, `SELECT COALESCE(n.settings, ''), COALESCE(n.version, 0), u.status_mode, r.kind, r.name,
+	err = repo.db.QueryRowContext(ctx, `SELECT COALESCE(n.settings, ''), COALESCE(n.version, 0), u.status_mode, r.kind, r.name, r.avatar,
 		CASE WHEN CAST($4 AS BIGINT) = 0 THEN m.read_seq WHEN COALESCE(t.read_seq, 0) > m.threads_read THEN t.read_seq
 			ELSE m.threads_read END, COALESCE(lt.level, lr.level, ''), m.since
 		FROM members m JOIN users u ON u.id = m.user_id JOIN rooms r ON r.id = m.room_id
@@ -103,7 +103,7 @@ func (repo *Repository) State(ctx context.Context, p domain.Push, now time.Time)
 		LEFT JOIN notify_levels lr ON lr.user_id = m.user_id AND lr.room_id = m.room_id AND lr.thread = 0
 		LEFT JOIN notify_levels lt ON lt.user_id = m.user_id AND lt.room_id = m.room_id AND lt.thread = $4
 		WHERE m.user_id = $1 AND m.room_id = $2 AND NOT u.disabled`, user, p.Room, p.Subscription.Session, p.Thread,
-		store.Millis(now)).Scan(&settings, &st.Version, &st.Mode, &kind, &st.Name, &read,
+		store.Millis(now)).Scan(&settings, &st.Version, &st.Mode, &kind, &st.Name, &st.Picture, &read,
 		&level, &v.Since)
 	if errors.Is(err, sql.ErrNoRows) {
 		return domain.PushState{}, nil

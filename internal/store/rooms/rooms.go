@@ -27,7 +27,8 @@ func setRetention(ctx context.Context, t *store.Tx, room string, k domain.RoomRe
 
 // Columns are read by Scan; the table is r.
 const Columns = `r.id, r.kind, r.name, r.topic, r.archived, r.head, r.members, r.created_at, r.last_at,
-	r.floor, r.keep_days, r.keep_lines, r.held_at, r.replied, r.previews, r.hides_history`
+	r.floor, r.keep_days, r.keep_lines, r.held_at, r.replied, r.previews, r.hides_history,
+	r.colour, r.emoji, r.avatar`
 
 // Row is a row of the table rooms.
 type Row struct {
@@ -41,6 +42,7 @@ func (r *Row) Dest() []any {
 	return []any{
 		&r.ID, &r.Kind, &r.Name, &r.Topic, &r.Archived, &r.Head, &r.Members, &r.created, &r.last,
 		&r.Floor, &r.days, &r.lines, &r.held, &r.Replied, &r.Previews, &r.Hides,
+		&r.Look.Colour, &r.Look.Emoji, &r.Look.Avatar,
 	}
 }
 
@@ -337,12 +339,20 @@ func (repo *Repository) UpdateRoom(
 		if c.Hides != nil {
 			r.Hides = *c.Hides
 		}
+		if c.Look != nil {
+			r.Look = r.Look.With(*c.Look)
+			if err := keepPicture(ctx, t, r, *c.Look, now); err != nil {
+				return err
+			}
+			updated.Look = &r.Look
+		}
 		if r.Hides && r.Kind == domain.PublicRoom {
 			return errPublicHides(c)
 		}
 		t.Invalidate()
 		_, err = t.ExecContext(ctx, `UPDATE rooms SET name = $2, topic = $3, kind = $4, archived = $5, previews = $6,
-			hides_history = $7 WHERE id = $1`, room, r.Name, r.Topic, r.Kind, r.Archived, r.Previews, r.Hides)
+			hides_history = $7, colour = $8, emoji = $9, avatar = $10 WHERE id = $1`, room, r.Name, r.Topic, r.Kind, r.Archived,
+			r.Previews, r.Hides, r.Look.Colour, r.Look.Emoji, r.Look.Avatar)
 		if err != nil {
 			return err
 		}
@@ -358,6 +368,17 @@ func (repo *Repository) UpdateRoom(
 		return roomlog.Append(ctx, t, &e, nil)
 	})
 	return e, err
+}
+
+// keepPicture has the room r, as it is after the change c, refer to the file of its picture and to no other.
+func keepPicture(ctx context.Context, t *store.Tx, r domain.Room, c domain.LookChange, now time.Time) error {
+	switch {
+	case r.Look.Avatar == "":
+		return accounts.ReferAvatar(ctx, t, r.ID, "", now)
+	case c.Picture != nil:
+		return accounts.ReferAvatar(ctx, t, r.ID, *c.Picture, now)
+	}
+	return nil
 }
 
 // errPublicHides refuses the change c, after which a public room would hide its history: whoever can read it from the
@@ -378,7 +399,7 @@ func authorizeChange(r domain.Room, m domain.Member, c domain.RoomChange, now ti
 		}
 		r.Archived = false // reopening and changing in one request is allowed
 	}
-	if c.Name != nil || c.Topic != nil {
+	if c.Name != nil || c.Topic != nil || c.Look != nil {
 		if err := domain.Allow(r, m, domain.UpdateRoom, now); err != nil {
 			return err
 		}
@@ -434,9 +455,12 @@ func deleteRoom(ctx context.Context, t *store.Tx, r domain.Room) (members []stri
 			return nil, err
 		}
 	}
+	if err := accounts.ReferAvatar(ctx, t, r.ID, "", time.Now()); err != nil {
+		return nil, err
+	}
 	t.Invalidate()
-	_, err = t.ExecContext(ctx,
-		`UPDATE rooms SET kind = 'gone', name = '', topic = '', members = 0, direct_key = NULL WHERE id = $1`, r.ID)
+	_, err = t.ExecContext(ctx, `UPDATE rooms SET kind = 'gone', name = '', topic = '', colour = '', emoji = '', avatar = '',
+		members = 0, direct_key = NULL WHERE id = $1`, r.ID)
 	return members, err
 }
 

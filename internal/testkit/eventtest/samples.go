@@ -68,6 +68,10 @@ func Samples(room string, actor, subject domain.UserRef) []Sample {
 		}}},
 		{"room.updated previews", domain.Event{Type: domain.RoomUpdated, Payload: domain.RoomUpdatedPayload{Previews: &yes}}},
 		{"room.updated history", domain.Event{Type: domain.RoomUpdated, Payload: domain.RoomUpdatedPayload{Hides: &yes}}},
+		{"room.updated look", domain.Event{Type: domain.RoomUpdated, Payload: domain.RoomUpdatedPayload{
+			Look: &domain.RoomLook{Colour: "teal", Emoji: "🔧", Avatar: "5f2a"}}}},
+		{"room.updated no look", domain.Event{Type: domain.RoomUpdated,
+			Payload: domain.RoomUpdatedPayload{Look: &domain.RoomLook{}}}},
 		{"room.updated nothing", domain.Event{Type: domain.RoomUpdated, Payload: domain.RoomUpdatedPayload{}}},
 		{"room.updated rules of the server", domain.Event{Type: domain.RoomUpdated,
 			Payload: domain.RoomUpdatedPayload{Keep: &domain.RoomRetention{}}}},

@@ -153,7 +153,7 @@ export class Alerts implements Notifications {
   }
 
   /** Shows a message that its reader has not seen, as they want to be told of it. */
-  async tell(title: string, m: Message, direct = false, followed = false): Promise<void> {
+  async tell(title: string, m: Message, direct = false, followed = false, icon?: string): Promise<void> {
     if (this.permission !== 'on') return;
     let body = gist(m).slice(0, 200);
     if (this.#choose) {
@@ -167,6 +167,7 @@ export class Alerts implements Notifications {
     const thread = m.broadcast ? undefined : m.thread;
     void this.#show(title, {
       body,
+      ...(icon && { icon }),
       tag: thread ? `${room}/${thread}` : room, // as in sw.js: a push about it replaces this one
       data: { room, thread, seq, place: title, path: `/rooms/${room}/${seq}${thread ? `?thread=${thread}` : ''}` },
     });

@@ -230,9 +230,10 @@ export class SignedIn implements port.App {
     const forMe = followed || direct || m.mentions_room || m.mentions?.includes(this.me.id);
     if (!forMe) return;
     const title = direct ? m.sender.display_name : `${m.sender.display_name} · ${room.name ?? ''}`;
+    const icon = direct ? m.sender.avatar : room.look?.avatar;
     // Somebody who reads it at once, here, in another tab or on another device, need not be told.
     setTimeout(() => {
-      if (!this.rooms.hasRead(m)) void this.notifications.tell(title, m, direct, followed);
+      if (!this.rooms.hasRead(m)) void this.notifications.tell(title, m, direct, followed, icon);
     }, readWithin);
   }
 

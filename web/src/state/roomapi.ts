@@ -76,6 +76,10 @@ export class RoomApi implements port.RoomApi {
   ): Promise<void> {
     await this.#api.call('PATCH', `/rooms/${room}`, change);
   }
+  async setRoomPicture(room: string, file: File | null): Promise<void> {
+    const at = `/rooms/${room}/avatar`;
+    await (file ? this.#api.call('PUT', at, file) : this.#api.call('DELETE', at));
+  }
   removePreview(room: string, seq: number, url: string): Promise<void> {
     return this.#api.call('DELETE', `/rooms/${room}/messages/${seq}/previews?${new URLSearchParams({ url })}`);
   }

@@ -1,7 +1,7 @@
 // The catalogue of events as this client knows it. The server's is the one that counts:
 // TestWebEvents holds both to be the same.
 
-import type { AlarmLine, BatchLine, ChartLine, CommandLine, Event, KeepOf, PollVotes, RolloutLine } from './types';
+import type { AlarmLine, BatchLine, ChartLine, CommandLine, Event, KeepOf, PollVotes, RolloutLine, RoomLook } from './types';
 
 /** What an event of each type says beside its subject and its message. */
 export interface Details {
@@ -15,6 +15,7 @@ export interface Details {
     held?: boolean;
     previews?: boolean;
     hides_history?: boolean;
+    look?: RoomLook;
   };
   'member.joined': { role?: string; invite?: string };
   'member.left': object;

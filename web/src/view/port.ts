@@ -367,8 +367,11 @@ export interface RoomApi extends HookApi, BotApi {
       retention?: KeepOf;
       previews?: boolean;
       hides_history?: boolean;
+      look?: { colour?: string; emoji?: string };
     },
   ): Promise<void>;
+  /** null takes the picture of a room away */
+  setRoomPicture(room: string, file: File | null): Promise<void>;
   /** takes the preview of a link of a message away, for everybody */
   removePreview(room: string, seq: number, url: string): Promise<void>;
   /** how long the server keeps messages, and what a room may choose */

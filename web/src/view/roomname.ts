@@ -1,5 +1,7 @@
 import { language } from '../text/language.svelte';
 import { t } from './text';
+import type { Face } from './kit/face';
+import { letterOf } from './kit/hue';
 import type { IconName } from './kit/Icon.svelte';
 import type { App } from './port';
 import type { Room, RoomState } from './types';
@@ -16,6 +18,21 @@ export function nameOf(r: Room | RoomState): string {
 export function iconOf(r: Room): IconName {
   if (r.archived) return 'archive';
   return { public: 'hash', private: 'lock', direct: 'people' }[r.kind] as IconName;
+}
+
+/** What stands for a room: its look, or in a direct conversation the other person; with an app also whether they are there. */
+export function faceOf(r: Room | RoomState, app?: App): Face {
+  const { id, look } = r;
+  if (r.kind !== 'direct') {
+    const badge = r.archived ? 'archive' : r.kind === 'private' ? 'lock' : undefined;
+    const name = nameOf(r);
+    const letter = letterOf(name);
+    return { id, name, square: true, letter, badge, src: look?.avatar, emoji: look?.emoji, colour: look?.colour };
+  }
+  const [peer, ...more] = ('peers' in r && r.peers) || [];
+  if (!peer || more.length) return { id, name: nameOf(r) };
+  const presence = app && (app.people.presence(peer.id)?.is ?? 'offline');
+  return { id: peer.id, name: peer.display_name, src: peer.avatar, presence };
 }
 
 /** The room of a name that the user can see. */

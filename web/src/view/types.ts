@@ -165,6 +165,7 @@ export interface Detail {
   held?: boolean;
   previews?: boolean;
   hides_history?: boolean;
+  look?: RoomLook;
   /** number of the line that this event changes: its detail is as the other fields say now */
   of?: number;
   /** id of who is mentioned */
@@ -319,6 +320,13 @@ export interface Member extends User {
   /** of the server, for a time */
   guest?: boolean;
 }
+/** By what a room is told from others: a picture or an emoji, and a colour. */
+export interface RoomLook {
+  /** absent: one by the room's id */
+  colour?: string;
+  emoji?: string;
+  avatar?: string;
+}
 export interface Room {
   id: string;
   kind: 'public' | 'private' | 'direct';
@@ -332,6 +340,7 @@ export interface Room {
   previews?: boolean;
   /** whoever joins from now on does not see what was written before */
   hides_history?: boolean;
+  look?: RoomLook;
   members: number;
   created_at: string;
   last_at: string;

@@ -2,7 +2,7 @@ import { reasonOf } from '../failure';
 import type { IconName } from '../kit/Icon.svelte';
 import { may } from '../permit';
 import type { App } from '../port';
-import { iconOf, nameOf } from '../roomname';
+import { faceOf, nameOf } from '../roomname';
 import { adminPages, router, settingsPages, type Panel } from '../route.svelte';
 import { signOut } from '../signout';
 import { t, withTexts } from '../text';
@@ -35,13 +35,7 @@ function roomTarget(app: App, r: RoomState, run: () => void): Target {
     label: nameOf(r),
     also: peer?.username ?? r.topic ?? '',
     note: peer ? `@${peer.username}` : r.topic,
-    icon: iconOf(r),
-    face: peer && {
-      id: peer.id,
-      name: peer.display_name,
-      src: peer.avatar,
-      presence: app.people.presence(peer.id)?.is,
-    },
+    face: faceOf(r, app),
     unread: r.unread,
     mentions: r.mentions,
     run,

@@ -19,3 +19,23 @@ export function initialsOf(name: string): string {
   const last = rest.at(-1);
   return last ? first(a) + first(last) : first(a) || '?';
 }
+
+/** The hues of the colours that a room may have, as the server names them; grey has none. */
+export const roomColours: Readonly<Record<string, number | undefined>> = {
+  red: 22,
+  orange: 48,
+  amber: 80,
+  green: 145,
+  teal: 178,
+  cyan: 215,
+  blue: 256,
+  violet: 297,
+  pink: 350,
+  grey: undefined,
+};
+
+/** What stands for a room's name: its first letter or digit, or #. */
+export function letterOf(name: string): string {
+  const one = first(name.trim());
+  return /[\p{L}\p{N}]/u.test(one) ? one : '#';
+}

@@ -1,5 +1,5 @@
 import type { ComponentProps } from 'svelte';
-import { iconOf, nameOf } from '../roomname';
+import { faceOf, nameOf } from '../roomname';
 import { latestFirst } from '../order';
 import { href } from '../route.svelte';
 import { t } from '../text';
@@ -98,11 +98,6 @@ export function rowOf(app: App, r: RoomState, current: string): Row {
   const peers = r.kind === 'direct' ? (r.peers ?? []) : [];
   const peer = peers.length === 1 ? peers[0] : undefined;
   const seen = peer && app.people.presence(peer.id);
-  const face = peer
-    ? { id: peer.id, name: peer.display_name, src: peer.avatar, presence: seen?.is ?? 'offline' }
-    : r.kind === 'direct'
-      ? { id: r.id, name: nameOf(r), src: undefined, presence: undefined }
-      : undefined;
   return {
     id: r.id,
     href: href({ page: 'room', room: r.id }),
@@ -110,8 +105,7 @@ export function rowOf(app: App, r: RoomState, current: string): Row {
     current: r.id === current,
     unread: r.unread,
     mentions: r.mentions,
-    icon: iconOf(r),
-    face,
+    face: faceOf(r, app),
     emoji: seen?.emoji,
     note: r.archived ? t('rail.archived') : r.kind === 'private' ? t('rail.private') : undefined,
     muted: app.muted.has(r.id),
