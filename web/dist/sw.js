@@ -56,7 +56,7 @@ async function show(data) {
     renotify: !told,
     silent: told || undefined,
     timestamp: Date.parse(m.at),
-    icon: '/icon.svg',
+    icon: m.icon || '/icon.svg',
     actions: actionsOf(m),
     data: {
       user: m.user,

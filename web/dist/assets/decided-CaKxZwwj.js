@@ -1,1 +1,0 @@
-import{U as e,tt as t}from"./index-BlLAAUAy.js";import{t as n}from"./text-BcVvGI-s.js";function r(r){let i={label:n(`rail.show`),run:()=>t.go({page:`settings`,section:`reports`})};e.say(n(`moderation.your-${r.state}`),!1,i)}export{r as sayDecided};

@@ -1,1 +1,0 @@
-import{Ct as e}from"./index-BlLAAUAy.js";var t=t=>t.toSorted((e,t)=>e-t).map(e).join(`, `);export{t};
