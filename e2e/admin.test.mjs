@@ -203,6 +203,29 @@ chapter('an invitation is made, used by somebody, and revoked', async () => {
   await page.getByText('No active invitations').waitFor();
 });
 
+chapter('a guest comes by an invitation, and the access is ended', async () => {
+  await fresh();
+  await at(page, 'invites');
+  await page.getByLabel('As', { exact: true }).selectOption({ label: 'Guest for 7 days' });
+  await page.getByRole('button', { name: 'Create invitation' }).click();
+  const guest = await visitor(browser);
+  await guest.goto(await page.getByLabel('Invitation link').inputValue());
+  await signUp(guest, 'gil', 'Gil Guest', 'Create account');
+  await guest.getByRole('button', { name: 'Your account' }).waitFor();
+  await becomes(() => guest.getByRole('link', { name: 'Devices' }).count(), 0);
+  await at(page, 'users');
+  await page.getByRole('button', { name: 'Guests' }).click();
+  await becomes(() => row('Bob Jones').count(), 0);
+  await row('guest until').getByRole('link').click();
+  await page.getByText(/^Guest until/).waitFor();
+  await accessibleEverywhere(page, 'admin-guest');
+  await page.getByRole('button', { name: 'End now' }).click();
+  await dialog().getByRole('button', { name: 'End now' }).click();
+  await page.getByText(/^Guest access ended/).waitFor();
+  await guest.getByText('You were signed out').waitFor();
+  await guest.context().close();
+});
+
 chapter('a room is put under a legal hold, and exported with what was deleted in it', async () => {
   await bob.getByRole('button', { name: 'Create room' }).first().click();
   await bob.getByRole('dialog').getByLabel('Name').fill('Den');

@@ -82,7 +82,12 @@ func mayTake(ctx context.Context, t *store.Tx, owner, to string) (domain.UserRef
 	case to == owner:
 		return u, domain.InvalidField("/user", "the device is theirs already")
 	}
-	return u, nil
+	var guest bool
+	err = t.QueryRowContext(ctx, `SELECT role = 'guest' FROM users WHERE id = $1`, to).Scan(&guest)
+	if err == nil && guest {
+		err = domain.InvalidField("/user", "a guest of the server cannot own devices")
+	}
+	return u, err
 }
 
 func insertTransfer(ctx context.Context, t *store.Tx, v *domain.DeviceTransfer) error {

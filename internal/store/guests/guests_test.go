@@ -79,6 +79,12 @@ func TestGuestsComeIntoTheirRooms(t *testing.T) {
 		if state.Guests != 1 || len(found) != 2 {
 			t.Errorf("%d guests in the room, and the guest finds %+v", state.Guests, found)
 		}
+		if _, err := db.Rooms.Block(ctx, gus.ID, testkit.UserID(1)); domain.CodeOf(err) != domain.CodeNoUser {
+			t.Errorf("blocking a stranger, to read their name: %v", err)
+		}
+		if _, err := db.Rooms.Block(ctx, gus.ID, ann); err != nil {
+			t.Errorf("blocking somebody of the room: %v", err)
+		}
 		if r, m, err := db.Rooms.RoomAndMember(ctx, lobby, gus.ID); err != nil ||
 			domain.CodeOf(domain.Allow(r, m, domain.JoinRoom, now)) != domain.CodeNoRoom {
 			t.Errorf("a public room: %+v, %v", m, err)

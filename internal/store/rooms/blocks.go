@@ -2,6 +2,7 @@ package rooms
 
 import (
 	"context"
+	"errors"
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store"
@@ -9,7 +10,8 @@ import (
 )
 
 // Block has user not hear of other any longer: pending requests of other are declined, and later ones are stored as
-// declined. changed is false if other is blocked already. Only people and bots can be blocked.
+// declined. changed is false if other is blocked already. Only people and bots can be blocked, by guests those who share a
+// room with them.
 func (repo *Repository) Block(ctx context.Context, user, other string) (changed bool, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		found, err := accounts.Refs(ctx, t, []string{other})
@@ -21,6 +23,15 @@ func (repo *Repository) Block(ctx context.Context, user, other string) (changed 
 			return domain.NotFound.Errorf(domain.CodeNoUser, "there is no such user")
 		case other == user, u.Kind != domain.KindUser && u.Kind != domain.KindBot:
 			return domain.InvalidField("/user", "you can block other people and bots; name one of them")
+		}
+		guest, err := isGuest(ctx, t, user)
+		if err != nil {
+			return err
+		}
+		if guest {
+			if near, err := sharesRoom(ctx, t, user, []string{other}); err != nil || len(near) == 0 {
+				return errors.Join(err, accounts.ErrNoUser())
+			}
 		}
 		changed, err = block(ctx, t, user, other)
 		return err

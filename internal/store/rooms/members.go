@@ -87,14 +87,19 @@ func MemberOf(ctx context.Context, q store.Queryer, room, user string) (domain.M
 // outsider returns the membership of a user who is no member of r: nothing, but whether they are a guest, where that
 // counts.
 func outsider(ctx context.Context, q store.Queryer, r domain.Room, user string) (m domain.Member, err error) {
-	if r.Kind != domain.PublicRoom {
-		return m, nil
+	if r.Kind == domain.PublicRoom {
+		m.Guest, err = isGuest(ctx, q, user)
 	}
-	err = q.QueryRowContext(ctx, `SELECT role = 'guest' FROM users WHERE id = $1`, user).Scan(&m.Guest)
+	return m, err
+}
+
+// isGuest reports whether user is a guest of the server.
+func isGuest(ctx context.Context, q store.Queryer, user string) (guest bool, err error) {
+	err = q.QueryRowContext(ctx, `SELECT role = 'guest' FROM users WHERE id = $1`, user).Scan(&guest)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = nil
 	}
-	return m, err
+	return guest, err
 }
 
 // memberOrOutsider is MemberOf for a room that is known.

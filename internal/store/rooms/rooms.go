@@ -208,8 +208,7 @@ func (repo *Repository) CreateRoom(
 // authorizeGuest fails if actor is a guest and may not create the room: they begin only direct conversations, with people
 // who share a room with them.
 func authorizeGuest(ctx context.Context, t *store.Tx, actor string, n domain.NewRoom) error {
-	var guest bool
-	err := t.QueryRowContext(ctx, `SELECT role = 'guest' FROM users WHERE id = $1`, actor).Scan(&guest)
+	guest, err := isGuest(ctx, t, actor)
 	if err != nil || !guest {
 		return err
 	}
