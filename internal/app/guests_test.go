@@ -38,7 +38,7 @@ const (
 		list-subscriptions subscribe unsubscribe`
 	notForGuests = `create-room list-public-rooms join-room delete-room hand-over-room add-member remove-member
 		update-member list-bans ban unban list-invites create-invite revoke-invite get-invite accept-invite
-		list-room-reports decide-room-report put-dashboard
+		set-room-avatar delete-room-avatar list-room-reports decide-room-report put-dashboard
 		list-bots create-bot delete-bot create-bot-token revoke-bot-token list-assistants set-assistant end-assistant
 		list-hooks create-hook renew-hook delete-hook set-hook-avatar delete-hook-avatar
 		list-outgoing-hooks create-outgoing-hook update-outgoing-hook rotate-outgoing-hook delete-outgoing-hook
