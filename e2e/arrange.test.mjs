@@ -150,7 +150,7 @@ story('a room gets an emoji, a colour and a picture, by which everybody tells it
   await ann.getByRole('radio', { name: 'Teal' }).check();
   for (const page of [ann, phone]) await tile(page).getByText('🔧').waitFor();
   await accessibleEverywhere(ann, 'look-emoji');
-  await ann.locator('input[type=file][accept^="image/png"]').setInputFiles({
+  await ann.locator('input[type=file][aria-label="Choose picture"]').setInputFiles({
     name: 'room.png',
     mimeType: 'image/png',
     buffer: await ann.screenshot({ clip: { x: 0, y: 0, width: 60, height: 60 } }),
