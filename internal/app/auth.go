@@ -55,7 +55,7 @@ func (s *server) buildAuth(ctx context.Context) (err error) {
 	if m.auth, err = auth.New(ctx, d); err != nil {
 		return err
 	}
-	m.chat.Pictures = m.auth // the module of accounts needs files, which are opened after chat is made
+	m.chat.Pictures = m.auth // which is made after chat, since it needs files
 	s.run("auth", m.auth.Run)
 	if c.Works() {
 		s.run("avatars", m.auth.RunAvatars)
