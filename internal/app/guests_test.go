@@ -75,7 +75,7 @@ func invited(t *testing.T, s *live.Server, by *client.Client, name, room string)
 
 // Every operation is called by a guest who is a member of Ann's room: what is in no list fails the test, and no answer
 // tells of a public room, or of a person, that the guest shares no room with.
-func TestGuestsReachTheirRoomsAlone(t *testing.T) {
+func TestCHK_DV_03_GuestsReachTheirRoomsAlone(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	ctx := t.Context()
