@@ -106,6 +106,26 @@ chapter('a mail proves the address', async () => {
   await welcome();
 });
 
+chapter('a summary by mail is chosen, and a link that is not complete ends none', async () => {
+  await page.goto(`${server.url}/settings/notifications`);
+  const part = page.getByRole('region', { name: 'Summary by mail' });
+  await part.getByLabel('How often').selectOption('Every week');
+  await part.getByLabel('On', { exact: true }).selectOption('Fri');
+  await part.getByLabel('At', { exact: true }).fill('07:30');
+  await part.getByText('Saved', { exact: true }).waitFor();
+  await part.getByText(/^The next one: .*7:30/).waitFor();
+  await page.reload();
+  assert.equal(await part.getByLabel('How often').inputValue(), 'week');
+  assert.equal(await part.getByLabel('At', { exact: true }).inputValue(), '07:30');
+  await shot(page, 'digest');
+  await page.goto(`${server.url}/unsubscribe#token=usr_1.x`);
+  await page.getByRole('button', { name: 'Stop these mails' }).click();
+  await page.getByText(/not complete|didn’t work|invalid/i).waitFor();
+  await shot(page, 'digest-link');
+  await page.goto(server.url);
+  await welcome();
+});
+
 chapter('an authenticator app and recovery codes', async () => {
   await page.goto(`${server.url}/settings/security`);
   await page.getByLabel('E-mail').waitFor(); // there is a mail server

@@ -26,6 +26,7 @@ story('what is chosen is saved at once, and is there on the other device', async
   await part(ann, 'Keywords').getByText('tea', { exact: true }).waitFor();
 
   await open(bob);
+  await part(bob, 'Summary by mail').getByText('This server can’t send mail').waitFor();
   await accessibleEverywhere(bob, 'notify-empty');
 });
 

@@ -35,7 +35,7 @@ const (
 		list-saved list-saved-in-room save-message unsave-message list-drafts put-draft get-sections put-sections
 		list-scheduled schedule-message change-scheduled delete-scheduled send-scheduled list-reminders create-reminder
 		change-reminder finish-reminder delete-reminder get-notifications set-notifications set-room-notifications
-		list-subscriptions subscribe unsubscribe`
+		get-digest set-digest list-subscriptions subscribe unsubscribe`
 	notForGuests = `create-room list-public-rooms join-room delete-room hand-over-room add-member remove-member
 		update-member list-bans ban unban list-invites create-invite revoke-invite get-invite accept-invite
 		set-room-avatar delete-room-avatar list-room-reports decide-room-report put-dashboard

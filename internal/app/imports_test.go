@@ -109,7 +109,7 @@ func floors() map[string][]string {
 		"internal/store/files":      append(part("accounts", "blobs", "naming", "rooms", "roomlog"), "internal/fulltext"),
 		"internal/store/rollouts":   part("accounts", "rooms", "roomlog"),
 		// of notifications
-		"internal/store/notifications": part("rooms", "roomlog"),
+		"internal/store/notifications": part("mails", "rooms", "roomlog"),
 		"internal/store/personal":      part("notifications", "rooms", "roomlog"),
 		"internal/store/previews":      part("blobs", "rooms", "roomlog"),
 		"internal/store/moderation":    part("accounts", "messages", "rooms", "roomlog"),

@@ -82,7 +82,7 @@ func writeLimits(c config.Config) httpx.Limits {
 	shared(httpx.Limit{Name: "group_commands", User: perMinute(max(n/6, 1)), Addr: perMinute(2 * n)}, "send-group-command")
 	// One's own way to sign in.
 	shared(httpx.Limit{Name: "account_changes", User: perMinute(n), Addr: perMinute(10 * n)},
-		"set-notifications", "subscribe", "unsubscribe",
+		"set-notifications", "set-digest", "subscribe", "unsubscribe",
 		"change-password", "change-email", "delete-me", "end-session", "end-sessions", "forget-browser", "new-recovery-codes",
 		"step-up", "begin-passkey-step-up", "enrol-totp", "confirm-totp", "remove-totp",
 		"begin-passkey", "add-passkey", "rename-passkey", "remove-passkey", "link-provider", "unlink-provider")
@@ -93,7 +93,7 @@ func writeLimits(c config.Config) httpx.Limits {
 		"begin-passkey-factor",
 		"begin-provider", "finish-provider", "confirm-email", "undo-email", "verify-email", "resend-verification",
 		"forgot-password",
-		"reset-password", "unlock", "claim-device-key")
+		"reset-password", "unlock", "claim-device-key", "end-digests")
 	// What looks through much to answer little.
 	shared(httpx.Limit{Name: "searches", User: perMinute(2 * n), Addr: perMinute(20 * n)}, "search")
 	// What web clients measured, once every few seconds if they are asked to.

@@ -28,19 +28,26 @@ func (s *server) buildNotify() error {
 	if err != nil {
 		return err
 	}
-	m.notify = notify.New(notify.Deps{
+	d := notify.Deps{
 		Store: s.db.Notifications, Presence: m.presence, Sender: sender, Bus: s.bus, Networks: c.PrivateNetworks,
 		Begin: func(ctx context.Context) error {
 			now := time.Now()
 			_, _, err := s.db.Feed.ClaimCursor(ctx, notify.ConsumerName, "first subscriber", feed.Now, now, now)
 			return err
 		},
-		Log: s.logs.Part("notify"), Metrics: s.reg,
-	})
+		Log: s.logs.Part("notify"), Metrics: s.reg, URL: s.addrs.URL, Key: s.keys.Derive("digest"),
+	}
+	if m.mail != nil {
+		d.Mail = m.mail
+	}
+	m.notify = notify.New(d)
 	if !c.Works() {
 		return nil
 	}
 	s.run("pushes", m.notify.Run)
+	if m.mail != nil {
+		s.run("digests", m.notify.RunDigests)
+	}
 	s.run("notifications", func(ctx context.Context) error {
 		if err := m.notify.Wanted(ctx); err != nil {
 			return err

@@ -103,7 +103,7 @@ func ClockTime(date time.Time, of time.Duration) time.Time {
 
 // CheckRepeat refuses what is no time of a week, and returns the others in their usual form.
 func CheckRepeat(r Repeat) (Repeat, error) {
-	if _, err := time.LoadLocation(r.Zone); err != nil || r.Zone == "" || r.Zone == "Local" {
+	if !isZone(r.Zone) {
 		return r, InvalidField("/repeat/zone", "name a time zone, such as Europe/Berlin")
 	}
 	if r.Time < 0 || r.Time >= 24*time.Hour {

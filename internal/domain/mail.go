@@ -20,6 +20,7 @@ const (
 	MailSecondFactorRemoved MailTemplate = "second_factor_removed" // Username, Link (security page), Factor, At
 	MailRecoveryCodeUsed    MailTemplate = "recovery_code_used"    // Username, Link (security page), At, Left
 	MailInvitation          MailTemplate = "invitation"            // From, Link, Expires
+	MailDigest              MailTemplate = "digest"                // Username, Link, Digest
 )
 
 // MailTemplates lists every template.
@@ -28,6 +29,7 @@ func MailTemplates() []MailTemplate {
 		MailVerifyEmail, MailEmailTaken, MailResetPassword, MailPasswordChanged, MailEmailChanged, MailConfirmEmail,
 		MailLocked,
 		MailNewSignIn, MailSecondFactorAdded, MailSecondFactorRemoved, MailRecoveryCodeUsed, MailInvitation,
+		MailDigest,
 	}
 }
 
@@ -56,6 +58,35 @@ type MailData struct {
 	Factor   string    `json:"factor,omitempty"`  // "an authenticator app", "the passkey “phone”"
 	Left     int       `json:"left,omitempty"`    // recovery codes
 	From     string    `json:"from,omitempty"`    // who invites
+	Digest   *Summary  `json:"digest,omitempty"`
+}
+
+// Summary is what a digest says.
+type Summary struct {
+	Messages    int           `json:"messages"` // that were missed
+	Rooms       []SummaryRoom `json:"rooms"`
+	MoreRooms   int           `json:"more_rooms,omitempty"` // of which it shows nothing
+	MoreThere   int           `json:"more_there,omitempty"` // messages in them
+	Capped      bool          `json:"capped,omitempty"`     // there are more messages than Messages says
+	Weekly      bool          `json:"weekly,omitempty"`
+	Unsubscribe string        `json:"unsubscribe"` // page on which they end digests
+	OneClick    string        `json:"one_click"`   // where mail programs end them for their users: RFC 8058
+}
+
+// SummaryRoom is what a digest says of a room.
+type SummaryRoom struct {
+	Name     string        `json:"name"`
+	Link     string        `json:"link"`
+	Count    int           `json:"count"`
+	Capped   bool          `json:"capped,omitempty"` // there are more than Count says
+	Mentions int           `json:"mentions,omitempty"`
+	Lines    []SummaryLine `json:"lines,omitempty"`
+}
+
+// SummaryLine is a message that a digest shows.
+type SummaryLine struct {
+	From string `json:"from"`
+	Text string `json:"text"`
 }
 
 // QueuedMail is a mail that waits in the store.

@@ -154,7 +154,7 @@ func checkQuiet(q QuietHours) error {
 	if len(q.Spans) > MaxQuietSpans {
 		return InvalidField("/quiet/spans", "there can be at most %d", MaxQuietSpans)
 	}
-	if _, err := time.LoadLocation(q.Zone); err != nil || q.Zone == "" || q.Zone == "Local" {
+	if !isZone(q.Zone) {
 		return InvalidField("/quiet/zone", "name a time zone, such as Europe/Berlin")
 	}
 	for _, s := range q.Spans {

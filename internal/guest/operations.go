@@ -41,7 +41,7 @@ var open = set(
 	`list-saved list-saved-in-room save-message unsave-message list-drafts put-draft get-sections put-sections
 	list-scheduled schedule-message change-scheduled delete-scheduled send-scheduled list-reminders create-reminder
 	change-reminder finish-reminder delete-reminder get-notifications set-notifications set-room-notifications
-	list-subscriptions subscribe unsubscribe`,
+	get-digest set-digest list-subscriptions subscribe unsubscribe`,
 )
 
 func set(lists ...string) map[string]bool {

@@ -1,4 +1,4 @@
-// Package mail sends the server's mails, which are about accounts, each to one person. A mail is
+// Package mail sends the server's mails, each to one person: about accounts, and what somebody missed. A mail is
 // queued in the store, which takes as long as any other write. A worker sends it, and retries for
 // up to a day while the mail server is unavailable. This package decides what mails say; its
 // callers decide when they are sent.
@@ -94,34 +94,44 @@ func (q *Queue) waiting() float64 {
 // mail that could never be sent, because the address is invalid or a value that its template needs
 // is missing.
 func (q *Queue) Queue(ctx context.Context, m domain.Mail) error {
+	queued, err := q.Prepare(ctx, m)
+	if err != nil {
+		return err
+	}
+	ok, err := q.Store.QueueMail(ctx, queued, m.Once)
+	if err == nil && ok {
+		q.Wake()
+	}
+	return err
+}
+
+// Prepare returns what Queue stores, for callers who store it with something else, and then call Wake.
+func (q *Queue) Prepare(ctx context.Context, m domain.Mail) (queued domain.QueuedMail, err error) {
 	if err := checkAddress(m.To); err != nil {
-		return domain.InvalidField("/email", "is not an e-mail address")
+		return queued, domain.InvalidField("/email", "is not an e-mail address")
 	}
 	if _, _, _, err := q.render.render(m.Template, m.Data); err != nil {
-		return fmt.Errorf("mail %s: %w", m.Template, err)
+		return queued, fmt.Errorf("mail %s: %w", m.Template, err)
 	}
 	now := q.Now()
-	queued := domain.QueuedMail{ID: domain.NewID(idPrefix), To: m.To, Template: m.Template, Created: now,
+	queued = domain.QueuedMail{ID: domain.NewID(idPrefix), To: m.To, Template: m.Template, Created: now,
 		GiveUp: now.Add(giveUpAfter), Trace: trace.Parent(ctx)}
 	if e := m.Data.Expires; !e.IsZero() && e.Before(queued.GiveUp) {
 		queued.GiveUp = e // an expired link is useless
 	}
 	if !queued.GiveUp.After(now) {
-		return errors.New("mail " + string(m.Template) + ": its link has expired already")
+		return queued, errors.New("mail " + string(m.Template) + ": its link has expired already")
 	}
-	var err error
-	if queued.Data, err = q.seal.seal(queued.ID, m.Data); err != nil {
-		return err
-	}
-	ok, err := q.Store.QueueMail(ctx, queued, m.Once)
-	if err != nil || !ok {
-		return err
-	}
+	queued.Data, err = q.seal.seal(queued.ID, m.Data)
+	return queued, err
+}
+
+// Wake has a worker look at once for mails to send.
+func (q *Queue) Wake() {
 	select {
 	case q.wake <- struct{}{}:
 	default: // every worker has been notified
 	}
-	return nil
 }
 
 const idPrefix = "mail"

@@ -15,8 +15,11 @@ import (
 
 // compose returns a mail with a text and an HTML part, of which the mail client shows one
 // (multipart/alternative, RFC 2046, section 5.1.4). id is the same for each attempt to send the
-// mail, so that duplicates can be recognized.
-func compose(from netmail.Address, to, id, subject string, text, html []byte, at time.Time) ([]byte, error) {
+// mail, so that duplicates can be recognized. oneClick is where mail programs end mails of this kind for their users
+// (RFC 8058); empty: they cannot.
+func compose(
+	from netmail.Address, to, id, subject string, text, html []byte, at time.Time, oneClick string,
+) ([]byte, error) {
 	var parts bytes.Buffer
 	w := multipart.NewWriter(&parts)
 	for _, p := range []struct {
@@ -43,7 +46,7 @@ func compose(from netmail.Address, to, id, subject string, text, html []byte, at
 	}
 	_, domain, _ := strings.Cut(from.Address, "@")
 	var m bytes.Buffer
-	for _, h := range [][2]string{
+	headers := [][2]string{
 		{"From", from.String()},
 		{"To", "<" + to + ">"},
 		{"Subject", mime.QEncoding.Encode("utf-8", subject)},
@@ -53,7 +56,12 @@ func compose(from netmail.Address, to, id, subject string, text, html []byte, at
 		{"Content-Type", mime.FormatMediaType("multipart/alternative", map[string]string{"boundary": w.Boundary()})},
 		{"Auto-Submitted", "auto-generated"}, // RFC 3834: asks for no automatic replies
 		{"X-Auto-Response-Suppress", "All"},
-	} {
+	}
+	if oneClick != "" {
+		headers = append(headers, [2]string{"List-Unsubscribe", "<" + oneClick + ">"},
+			[2]string{"List-Unsubscribe-Post", "List-Unsubscribe=One-Click"})
+	}
+	for _, h := range headers {
 		if strings.ContainsAny(strings.ReplaceAll(h[1], "\r\n ", ""), "\r\n") {
 			return nil, fmt.Errorf("the header %s of a mail would have several lines", h[0])
 		}

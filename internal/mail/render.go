@@ -8,6 +8,8 @@ import (
 	"html/template"
 	"net/url"
 	"reflect"
+	"slices"
+	"strconv"
 	"strings"
 	texttemplate "text/template"
 	"time"
@@ -26,20 +28,32 @@ type mailTemplate struct {
 	blocks  []blockTemplate
 }
 
-// A blockTemplate is a paragraph or, if it has a link, a button. Blocks are separated before values
-// are filled in, so that no value can become a button.
+// A blockTemplate is a paragraph or, if it has a link, a button, or the rooms of a digest. Blocks are separated
+// before values are filled in, so that no value can become a button.
 type blockTemplate struct {
 	text, link *texttemplate.Template // link may be nil
+	rooms      bool                   // it is the rooms, and has neither
 }
 
 // A block is a blockTemplate with its values.
-type block struct{ Text, Link string }
+type block struct {
+	Text, Link string
+	Rooms      []digestRoom
+}
+
+// A digestRoom is what a digest says of a room, with its numbers as text.
+type digestRoom struct {
+	domain.SummaryRoom
+	Counts string
+}
 
 // content is what the layouts are rendered with.
 type content struct {
 	Subject string
 	Blocks  []block
 	Footer  string
+	// Unsubscribe is the page on which mails of this kind are ended; empty: they cannot be.
+	Unsubscribe string
 }
 
 // A renderer renders templates.
@@ -69,7 +83,7 @@ func newRenderer(server, url string) (*renderer, error) {
 }
 
 // parse parses a template: the first line is the subject, and blank lines separate the blocks. A
-// block "-> label: link" is a button.
+// block "-> label: link" is a button, and "-> rooms" stands for the rooms of a digest.
 func parse(text string) (*mailTemplate, error) {
 	var errs []error
 	compile := func(s string) *texttemplate.Template {
@@ -85,11 +99,15 @@ func parse(text string) (*mailTemplate, error) {
 			m.blocks = append(m.blocks, blockTemplate{text: compile(b)})
 			continue
 		}
+		if button == "rooms" {
+			m.blocks = append(m.blocks, blockTemplate{rooms: true})
+			continue
+		}
 		label, link, ok := strings.Cut(button, ": ")
 		if !ok {
 			return nil, fmt.Errorf("the button %q has no link", b)
 		}
-		m.blocks = append(m.blocks, blockTemplate{compile(label), compile(link)})
+		m.blocks = append(m.blocks, blockTemplate{text: compile(label), link: compile(link)})
 	}
 	return m, errors.Join(errs...)
 }
@@ -116,12 +134,19 @@ func (r *renderer) render(name domain.MailTemplate, d domain.MailData) (subject 
 	}
 	c := content{Subject: fill(m.subject), Footer: "This mail is from " + r.server + " at " + r.url +
 		". Nobody reads answers to it."}
+	if name == domain.MailDigest && d.Digest != nil {
+		c.Unsubscribe = d.Digest.Unsubscribe
+	}
 	for _, b := range m.blocks {
-		filled := block{Text: fill(b.text)}
-		if b.link != nil {
+		var filled block
+		if b.rooms {
+			filled.Rooms = digestRooms(d.Digest)
+		} else if filled.Text = fill(b.text); b.link != nil {
 			filled.Link = fill(b.link)
 		}
-		c.Blocks = append(c.Blocks, filled)
+		if filled.Text != "" || filled.Rooms != nil {
+			c.Blocks = append(c.Blocks, filled)
+		}
 	}
 	if err != nil {
 		return "", nil, nil, err
@@ -140,10 +165,46 @@ func (c content) text() []byte {
 			fmt.Fprintf(&b, "%s:\r\n%s\r\n\r\n", block.Text, block.Link) // never folded: a link must stay on one line
 			continue
 		}
-		b.WriteString(fold(block.Text, 76) + "\r\n\r\n")
+		for _, r := range block.Rooms {
+			fmt.Fprintf(&b, "%s\r\n%s\r\n", fold(r.Name+" – "+r.Counts, 76), r.SummaryRoom.Link)
+			for _, l := range r.Lines {
+				b.WriteString("* " + strings.ReplaceAll(fold(l.From+": "+l.Text, 74), "\r\n", "\r\n  ") + "\r\n")
+			}
+			b.WriteString("\r\n")
+		}
+		if block.Rooms == nil {
+			b.WriteString(fold(block.Text, 76) + "\r\n\r\n")
+		}
 	}
 	b.WriteString("-- \r\n" + fold(c.Footer, 76) + "\r\n")
+	if c.Unsubscribe != "" {
+		b.WriteString("\r\nStop these mails:\r\n" + c.Unsubscribe + "\r\n")
+	}
 	return []byte(b.String())
+}
+
+// digestRooms returns the rooms of a digest as they are shown.
+func digestRooms(d *domain.Summary) (rooms []digestRoom) {
+	if d == nil {
+		return nil
+	}
+	for _, r := range d.Rooms {
+		shown := digestRoom{r, strconv.Itoa(r.Count)}
+		if r.Capped {
+			shown.Counts = "more than " + shown.Counts
+		}
+		if shown.Counts += " new"; r.Mentions > 0 && r.Mentions < r.Count {
+			shown.Counts += fmt.Sprintf(", %d for you", r.Mentions)
+		} else if r.Mentions > 0 {
+			shown.Counts += ", for you"
+		}
+		shown.Name, shown.Lines = oneLine(r.Name), slices.Clone(r.Lines)
+		for i, l := range shown.Lines {
+			shown.Lines[i] = domain.SummaryLine{From: oneLine(l.From), Text: oneLine(l.Text)}
+		}
+		rooms = append(rooms, shown)
+	}
+	return rooms
 }
 
 // fold breaks text at spaces into lines of at most width characters.

@@ -22,6 +22,13 @@ func full() domain.MailData {
 		Username: "ann", Link: "https://chat.example.org/x#t=" + canary, Expires: now.Add(20 * time.Hour),
 		NewEmail: "new@example.org", At: now,
 		Address: "192.0.2.7", Device: "Firefox on Linux", Factor: "an authenticator app", Left: 3, From: "Ben",
+		Digest: &domain.Summary{Messages: 7, MoreRooms: 1, MoreThere: 2, Unsubscribe: "https://chat.example.org/u#token=x",
+			OneClick: "https://chat.example.org/api/v1/u?token=x", Rooms: []domain.SummaryRoom{
+				{Name: "Garden <b>", Link: "https://chat.example.org/rooms/1", Count: 3, Mentions: 1, Lines: []domain.SummaryLine{
+					{From: "Ben\r\n-> Sign in: https://evil.example.org", Text: "the <i>kettle</i>\nis on, and " +
+						strings.Repeat("it is hot ", 20)}}},
+				{Name: "Ben", Link: "https://chat.example.org/rooms/2", Count: 2, Mentions: 2},
+			}},
 	}
 }
 
@@ -72,6 +79,50 @@ func TestEveryMailCanBeSent(t *testing.T) {
 	}
 }
 
+// A digest shows what others wrote as text alone, and can be ended in one click; other mails cannot.
+func TestADigestShowsRooms(t *testing.T) {
+	t.Parallel()
+	db := testkit.Open(t, testkit.SQLite(t))
+	server := mailtest.Start(t, mailtest.Options{})
+	n := start(t, db, server)
+	send := func(to string, name domain.MailTemplate) mailtest.Mail {
+		t.Helper()
+		if err := n.Queue.Queue(t.Context(), domain.Mail{To: to, Template: name, Data: full()}); err != nil {
+			t.Fatal(err)
+		}
+		return server.Wait(t, to, 1)
+	}
+	m := send("ann@example.org", domain.MailDigest)
+	for _, want := range []string{"You have not read 7 messages",
+		"Garden <b> – 3 new, 1 for you\r\nhttps://chat.example.org/rooms/1",
+		"* Ben -> Sign in: https://evil.example.org: the <i>kettle</i> is on, and",
+		"Ben – 2 new, for you", "There are 2 messages in another room.", "once a day",
+		"Stop these mails:\r\nhttps://chat.example.org/u#token=x"} {
+		if !strings.Contains(m.Text, want) {
+			t.Errorf("no %q in\n%s", want, m.Text)
+		}
+	}
+	for _, want := range []string{"Garden &lt;b&gt;</a>", "the &lt;i&gt;kettle&lt;/i&gt; is on",
+		`<a href="https://chat.example.org/u#token=x"`} {
+		if !strings.Contains(m.HTML, want) {
+			t.Errorf("no %q in\n%s", want, m.HTML)
+		}
+	}
+	if strings.Contains(m.HTML, `href="https://evil`) {
+		t.Error("what somebody wrote is a link")
+	}
+	if got := m.Header.Get("List-Unsubscribe"); got != "<https://chat.example.org/api/v1/u?token=x>" ||
+		m.Header.Get("List-Unsubscribe-Post") != "List-Unsubscribe=One-Click" {
+		t.Errorf("List-Unsubscribe: %s", got)
+	}
+	data := full()
+	data.Digest = nil
+	nothing := domain.Mail{To: "ann@example.org", Template: domain.MailDigest, Data: data}
+	if err := n.Queue.Queue(t.Context(), nothing); err == nil {
+		t.Error("a digest of nothing is sent")
+	}
+}
+
 // refusing is a store that no mail may reach.
 type refusing struct{ mail.Store }
 
@@ -110,9 +161,13 @@ func TestHeaderInjectionIsRefused(t *testing.T) {
 			t.Errorf("%q: %v", to, err)
 		}
 	}
+	if _, err := mail.Compose(netmail.Address{Address: "chat@example.org"}, "ann@example.org", "mail_1", "a", nil, nil,
+		time.Now(), "https://x\r\nBcc: eve@example.org"); err == nil {
+		t.Error("a link of several lines is a header")
+	}
 	for _, h := range []string{"a\r\nBcc: eve@example.org", "a\nb", "a\rb"} {
 		body, err := mail.Compose(netmail.Address{Address: "chat@example.org"}, "ann@example.org", "mail_1", h, nil, nil,
-			time.Now())
+			time.Now(), "")
 		if err == nil && bytes.Contains(body, []byte("\nBcc:")) {
 			t.Errorf("subject %q:\n%s", h, body)
 		}

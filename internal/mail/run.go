@@ -130,7 +130,11 @@ func (q *Queue) attempt(ctx context.Context, m domain.QueuedMail) error {
 	if err != nil {
 		return errors.Join(errPermanent, err)
 	}
-	body, err := compose(q.Sender.from, m.To, m.ID, subject, text, html, m.Created)
+	oneClick := ""
+	if m.Template == domain.MailDigest && d.Digest != nil {
+		oneClick = d.Digest.OneClick
+	}
+	body, err := compose(q.Sender.from, m.To, m.ID, subject, text, html, m.Created, oneClick)
 	if err != nil {
 		return errors.Join(errPermanent, err)
 	}

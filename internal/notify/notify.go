@@ -1,6 +1,7 @@
 // Package notify tells people of messages while they are elsewhere. It decides once for each message and person
 // whether they are told, and sends pushes to their browsers and apps: from the server itself, encrypted for the
-// receiver. Nobody is told twice, nor of what they have read meanwhile on any device.
+// receiver. Nobody is told twice, nor of what they have read meanwhile on any device. Those who want it get a mail from
+// time to time that sums up what they have missed: a digest.
 package notify
 
 import (
@@ -22,6 +23,7 @@ type Store interface {
 	SettingStore
 	DecisionStore
 	PushStore
+	DigestStore
 }
 
 // SettingStore stores what users have chosen, and their subscriptions.
@@ -71,6 +73,9 @@ type Deps struct {
 	// Begin has the feed keep what is committed from now on for the consumer, until it runs.
 	Begin    func(ctx context.Context) error
 	Bus      bus.Bus
+	Mail     Mailer         // nil: the server cannot send mail
+	URL      string         // the server's, for links in mails
+	Key      []byte         // signs links that end digests
 	Networks []netip.Prefix // private networks whose push services may be used, also without TLS
 	Log      *slog.Logger
 	Metrics  prometheus.Registerer // nil: none

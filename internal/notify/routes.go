@@ -21,6 +21,18 @@ func (s *Service) Routes(api huma.API) {
 	}
 	httpx.Register(api, op("get-notifications", "GET", "/notifications", "What you want to be told of", 200), s.get)
 	httpx.Register(api, op("set-notifications", "PUT", "/notifications", "Choose what you want to be told of", 200), s.put)
+	httpx.Register(api, op("get-digest", "GET", "/notifications/digest", "When you get a mail that sums up what you missed",
+		200), s.getDigest)
+	httpx.Register(api, op("set-digest", "PUT", "/notifications/digest",
+		"Choose when you get a mail that sums up what you missed", 200), s.putDigest)
+	end := op("end-digests", "POST", "/notifications/digest/unsubscribe",
+		"End the digests of whom a link in one is for, in one click (RFC 8058)", 204)
+	end.Security = nil
+	httpx.Register(api, end, s.endDigests)
+	open := op("open-end-digests", "GET", "/notifications/digest/unsubscribe",
+		"Go to the page that asks whether to end digests, from mail programs without one click", 303)
+	open.Security = nil
+	httpx.Register(api, open, s.openEndDigests)
 	httpx.Register(api, op("set-room-notifications", "PUT", "/rooms/{room}/notifications",
 		"Choose what you want to be told of a room, or of a thread in it", 200), s.putRoom)
 	httpx.Register(api, op("list-subscriptions", "GET", "/push", "Your browsers and apps that get pushes", 200), s.list)
@@ -45,6 +57,40 @@ func (s *Service) get(ctx context.Context, _ *struct{}) (*notifications, error) 
 
 func (s *Service) put(ctx context.Context, in *struct{ Body wire.NotifySettings }) (*notifications, error) {
 	return answer(s.PutSettings(ctx, httpx.Principal(ctx), in.Body.Value()))
+}
+
+type digest struct{ Body wire.Digest }
+
+func digestOf(d wire.Digest, err error) (*digest, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &digest{d}, nil
+}
+
+func (s *Service) getDigest(ctx context.Context, _ *struct{}) (*digest, error) {
+	return digestOf(s.Digest(ctx, httpx.Principal(ctx)))
+}
+
+func (s *Service) putDigest(ctx context.Context, in *struct{ Body wire.DigestSettings }) (*digest, error) {
+	return digestOf(s.PutDigest(ctx, httpx.Principal(ctx), in.Body.Value()))
+}
+
+func (s *Service) endDigests(ctx context.Context, in *struct {
+	Token   string `query:"token" required:"true" maxLength:"128" doc:"of the link in a digest"`
+	RawBody []byte `contentType:"application/x-www-form-urlencoded"`
+}) (*struct{}, error) {
+	return nil, s.EndDigests(ctx, in.Token)
+}
+
+func (s *Service) openEndDigests(_ context.Context, in *struct {
+	Token string `query:"token" required:"true" maxLength:"128" doc:"of the link in a digest"`
+}) (*struct {
+	Location string `header:"Location"`
+}, error) {
+	return &struct {
+		Location string `header:"Location"`
+	}{s.endPage(in.Token)}, nil
 }
 
 func (s *Service) putRoom(ctx context.Context, in *struct {

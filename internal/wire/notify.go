@@ -96,3 +96,48 @@ func timeOfDay(text string) time.Duration {
 	}
 	return time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute
 }
+
+// DigestSettings say when a user gets a mail that sums up what they missed.
+type DigestSettings struct {
+	Every   string `json:"every" enum:"never,day,week"`
+	Weekday int    `json:"weekday,omitempty" minimum:"0" maximum:"7" doc:"of week: 1 is Monday, 7 Sunday"`
+	Time    string `json:"time,omitempty" pattern:"^[0-2][0-9]:[0-5][0-9]$" example:"08:00" doc:"by clocks in the zone"`
+	Zone    string `json:"zone,omitempty" maxLength:"64" example:"Europe/Berlin"`
+}
+
+// Digest is what a user has chosen about digests.
+type Digest struct {
+	DigestSettings
+	NextAt *time.Time `json:"next_at,omitempty" doc:"when the next one comes, if there is something to tell"`
+	Mail   string     `json:"mail" enum:"ready,no_mail,no_address" doc:"no_mail: the server cannot send it"`
+}
+
+// FromDigest shows what a user has chosen about digests. mail: the server can send it; address: they have one.
+func FromDigest(d domain.DigestSettings, next time.Time, mail, address bool) Digest {
+	v := Digest{DigestSettings: DigestSettings{Every: string(d.Every)}, Mail: "ready"}
+	if !mail {
+		v.Mail = "no_mail"
+	} else if !address {
+		v.Mail = "no_address"
+	}
+	if d.Every == domain.DigestNever {
+		return v
+	}
+	v.Time, v.Zone = clock(d.Time), d.Zone
+	if d.Every == domain.DigestWeekly {
+		v.Weekday = days([]time.Weekday{d.Weekday})[0]
+	}
+	if !next.IsZero() {
+		v.NextAt = &next
+	}
+	return v
+}
+
+// Value returns the settings that v shows. A day or time of day that is none becomes negative.
+func (v DigestSettings) Value() domain.DigestSettings {
+	d := domain.DigestSettings{Every: domain.DigestEvery(v.Every), Weekday: -1, Zone: v.Zone, Time: timeOfDay(v.Time)}
+	if v.Weekday > 0 {
+		d.Weekday = weekdays([]int{v.Weekday})[0]
+	}
+	return d
+}

@@ -31,24 +31,30 @@ func (repo *Repository) QueueMail(ctx context.Context, m domain.QueuedMail, once
 				return err
 			}
 		}
-		var waiting int
-		err := t.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM mails WHERE state = 'waiting' LIMIT $1) AS w`,
-			maxQueued).Scan(&waiting)
-		if err != nil {
-			return err
-		}
-		if waiting >= maxQueued {
-			return domain.Unavailable.Errorf(domain.CodeMailQueueFull,
-				"too many mails are waiting; check why the mail server accepts none").After(time.Minute)
-		}
-		_, err = t.ExecContext(ctx,
-			`INSERT INTO mails (id, recipient, template, data, created_at, next_at, give_up_at, trace)
-				VALUES ($1, $2, $3, $4, $5, $5, $6, NULLIF($7, ''))`,
-			m.ID, m.To, m.Template, m.Data, store.Millis(m.Created), store.Millis(m.GiveUp), m.Trace)
+		err := Queue(ctx, t, m)
 		queued = err == nil
 		return err
 	})
 	return queued, err
+}
+
+// Queue stores a mail until it is sent, with what else t writes.
+func Queue(ctx context.Context, t *store.Tx, m domain.QueuedMail) error {
+	var waiting int
+	err := t.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM mails WHERE state = 'waiting' LIMIT $1) AS w`,
+		maxQueued).Scan(&waiting)
+	if err != nil {
+		return err
+	}
+	if waiting >= maxQueued {
+		return domain.Unavailable.Errorf(domain.CodeMailQueueFull,
+			"too many mails are waiting; check why the mail server accepts none").After(time.Minute)
+	}
+	_, err = t.ExecContext(ctx,
+		`INSERT INTO mails (id, recipient, template, data, created_at, next_at, give_up_at, trace)
+			VALUES ($1, $2, $3, $4, $5, $5, $6, NULLIF($7, ''))`,
+		m.ID, m.To, m.Template, m.Data, store.Millis(m.Created), store.Millis(m.GiveUp), m.Trace)
+	return err
 }
 
 // ClaimMail leases the mail that has been due for longest: no other worker, on any node, gets it

@@ -1,5 +1,5 @@
 // Package notifications has the SQL of notifications: what users have chosen, their browsers that get pushes, of which
-// messages they were told, and what waits to be sent.
+// messages they were told, what waits to be sent, and the mails that sum up what they missed.
 package notifications
 
 import (
@@ -102,7 +102,8 @@ func (repo *Repository) Choose(ctx context.Context, user string, c domain.Notify
 
 // EraseUser deletes all that is stored about the notifications of a user.
 func EraseUser(ctx context.Context, t *store.Tx, user string) error {
-	for _, table := range []string{"notify_settings", "notify_levels", "push_subscriptions", "notifications"} {
+	for _, table := range []string{"notify_settings", "notify_levels", "push_subscriptions", "notifications", "digests",
+		"digest_marks"} {
 		if _, err := t.ExecContext(ctx, `DELETE FROM `+table+` WHERE user_id = $1`, user); err != nil {
 			return err
 		}
@@ -112,7 +113,7 @@ func EraseUser(ctx context.Context, t *store.Tx, user string) error {
 
 // EraseMember deletes what is stored about the notifications of somebody who is in a room no longer.
 func EraseMember(ctx context.Context, t *store.Tx, user, room string) error {
-	for _, table := range []string{"notify_levels", "notifications"} {
+	for _, table := range []string{"notify_levels", "notifications", "digest_marks"} {
 		if _, err := t.ExecContext(ctx, `DELETE FROM `+table+` WHERE user_id = $1 AND room_id = $2`, user, room); err != nil {
 			return err
 		}

@@ -109,6 +109,14 @@ export class NotifyModel implements port.NotifyModel {
     return (await this.#api.call<{ items: port.Subscribed[] }>('GET', '/push')).items;
   }
 
+  digest(): Promise<port.Digest> {
+    return this.#api.call('GET', '/notifications/digest');
+  }
+
+  setDigest({ every, weekday, time, zone }: port.DigestChoice): Promise<port.Digest> {
+    return this.#api.call('PUT', '/notifications/digest', { every, weekday, time, zone });
+  }
+
   async unsubscribe(id: string): Promise<void> {
     await this.#api.call('DELETE', `/push/subscriptions/${encodeURIComponent(id)}`);
   }

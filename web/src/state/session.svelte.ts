@@ -34,6 +34,7 @@ const linkPaths: Record<MailLink, string> = {
   unlock: '/auth/unlock',
   'confirm-email': '/auth/email/confirm',
   'undo-email': '/auth/email/undo',
+  unsubscribe: '/notifications/digest/unsubscribe',
 };
 
 export class Visit implements Session {
@@ -245,6 +246,8 @@ export class Visit implements Session {
   }
 
   use(link: MailLink, token: string): Promise<void> {
+    // That path is for mail programs, too: it has the token in its query, and its body says nothing.
+    if (link === 'unsubscribe') return this.#api.open('POST', `${linkPaths[link]}?token=${encodeURIComponent(token)}`, {});
     return this.#api.open('POST', linkPaths[link], { token });
   }
 

@@ -56,6 +56,24 @@ export interface Subscribed {
   failure?: string;
 }
 
+export type DigestEvery = 'never' | 'day' | 'week';
+
+/** When the user gets a mail that sums up what they missed. */
+export interface DigestChoice {
+  every: DigestEvery;
+  /** of a week: 1 is Monday */
+  weekday?: number;
+  time?: string;
+  /** of the IANA database */
+  zone?: string;
+}
+
+export interface Digest extends DigestChoice {
+  next_at?: string;
+  /** the server cannot send mail, or the account has no address */
+  mail: 'ready' | 'no_mail' | 'no_address';
+}
+
 /** What the user has chosen: shown as they choose it, and as it was again if the server refuses it. */
 export interface NotifyModel {
   /** nothing: not loaded */
@@ -68,4 +86,6 @@ export interface NotifyModel {
   /** the newest first */
   subscribed(): Promise<Subscribed[]>;
   unsubscribe(id: string): Promise<void>;
+  digest(): Promise<Digest>;
+  setDigest(d: DigestChoice): Promise<Digest>;
 }

@@ -509,7 +509,7 @@ export interface Registration {
   invite?: string;
 }
 
-export type MailLink = 'verify' | 'unlock' | 'confirm-email' | 'undo-email';
+export type MailLink = 'verify' | 'unlock' | 'confirm-email' | 'undo-email' | 'unsubscribe';
 
 /** Who is here: a visitor, or someone who is signed in. */
 export interface Session {

@@ -26,7 +26,7 @@ export type Route =
   | { page: 'sign-in' | 'sign-up'; next?: string; invite?: string }
   | { page: 'forgot' }
   | { page: 'signed-in'; query: string }
-  | { page: 'verify' | 'unlock' | 'confirm-email' | 'undo-email' | 'reset'; token: string }
+  | { page: 'verify' | 'unlock' | 'confirm-email' | 'undo-email' | 'unsubscribe' | 'reset'; token: string }
   | { page: 'setup'; token: string }
   | { page: 'join'; code: string }
   | { page: 'nothing' };
@@ -106,6 +106,7 @@ export function parse(url: URL): Route {
     case 'unlock':
     case 'confirm-email':
     case 'undo-email':
+    case 'unsubscribe':
     case 'reset':
       return { page, token: new URLSearchParams(hash).get('token') ?? '' };
     case 'setup':
@@ -172,6 +173,7 @@ export function href(r: Route): string {
     case 'unlock':
     case 'confirm-email':
     case 'undo-email':
+    case 'unsubscribe':
     case 'reset':
       return `/${r.page}`; // without the secret: it has been read
     case 'join':
