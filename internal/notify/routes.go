@@ -77,8 +77,9 @@ func (s *Service) putDigest(ctx context.Context, in *struct{ Body wire.DigestSet
 }
 
 func (s *Service) endDigests(ctx context.Context, in *struct {
-	Token   string `query:"token" required:"true" maxLength:"128" doc:"of the link in a digest"`
-	RawBody []byte `contentType:"application/x-www-form-urlencoded"`
+	Token string `query:"token" required:"true" maxLength:"128" doc:"of the link in a digest"`
+	// Mail programs send a form, of either type; it says nothing that matters.
+	RawBody []byte `contentType:"application/octet-stream"`
 }) (*struct{}, error) {
 	return nil, s.EndDigests(ctx, in.Token)
 }
