@@ -117,6 +117,7 @@ chapter('a summary by mail is chosen, and a link that is not complete ends none'
   await page.reload();
   assert.equal(await part.getByLabel('How often').inputValue(), 'week');
   assert.equal(await part.getByLabel('At', { exact: true }).inputValue(), '07:30');
+  await part.scrollIntoViewIfNeeded();
   await shot(page, 'digest');
   await page.goto(`${server.url}/unsubscribe#token=usr_1.x`);
   await page.getByRole('button', { name: 'Stop these mails' }).click();
