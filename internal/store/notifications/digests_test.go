@@ -112,7 +112,7 @@ func TestMissedIsWhatIsUnreadAndSeen(t *testing.T) {
 		if got := seqs(missed(t, db, new)); !slices.Equal(got, []int64{last}) {
 			t.Errorf("who sees what came after %d has missed %v", further, got)
 		}
-		if name, events, err = db.Notifications.Shown(ctx, new, domain.MissedRoom{View: domain.View{Room: room,
+		if _, events, err = db.Notifications.Shown(ctx, new, domain.MissedRoom{View: domain.View{Room: room,
 			Since: further}}, []int64{named}); err != nil || len(events) != 1 || !events[0].Message.Hidden {
 			t.Errorf("they are shown %+v %v", events, err)
 		}
