@@ -180,23 +180,21 @@ func (s *Service) sendAll(ctx context.Context, h domain.OutHook) (again time.Tim
 		if err != nil || !ok {
 			return again, err
 		}
+		// As it is now: its address or secret may have changed since the last one.
+		if h, err = s.Store.OutHook(ctx, h.Room, h.ID); domain.KindOf(err) == domain.NotFound {
+			return again, nil
+		} else if err != nil {
+			return again, err
+		}
 		o := s.attempt(ctx, h, d)
 		if ctx.Err() != nil {
 			return again, nil // the server stops: this says nothing of the receiver
 		}
 		if o.Off != "" && h.Off == "" {
 			s.tellAdmins(ctx, h, d, o.Off)
-			h.Off = o.Off
 		}
-		now := s.Now()
-		if err := s.Queue.Settle(ctx, d, o, now); err != nil {
+		if err := s.Queue.Settle(ctx, d, o, s.Now()); err != nil {
 			return again, err
-		}
-		switch {
-		case o.Failure == "":
-			h.FailedAt = time.Time{}
-		case h.FailedAt.IsZero():
-			h.FailedAt = now
 		}
 		if o.State == domain.DeliveryWaiting {
 			return o.Again, nil
