@@ -314,6 +314,39 @@ func TestOneDeliveryThatIsRefusedDoesNotHoldUpTheRest(t *testing.T) {
 	}
 }
 
+// What waits is sent in one go, and each delivery of it by what the webhook is then: to its address, signed by its
+// secrets, and none once it was removed.
+func TestEachDeliveryIsOfTheWebhookAsItIsThen(t *testing.T) {
+	t.Parallel()
+	var r *room
+	var got []string
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, q *http.Request) {
+		got = append(got, fmt.Sprint(q.URL.Path, " ", len(strings.Fields(q.Header.Get("webhook-signature")))))
+		var err error
+		switch len(got) {
+		case 1:
+			_, err = r.Rotate(q.Context(), r.ann, r.id, r.hook.ID)
+		case 2:
+			moved := "http://" + q.Host + "/new"
+			_, err = r.Change(q.Context(), r.ann, r.id, r.hook.ID, Change{URL: &moved})
+		case 3:
+			err = r.Remove(q.Context(), r.ann, r.id, r.hook.ID)
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	}))
+	t.Cleanup(s.Close)
+	r = newRoom(t, testkit.Open(t, testkit.SQLite(t)), s.URL+"/old", outbound.Client([]netip.Prefix{loopback}, time.Minute))
+	for i := range 4 {
+		r.say(t, fmt.Sprint("line ", i))
+	}
+	r.turn(t)
+	if want := "/old 1, /old 2, /new 2"; strings.Join(got, ", ") != want {
+		t.Errorf("sent are %v", got)
+	}
+}
+
 func later(a, b time.Time) time.Time {
 	if b.After(a) {
 		return b
