@@ -75,7 +75,11 @@ func (repo *Outgoing) OutHooks(ctx context.Context, room string) ([]domain.OutHo
 
 // OutHook returns an outgoing webhook of a room.
 func (repo *Outgoing) OutHook(ctx context.Context, room, id string) (domain.OutHook, error) {
-	return one(outHooks(ctx, repo.db, `h.id = $1 AND h.room_id = $2`, id, room))
+	return outHook(ctx, repo.db, room, id)
+}
+
+func outHook(ctx context.Context, q store.Queryer, room, id string) (domain.OutHook, error) {
+	return one(outHooks(ctx, q, `h.id = $1 AND h.room_id = $2`, id, room))
 }
 
 // CreateOutHook makes an outgoing webhook a member of its room, and sends what happens from then on. It fails with
@@ -113,13 +117,15 @@ func (repo *Outgoing) CreateOutHook(
 	return out, err
 }
 
-// ChangeOutHook changes what an outgoing webhook sends, and where to. edit gets it as it is then, and may be called more
-// than once. on switches it on or off; nil leaves it. What waited while it was off is sent when it is switched on, what
-// happened meanwhile is not; whoever does it, or gives it another address, stands for it from then on.
+// ChangeOutHook changes what an outgoing webhook sends, and where to. edit gets it as it is then, and may be called
+// more than once. on switches it on or off; nil leaves it. What waited while it was off is sent when it is switched on,
+// what happened meanwhile is not; whoever does it, or gives it another address, stands for it from then on.
 func (repo *Outgoing) ChangeOutHook(
 	ctx context.Context, actor, room, id string, edit func(*domain.OutHook) error, on *bool, now time.Time,
 ) (out domain.OutHook, err error) {
-	return repo.change(ctx, actor, room, id, now, func(ctx context.Context, t *store.Tx, h domain.OutHook) error {
+	return change(ctx, repo.db, actor, room, id, now, outHook, func(
+		ctx context.Context, t *store.Tx, h domain.OutHook,
+	) error {
 		was := h.Off
 		if err := edit(&h); err != nil {
 			return err
@@ -145,29 +151,34 @@ func (repo *Outgoing) ChangeOutHook(
 func (repo *Outgoing) RotateOutHook(
 	ctx context.Context, actor, room, id string, now time.Time,
 ) (domain.OutHook, error) {
-	return repo.change(ctx, actor, room, id, now, func(ctx context.Context, t *store.Tx, _ domain.OutHook) error {
+	return change(ctx, repo.db, actor, room, id, now, outHook, func(
+		ctx context.Context, t *store.Tx, _ domain.OutHook,
+	) error {
 		_, err := t.ExecContext(ctx, `UPDATE outgoing_hooks SET generation = generation + 1, rotated_at = $2 WHERE id = $1`,
 			id, store.Millis(now))
 		return err
 	})
 }
 
-// change changes an outgoing webhook that actor may manage, and returns it as it is then.
-func (repo *Outgoing) change(ctx context.Context, actor, room, id string, now time.Time,
-	fn func(ctx context.Context, t *store.Tx, was domain.OutHook) error,
-) (out domain.OutHook, err error) {
-	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+// change changes an outgoing webhook or a slash command, which get returns, of a room in which actor may manage them. It
+// returns it as it is then.
+func change[T any](
+	ctx context.Context, db *store.DB, actor, room, id string, now time.Time,
+	get func(ctx context.Context, q store.Queryer, room, id string) (T, error),
+	fn func(ctx context.Context, t *store.Tx, was T) error,
+) (out T, err error) {
+	err = db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		if _, _, err := rooms.LockAndAuthorize(ctx, t, room, actor, domain.ManageHooks, now); err != nil {
 			return err
 		}
-		was, err := one(outHooks(ctx, t, `h.id = $1 AND h.room_id = $2`, id, room))
+		was, err := get(ctx, t, room, id)
 		if err != nil {
 			return err
 		}
 		if err := fn(ctx, t, was); err != nil {
 			return err
 		}
-		out, err = one(outHooks(ctx, t, `h.id = $1`, id))
+		out, err = get(ctx, t, room, id)
 		return err
 	})
 	return out, err
@@ -183,7 +194,7 @@ func (repo *Outgoing) RemoveOutHook(
 		if err != nil {
 			return err
 		}
-		if h, err = one(outHooks(ctx, t, `h.id = $1 AND h.room_id = $2`, id, room)); err != nil {
+		if h, err = outHook(ctx, t, room, id); err != nil {
 			return err
 		}
 		return remove(ctx, t, room, m.User, h.User, now)

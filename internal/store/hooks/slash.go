@@ -64,7 +64,11 @@ func (repo *Slash) SlashCommands(ctx context.Context, room string) ([]domain.Sla
 
 // SlashCommand returns a slash command of a room.
 func (repo *Slash) SlashCommand(ctx context.Context, room, id string) (domain.SlashCommand, error) {
-	return oneSlash(slashCommands(ctx, repo.db, `h.id = $1 AND h.room_id = $2`, id, room))
+	return slashCommand(ctx, repo.db, room, id)
+}
+
+func slashCommand(ctx context.Context, q store.Queryer, room, id string) (domain.SlashCommand, error) {
+	return oneSlash(slashCommands(ctx, q, `h.id = $1 AND h.room_id = $2`, id, room))
 }
 
 // SlashNamed returns the slash command of a room that has a name.
@@ -119,7 +123,9 @@ func (repo *Slash) CreateSlash(
 func (repo *Slash) ChangeSlash(
 	ctx context.Context, actor, room, id string, edit func(*domain.SlashCommand) error, on *bool, now time.Time,
 ) (domain.SlashCommand, error) {
-	return repo.change(ctx, actor, room, id, now, func(ctx context.Context, t *store.Tx, c domain.SlashCommand) error {
+	return change(ctx, repo.db, actor, room, id, now, slashCommand, func(
+		ctx context.Context, t *store.Tx, c domain.SlashCommand,
+	) error {
 		if err := edit(&c); err != nil {
 			return err
 		}
@@ -144,33 +150,13 @@ func (repo *Slash) ChangeSlash(
 func (repo *Slash) RotateSlash(
 	ctx context.Context, actor, room, id string, now time.Time,
 ) (domain.SlashCommand, error) {
-	return repo.change(ctx, actor, room, id, now, func(ctx context.Context, t *store.Tx, _ domain.SlashCommand) error {
+	return change(ctx, repo.db, actor, room, id, now, slashCommand, func(
+		ctx context.Context, t *store.Tx, _ domain.SlashCommand,
+	) error {
 		_, err := t.ExecContext(ctx, `UPDATE slash_commands SET generation = generation + 1, rotated_at = $2 WHERE id = $1`,
 			id, store.Millis(now))
 		return err
 	})
-}
-
-// change changes a slash command that actor may manage, and returns it as it is then.
-func (repo *Slash) change(
-	ctx context.Context, actor, room, id string, now time.Time,
-	fn func(ctx context.Context, t *store.Tx, was domain.SlashCommand) error,
-) (out domain.SlashCommand, err error) {
-	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		if _, _, err := rooms.LockAndAuthorize(ctx, t, room, actor, domain.ManageHooks, now); err != nil {
-			return err
-		}
-		was, err := oneSlash(slashCommands(ctx, t, `h.id = $1 AND h.room_id = $2`, id, room))
-		if err != nil {
-			return err
-		}
-		if err := fn(ctx, t, was); err != nil {
-			return err
-		}
-		out, err = oneSlash(slashCommands(ctx, t, `h.id = $1`, id))
-		return err
-	})
-	return out, err
 }
 
 // RemoveSlash ends a slash command. What it wrote stays.
@@ -183,7 +169,7 @@ func (repo *Slash) RemoveSlash(
 		if err != nil {
 			return err
 		}
-		if c, err = oneSlash(slashCommands(ctx, t, `h.id = $1 AND h.room_id = $2`, id, room)); err != nil {
+		if c, err = slashCommand(ctx, t, room, id); err != nil {
 			return err
 		}
 		return remove(ctx, t, room, m.User, c.User, now)
@@ -266,8 +252,8 @@ func slashRun(ctx context.Context, q store.Queryer, row *sql.Row) (r domain.Slas
 	var command, user string
 	err = row.Scan(&command, &user, &r.Thread)
 	if errors.Is(err, sql.ErrNoRows) {
-		return r, domain.NotFound.Errorf(domain.CodeNoHook, "nothing may be answered by this address, or no more: it is good "+
-			"for %d minutes and %d answers", int(domain.SlashReplyKept.Minutes()), domain.SlashReplyUses)
+		return r, domain.NotFound.Errorf(domain.CodeNoHook, "nothing may be answered by this address, or no more: it is "+
+			"good for %d minutes and %d answers", int(domain.SlashReplyKept.Minutes()), domain.SlashReplyUses)
 	}
 	if err != nil {
 		return r, err
