@@ -23,6 +23,7 @@ import (
 	"github.com/unhidra/unhidra/internal/outbound"
 	"github.com/unhidra/unhidra/internal/store/all"
 	"github.com/unhidra/unhidra/internal/testkit"
+	"github.com/unhidra/unhidra/internal/testkit/traffic"
 )
 
 const secretKey = "sk-never-shown"
@@ -479,11 +480,11 @@ func TestAnAnswerIsStopped(t *testing.T) {
 				b.s.answer(context.WithoutCancel(t.Context()), a)
 			}()
 			var answer int64
-			for answer == 0 {
-				time.Sleep(5 * time.Millisecond)
+			traffic.Wait(t.Context(), t, "the answer is begun", func() bool {
 				b.check(b.db.QueryRowContext(t.Context(), `SELECT answer FROM assistant_answers WHERE seq = $1`,
 					question.Seq).Scan(&answer))
-			}
+				return answer != 0
+			})
 			c.stop(b, question.Seq, answer)
 			<-ended
 			<-left
@@ -531,9 +532,7 @@ func TestAnAnswerOutlivesItsServer(t *testing.T) {
 	}
 	run(func() {
 		<-begun
-		for len(b.answers()) == 0 {
-			time.Sleep(5 * time.Millisecond)
-		}
+		traffic.Wait(t.Context(), t, "something is answered", func() bool { return len(b.answers()) > 0 })
 	})
 	if got := b.answers(); got[0].Text != "Half\n\n*"+cutNote+"*" || b.waits() {
 		t.Errorf("a stop leaves %+v", got)
