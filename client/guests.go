@@ -28,7 +28,8 @@ type ServerInvite struct {
 
 // InviteGuest makes an invitation, for administrators, by which one guest registers within a week.
 func (c *Client) InviteGuest(ctx context.Context, i GuestInvite) (made ServerInvite, err error) {
-	err = c.Do(ctx, "POST", "/admin/invites", map[string]any{"guest_days": i.Days, "rooms": i.Rooms, "note": i.Note}, &made)
+	body := map[string]any{"guest_days": i.Days, "rooms": i.Rooms, "note": i.Note}
+	err = c.Do(ctx, "POST", "/admin/invites", body, &made)
 	return made, err
 }
 

@@ -34,9 +34,9 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// The scripts in testdata run the command. Each has its own data folder and free ports. They start it some 300 times, and
-// so as it is released: with the race detector a command takes four times as long. What races in a server is found in
-// internal/app, and what races in a command by the tests beside this one.
+// The scripts in testdata run the command. Each has its own data folder and free ports. They start it some 300 times,
+// and so as it is released: with the race detector a command takes four times as long. What races in a server is found
+// in internal/app, and what races in a command by the tests beside this one.
 func TestScripts(t *testing.T) {
 	bin := filepath.Dir(node.Build(t))
 	docs, err := filepath.Abs("../../docs")

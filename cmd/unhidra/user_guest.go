@@ -28,7 +28,8 @@ func (e *env) guestAction(ctx context.Context, c config.Config, f userFlags, wor
 	o := guest.Operator{Users: db.Accounts, Guests: db.Guests, Hash: keys.Hash, URL: c.URL(),
 		Audit: syncRecorder{app.Audit(db, keys), log}}
 	if words[0] == "invite" {
-		i := domain.SignupInvite{Note: f.note, MaxUses: 1, Rooms: strings.FieldsFunc(f.rooms, func(r rune) bool { return r == ',' || r == ' ' })}
+		rooms := strings.FieldsFunc(f.rooms, func(r rune) bool { return r == ',' || r == ' ' })
+		i := domain.SignupInvite{Note: f.note, MaxUses: 1, Rooms: rooms}
 		if f.guest {
 			i.GuestDays = f.days
 		}

@@ -308,8 +308,8 @@ func (s *Service) Delete(ctx context.Context, by By, id string) error {
 	return err
 }
 
-// Invite makes an invitation to the server, with the note, uses, days of guests and rooms of i, for life. The rooms are some
-// that by may add people to. Its code is shown once.
+// Invite makes an invitation to the server, with the note, uses, days of guests and rooms of i, for life. The rooms are
+// some that by may add people to. Its code is shown once.
 func (s *Service) Invite(
 	ctx context.Context, by By, i domain.SignupInvite, life time.Duration,
 ) (_ domain.SignupInvite, link string, err error) {

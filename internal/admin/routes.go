@@ -25,8 +25,8 @@ func (s *Service) Routes(api huma.API) {
 	httpx.Register(api, op("admin-list-users", "GET", "/users", "Accounts, by name or e-mail address"), s.listUsers)
 	httpx.Register(api, op("admin-get-user", "GET", "/users/{user}", "One account, with its sessions and second factors"),
 		s.getUser)
-	httpx.Register(api, op("admin-update-user", "PATCH", "/users/{user}", "Change a role, make somebody a guest for a time, or keep somebody out"),
-		s.patchUser)
+	httpx.Register(api, op("admin-update-user", "PATCH", "/users/{user}",
+		"Change a role, make somebody a guest for a time, or keep somebody out"), s.patchUser)
 	httpx.Register(api, gone(op("admin-delete-user", "DELETE", "/users/{user}",
 		"Delete an account; what it said stays, under no name")), s.deleteUser)
 	httpx.Register(api, gone(op("admin-end-sessions", "DELETE", "/users/{user}/sessions", "Sign somebody out everywhere")),

@@ -337,8 +337,8 @@ func (s *server) handlers() error {
 }
 
 func (s *server) api() httpx.Options {
-	return httpx.Options{Name: s.Config.Name, Version: s.Version, Auth: s.modules.auth, Bots: s.modules.bot, Limits: s.limits,
-		May: guest.May, Log: s.logs.Part("http")}
+	return httpx.Options{Name: s.Config.Name, Version: s.Version, Auth: s.modules.auth, Bots: s.modules.bot,
+		Limits: s.limits, May: guest.May, Log: s.logs.Part("http")}
 }
 
 func (s *server) listener(name string, l net.Listener, mux *http.ServeMux, fallback http.Handler) error {

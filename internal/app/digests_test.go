@@ -73,7 +73,8 @@ func TestADigestIsMailedAndEnded(t *testing.T) {
 		m := smtp.Wait(t, "bob@example.org", 1)
 		for _, want := range []string{"Hello bob,", "2 messages", "Garden – 2 new, 1 for you", site + "/rooms/" + room.ID,
 			"ann: The roses need water", "ann: @bob, yours too", "once a week"} {
-			if !strings.Contains(m.Text, want) || want[0] != 'G' && !strings.Contains(strings.ReplaceAll(m.HTML, "</b>", ""), want) {
+			html := strings.ReplaceAll(m.HTML, "</b>", "")
+			if !strings.Contains(m.Text, want) || want[0] != 'G' && !strings.Contains(html, want) {
 				t.Errorf("no %q in\n%s\n%s", want, m.Text, m.HTML)
 			}
 		}

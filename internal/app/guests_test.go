@@ -15,8 +15,8 @@ import (
 	"github.com/unhidra/unhidra/internal/testkit/traffic"
 )
 
-// For guests, by what they are about. What is refused is refused whatever it is about; of the rest, the room decides, or
-// whose it is. A new operation needs its place in one of these lists.
+// For guests, by what they are about. What is refused is refused whatever it is about; of the rest, the room decides,
+// or whose it is. A new operation needs its place in one of these lists.
 const (
 	forGuests = `get-me update-me delete-me export-me set-avatar delete-avatar set-status change-email change-password
 		list-factors list-sessions end-session end-sessions new-recovery-codes step-up begin-passkey-step-up enrol-totp

@@ -164,8 +164,8 @@ func historyStore(db *all.Store) history.Store {
 
 func adminStore(db *all.Store) admin.Store {
 	return admin.Store{
-		AccountStore: db.Accounts, GuestStore: db.Guests, SessionStore: db.Sessions, FactorStore: db.Factors, PasswordStore: db.Accounts,
-		DepartureStore: db.Departure,
-		RoomStore:      db.Rooms, LogStore: db.Log, SettingStore: db.Server,
+		AccountStore: db.Accounts, GuestStore: db.Guests, SessionStore: db.Sessions, FactorStore: db.Factors,
+		PasswordStore: db.Accounts, DepartureStore: db.Departure,
+		RoomStore: db.Rooms, LogStore: db.Log, SettingStore: db.Server,
 	}
 }

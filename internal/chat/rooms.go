@@ -72,8 +72,8 @@ func (s *Service) roomRoutes(api huma.API) {
 		"Which of your rooms somebody is in, too; without direct conversations"), s.listShared)
 	httpx.Register(api, op("get-room", "GET", "/rooms/{room}", tag,
 		"One room; of a public one that you are not in, what the directory tells"), s.getRoom)
-	httpx.Register(api, op("update-room", "PATCH", "/rooms/{room}", tag, "Rename, retitle, open, close or archive a room, or change its look"),
-		s.patchRoom)
+	httpx.Register(api, op("update-room", "PATCH", "/rooms/{room}", tag,
+		"Rename, retitle, open, close or archive a room, or change its look"), s.patchRoom)
 	httpx.Register(api, status(op("delete-room", "DELETE", "/rooms/{room}", tag,
 		"Delete a room with all that was said in it"), 204), s.deleteRoom)
 	httpx.Register(api, op("join-room", "POST", "/rooms/{room}/join", tag, "Join a public room"), s.postJoin)

@@ -82,7 +82,8 @@ func TestGuestsArePlainMembers(t *testing.T) {
 		want := Allow(Room{Kind: PrivateRoom}, Member{Role: RegularMember}, rule.Permission, now) == nil &&
 			rule.Permission != InviteMember
 		for _, role := range []RoomRole{Owner, Admin, Moderator, RegularMember} {
-			if err := Allow(Room{Kind: PrivateRoom}, Member{Role: role, Guest: true}, rule.Permission, now); want != (err == nil) {
+			err := Allow(Room{Kind: PrivateRoom}, Member{Role: role, Guest: true}, rule.Permission, now)
+			if want != (err == nil) {
 				t.Errorf("%s by a guest who is %s: %v", rule.Permission, role, err)
 			}
 		}

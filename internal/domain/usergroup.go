@@ -2,8 +2,9 @@ package domain
 
 import "time"
 
-// Limits of user groups. A message has a row and an id for each person whom it mentions, so both are bounded: a group by
-// what a room of a department has, a message by twice that. Whoever means everybody names @room, which costs one row.
+// Limits of user groups. A message has a row and an id for each person whom it mentions, so both are bounded: a group
+// by what a room of a department has, a message by twice that. Whoever means everybody names @room, which costs one
+// row.
 const (
 	MaxUserGroups    = 500 // of a server
 	MaxUserGroupSize = 100 // people in a group

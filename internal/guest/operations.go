@@ -6,8 +6,8 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-// May returns an error if p is a guest and the operation of the REST API is not for guests, whatever it is about. What is
-// not in the table is for no guest, so that a new operation is refused until somebody decides.
+// May returns an error if p is a guest and the operation of the REST API is not for guests, whatever it is about. What
+// is not in the table is for no guest, so that a new operation is refused until somebody decides.
 func May(p domain.Principal, operation string) error {
 	if p.IsGuest() && !open[operation] {
 		return domain.ErrNotForGuests()

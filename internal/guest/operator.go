@@ -25,8 +25,8 @@ type OperatorGuests interface {
 	MayInvite(ctx context.Context, user string, rooms []string, now time.Time) error
 }
 
-// Operator manages guests with the rights of whoever has access to the data. A server that runs beside it notices within
-// seconds.
+// Operator manages guests with the rights of whoever has access to the data. A server that runs beside it notices
+// within seconds.
 type Operator struct {
 	Users  OperatorUsers
 	Guests OperatorGuests
@@ -35,7 +35,8 @@ type Operator struct {
 	Audit  Recorder
 }
 
-// Set makes somebody a guest until a time, or changes until when they are one; a time that has passed ends their access.
+// Set makes somebody a guest until a time, or changes until when they are one; a time that has passed ends their
+// access.
 func (o *Operator) Set(ctx context.Context, username string, until time.Time) (domain.User, error) {
 	u, err := o.Users.UserByUsername(ctx, username)
 	if err != nil {
@@ -54,8 +55,8 @@ func (o *Operator) Set(ctx context.Context, username string, until time.Time) (d
 	return u, err
 }
 
-// Invite makes an invitation to the server in the name of an administrator, with the note, uses, days of guests and rooms
-// of i. It returns the link.
+// Invite makes an invitation to the server in the name of an administrator, with the note, uses, days of guests and
+// rooms of i. It returns the link.
 func (o *Operator) Invite(ctx context.Context, username string, i domain.SignupInvite) (link string, err error) {
 	by, err := o.Users.UserByUsername(ctx, username)
 	if err != nil {

@@ -89,11 +89,12 @@ func TestADigestIsAMailOrNone(t *testing.T) {
 		change func(d *domain.DueDigest)
 		sent   bool
 	}{
-		"something":    {[]domain.MissedRoom{room}, func(*domain.DueDigest) {}, true},
-		"nothing":      {nil, func(*domain.DueDigest) {}, false},
-		"nothing told": {[]domain.MissedRoom{{Level: domain.NotifyMentions, Lines: lines(false, 7)}}, func(*domain.DueDigest) {}, false},
-		"no address":   {[]domain.MissedRoom{room}, func(d *domain.DueDigest) { d.Email = "" }, false},
-		"a bad one":    {[]domain.MissedRoom{room}, func(d *domain.DueDigest) { d.Email = "broken" }, false},
+		"something": {[]domain.MissedRoom{room}, func(*domain.DueDigest) {}, true},
+		"nothing":   {nil, func(*domain.DueDigest) {}, false},
+		"nothing told": {[]domain.MissedRoom{{Level: domain.NotifyMentions, Lines: lines(false, 7)}},
+			func(*domain.DueDigest) {}, false},
+		"no address": {[]domain.MissedRoom{room}, func(d *domain.DueDigest) { d.Email = "" }, false},
+		"a bad one":  {[]domain.MissedRoom{room}, func(d *domain.DueDigest) { d.Email = "broken" }, false},
 		"a pause": {[]domain.MissedRoom{room}, func(d *domain.DueDigest) {
 			d.Notify.PausedUntil = now.Add(time.Minute)
 		}, false},
@@ -136,8 +137,8 @@ func TestADigestShowsSomeAndCountsTheRest(t *testing.T) {
 		t.Fatal(err)
 	}
 	sum := d.mail.Data.Digest
-	if len(sum.Rooms) != 10 || sum.MoreRooms != 2 || sum.MoreThere != 8 || sum.Messages != 48 || !sum.Capped || !sum.Weekly ||
-		len(d.told) != 12 {
+	if len(sum.Rooms) != 10 || sum.MoreRooms != 2 || sum.MoreThere != 8 || sum.Messages != 48 || !sum.Capped ||
+		!sum.Weekly || len(d.told) != 12 {
 		t.Errorf("%+v", sum)
 	}
 	first := sum.Rooms[0]

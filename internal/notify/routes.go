@@ -21,8 +21,8 @@ func (s *Service) Routes(api huma.API) {
 	}
 	httpx.Register(api, op("get-notifications", "GET", "/notifications", "What you want to be told of", 200), s.get)
 	httpx.Register(api, op("set-notifications", "PUT", "/notifications", "Choose what you want to be told of", 200), s.put)
-	httpx.Register(api, op("get-digest", "GET", "/notifications/digest", "When you get a mail that sums up what you missed",
-		200), s.getDigest)
+	httpx.Register(api, op("get-digest", "GET", "/notifications/digest",
+		"When you get a mail that sums up what you missed", 200), s.getDigest)
 	httpx.Register(api, op("set-digest", "PUT", "/notifications/digest",
 		"Choose when you get a mail that sums up what you missed", 200), s.putDigest)
 	end := op("end-digests", "POST", "/notifications/digest/unsubscribe",

@@ -58,8 +58,8 @@ type By struct {
 	RequestID string
 }
 
-// List returns all groups by their handles. Those that p is in are theirs. A guest sees those with somebody who shares a
-// room with them, and of these such people.
+// List returns all groups by their handles. Those that p is in are theirs. A guest sees those with somebody who shares
+// a room with them, and of these such people.
 func (s *Service) List(ctx context.Context, p domain.Principal) ([]domain.UserGroup, error) {
 	return s.Store.UserGroups(ctx, p.ID, p.Circle())
 }

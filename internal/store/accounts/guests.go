@@ -8,8 +8,8 @@ import (
 	"github.com/unhidra/unhidra/internal/store"
 )
 
-// SetGuest makes a user a guest until a time, or changes until when a guest is one, in a transaction. A guest whose access
-// had ended is back; a time that has passed ends it. It fails with conflict for the last administrator.
+// SetGuest makes a user a guest until a time, or changes until when a guest is one, in a transaction. A guest whose
+// access had ended is back; a time that has passed ends it. It fails with conflict for the last administrator.
 func SetGuest(ctx context.Context, t *store.Tx, user string, until, now time.Time) (domain.User, error) {
 	before, err := lockUser(ctx, t, user)
 	if err != nil {
@@ -38,7 +38,9 @@ func (repo *Repository) DueGuests(ctx context.Context, now time.Time) ([]domain.
 
 // EndGuest ends every session of a guest whose access is over, and disables the account. done is false if that was done
 // already, or if the access was extended.
-func (repo *Repository) EndGuest(ctx context.Context, user string, now time.Time) (u domain.User, done bool, err error) {
+func (repo *Repository) EndGuest(
+	ctx context.Context, user string, now time.Time,
+) (u domain.User, done bool, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		done = false
 		if u, err = lockUser(ctx, t, user); err != nil || u.Disabled || !u.GuestEnded(now) {

@@ -132,8 +132,8 @@ func (repo *Repository) CreateUser(
 	return NameTaken(err)
 }
 
-// SignUp is CreateUser in a transaction, and its error is for NameTaken. It returns the account, which is that of a guest
-// if the invitation is for guests, and the invitation.
+// SignUp is CreateUser in a transaction, and its error is for NameTaken. It returns the account, which is that of a
+// guest if the invitation is for guests, and the invitation.
 func SignUp(
 	ctx context.Context, t *store.Tx, u domain.User, password string, by domain.Signup, now time.Time,
 ) (domain.User, domain.SignupInvite, error) {
@@ -203,8 +203,8 @@ func (repo *Repository) SetStatus(ctx context.Context, user string, s domain.Sta
 		s.Text, s.Emoji, store.Millis(s.Expires))
 }
 
-// SetUserRole makes a user an administrator, or ends that, and ends their access tokens. A guest becomes a regular user,
-// also one whose access has ended. It fails with conflict for the last administrator.
+// SetUserRole makes a user an administrator, or ends that, and ends their access tokens. A guest becomes a regular
+// user, also one whose access has ended. It fails with conflict for the last administrator.
 func (repo *Repository) SetUserRole(
 	ctx context.Context, user string, role domain.SystemRole,
 ) (u domain.User, err error) {

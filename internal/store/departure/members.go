@@ -15,7 +15,8 @@ import (
 )
 
 // dropOwn removes the devices and bots of a former member from the room, and of who is banned the webhooks
-// too; of others it switches the outgoing ones and the slash commands off. e is the event of the member's own departure.
+// too; of others it switches the outgoing ones and the slash commands off. e is the event of the member's own
+// departure.
 func dropOwn(ctx context.Context, t *store.Tx, e domain.Event) error {
 	own, err := rooms.OwnIn(ctx, t, e.Room, e.Subject.ID)
 	if err != nil {

@@ -14,7 +14,8 @@ import (
 )
 
 const imageColumns = `i.release_id, i.sha256, i.size, i.chip, i.revision_min, i.revision_max, i.secure_version,
-	i.elf_sha256, i.md5, i.sha1, i.info, i.factory_sha256, i.factory_size, i.factory_info, EXISTS (SELECT 1 FROM firmware_elfs e
+	i.elf_sha256, i.md5, i.sha1, i.info, i.factory_sha256, i.factory_size, i.factory_info,
+	EXISTS (SELECT 1 FROM firmware_elfs e
 		JOIN firmware_releases r ON r.product_id = e.product_id WHERE r.id = i.release_id AND e.sha256 = i.elf_sha256)`
 
 // imageHolder is holderOf in SQL.

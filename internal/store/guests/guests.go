@@ -20,8 +20,8 @@ type Repository struct {
 // New returns the repository on db.
 func New(db *store.DB, r *rooms.Repository) *Repository { return &Repository{db, r} }
 
-// Register creates an account as accounts.CreateUser does, and returns it. Who comes by an invitation with rooms is added
-// to them: at once, or when they have proven their address.
+// Register creates an account as accounts.CreateUser does, and returns it. Who comes by an invitation with rooms is
+// added to them: at once, or when they have proven their address.
 func (repo *Repository) Register(
 	ctx context.Context, u domain.User, password string, by domain.Signup, now time.Time,
 ) (made domain.User, err error) {
@@ -40,8 +40,8 @@ func (repo *Repository) Register(
 	return made, accounts.NameTaken(err)
 }
 
-// VerifyEmail opens an account as accounts.VerifyEmail does. Who came by an invitation with rooms is added to them, unless
-// it was ended.
+// VerifyEmail opens an account as accounts.VerifyEmail does. Who came by an invitation with rooms is added to them,
+// unless it was ended.
 func (repo *Repository) VerifyEmail(ctx context.Context, hash []byte, now time.Time) (u domain.User, err error) {
 	now = store.Trim(now)
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
@@ -82,8 +82,8 @@ func (repo *Repository) MayInvite(ctx context.Context, user string, ids []string
 	return nil
 }
 
-// SetGuest makes a user a guest until a time, extends that, or ends it. It fails with conflict for the last administrator,
-// and for somebody who owns rooms, devices, bots or products: guests have none.
+// SetGuest makes a user a guest until a time, extends that, or ends it. It fails with conflict for the last
+// administrator, and for somebody who owns rooms, devices, bots or products: guests have none.
 func (repo *Repository) SetGuest(
 	ctx context.Context, user string, until, now time.Time,
 ) (u domain.User, err error) {

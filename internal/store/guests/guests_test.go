@@ -17,8 +17,8 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// A guest whose address is to be proven comes into the rooms of their invitation afterwards: into those whose inviter may
-// still add people, and no more if the invitation was ended. They find people of their rooms alone.
+// A guest whose address is to be proven comes into the rooms of their invitation afterwards: into those whose inviter
+// may still add people, and no more if the invitation was ended. They find people of their rooms alone.
 func TestGuestsComeIntoTheirRooms(t *testing.T) {
 	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {

@@ -12,7 +12,9 @@ import (
 
 // Pin pins a message for actor. If it is pinned already, it writes nothing, and the event has no number.
 func (repo *Repository) Pin(ctx context.Context, actor, room string, seq int64, now time.Time) (domain.Event, error) {
-	return repo.changePin(ctx, actor, room, seq, now, func(ctx context.Context, t *store.Tx, v domain.View, e *domain.Event) error {
+	return repo.changePin(ctx, actor, room, seq, now, func(
+		ctx context.Context, t *store.Tx, v domain.View, e *domain.Event,
+	) error {
 		if err := roomlog.RequireMessage(ctx, t, v, seq); err != nil {
 			return err
 		}
@@ -39,7 +41,9 @@ func (repo *Repository) Pin(ctx context.Context, actor, room string, seq int64, 
 // Unpin takes a message off the pinned ones for actor. If it is not pinned, it writes nothing, and the event has
 // no number.
 func (repo *Repository) Unpin(ctx context.Context, actor, room string, seq int64, now time.Time) (domain.Event, error) {
-	return repo.changePin(ctx, actor, room, seq, now, func(ctx context.Context, t *store.Tx, v domain.View, e *domain.Event) error {
+	return repo.changePin(ctx, actor, room, seq, now, func(
+		ctx context.Context, t *store.Tx, v domain.View, e *domain.Event,
+	) error {
 		if err := v.Require(seq); err != nil {
 			return err
 		}

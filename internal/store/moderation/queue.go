@@ -19,8 +19,8 @@ const grouped = `SELECT p.room_id, p.seq, MIN(p.at), COUNT(*) FROM message_repor
 	JOIN events e ON e.room_id = p.room_id AND e.seq = p.seq AND e.actor_id <> $1
 	WHERE p.state = 'open' AND ($2 = '' OR p.room_id = $2)`
 
-// on is the condition of a group on which the user of d decides, with its argument as $3. Moderators decide on what they
-// see: what was reported from before they joined is for others, or in the end for administrators.
+// on is the condition of a group on which the user of d decides, with its argument as $3. Moderators decide on what
+// they see: what was reported from before they joined is for others, or in the end for administrators.
 func on(d domain.ReportDesk) (having string, arg any) {
 	if d.Admin {
 		return ` HAVING MIN(p.admins_at) <= $3`, store.Millis(d.Now)

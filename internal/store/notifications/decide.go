@@ -162,7 +162,8 @@ func DropUpTo(ctx context.Context, t *store.Tx, room string, to int64) error {
 	return nil
 }
 
-// Prune deletes notifications of before a time, pushes that have none left, and subscriptions whose sessions have ended.
+// Prune deletes notifications of before a time, pushes that have none left, and subscriptions whose sessions have
+// ended.
 func (repo *Repository) Prune(ctx context.Context, before, now time.Time) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		_, err := t.ExecContext(ctx, `DELETE FROM notifications WHERE at < $1`, store.Millis(before))

@@ -97,9 +97,9 @@ func claimDigest(ctx context.Context, t *store.Tx, user string, until time.Time)
 	return d, err
 }
 
-// Missed returns the rooms in which there is something that user has not read, since a time, and that no digest has told
-// them, with one in which something was said last first. Archived rooms are left out, and those of which they want to be
-// told nothing. With texts it has those that their keywords may decide on.
+// Missed returns the rooms in which there is something that user has not read, since a time, and that no digest has
+// told them, with one in which something was said last first. Archived rooms are left out, and those of which they want
+// to be told nothing. With texts it has those that their keywords may decide on.
 func (repo *Repository) Missed(
 	ctx context.Context, user string, since time.Time, texts bool,
 ) (all []domain.MissedRoom, err error) {
@@ -166,7 +166,8 @@ func (repo *Repository) Shown(
 }
 
 // FinishDigest queues the mail of a claimed digest, nil if there is none, and says when the next one comes and up to
-// where it has told of rooms: all of it or, if the settings have changed or somebody else has claimed it since, nothing.
+// where it has told of rooms: all of it or, if the settings have changed or somebody else has claimed it since,
+// nothing.
 func (repo *Repository) FinishDigest(
 	ctx context.Context, d domain.DueDigest, mail *domain.QueuedMail, told []domain.MissedRoom, next time.Time,
 ) (done bool, err error) {

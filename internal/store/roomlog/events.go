@@ -181,8 +181,8 @@ func lines(main bool) string {
 }
 
 // linesWhere is Where for lines of the timeline that v shows, or of the main timeline. $1 is the room. rest bounds the
-// numbers also by what v shows: SQLite takes only one lower bound from its index, and here it is kept (by +) from taking
-// it from this check.
+// numbers also by what v shows: SQLite takes only one lower bound from its index, and here it is kept (by +) from
+// taking it from this check.
 func linesWhere(
 	ctx context.Context, q store.Queryer, v domain.View, main bool, rest string, args ...any,
 ) ([]domain.Event, error) {

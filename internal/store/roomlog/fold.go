@@ -59,7 +59,8 @@ func (repo *Repository) foldedPage(
 	}
 	shown, folds, n := fold(seen[:min(maxFoldScan, len(seen))], q.Limit, back)
 	more := n < len(seen)
-	page := domain.Page{Folds: folds, Older: !back && from > v.Since || back && more, Newer: back && from < maxSeq || !back && more}
+	page := domain.Page{Folds: folds, Older: !back && from > v.Since || back && more,
+		Newer: back && from < maxSeq || !back && more}
 	if len(shown) == 0 {
 		return page, nil
 	}

@@ -68,7 +68,9 @@ func (repo *Repository) newer(ctx context.Context, v domain.View, q domain.PageQ
 	if err == nil && q.Fold && foldable(events) {
 		return repo.foldedPage(ctx, v, q.After, false, q)
 	}
-	return domain.Page{Events: events[:min(q.Limit, len(events))], Older: q.After > v.Since, Newer: len(events) > q.Limit}, err
+	page := domain.Page{Events: events[:min(q.Limit, len(events))], Older: q.After > v.Since,
+		Newer: len(events) > q.Limit}
+	return page, err
 }
 
 func (repo *Repository) around(ctx context.Context, v domain.View, q domain.PageQuery) (domain.Page, error) {

@@ -1,6 +1,7 @@
 package roomlog
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"slices"
@@ -70,7 +71,7 @@ func Missed(ctx context.Context, q store.Queryer, m Missing) (lines []domain.Mis
 	if err = read(missedLines, m.Marks.Read); err == nil && m.Replies {
 		err = read(missedReplies, m.Marks.Threads)
 	}
-	slices.SortFunc(lines, func(a, b domain.MissedLine) int { return int(a.Seq - b.Seq) })
+	slices.SortFunc(lines, func(a, b domain.MissedLine) int { return cmp.Compare(a.Seq, b.Seq) })
 	return lines, more, err
 }
 

@@ -10,8 +10,8 @@ import (
 )
 
 // Block has user not hear of other any longer: pending requests of other are declined, and later ones are stored as
-// declined. changed is false if other is blocked already. Only people and bots can be blocked, by guests those who share a
-// room with them.
+// declined. changed is false if other is blocked already. Only people and bots can be blocked, by guests those who
+// share a room with them.
 func (repo *Repository) Block(ctx context.Context, user, other string) (changed bool, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		found, err := accounts.Refs(ctx, t, []string{other})

@@ -75,8 +75,8 @@ func (l looks) exec(query string, args ...any) {
 	}))
 }
 
-// A room has a picture or an emoji, and a colour beside them. Its picture is kept as long as it has it, also if a node of
-// an older version deletes the room.
+// A room has a picture or an emoji, and a colour beside them. Its picture is kept as long as it has it, also if a node
+// of an older version deletes the room.
 func TestLooks(t *testing.T) {
 	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {

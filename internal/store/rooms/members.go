@@ -278,8 +278,8 @@ func (repo *Repository) AddMember(
 	return e, err
 }
 
-// AddInvited adds u, who accepted an invitation of inviter to the server, to a room that the inviter may add people to. If
-// they may not, or u cannot be a member, it does nothing.
+// AddInvited adds u, who accepted an invitation of inviter to the server, to a room that the inviter may add people to.
+// If they may not, or u cannot be a member, it does nothing.
 func (repo *Repository) AddInvited(
 	ctx context.Context, t *store.Tx, inviter, room string, u domain.UserRef, now time.Time,
 ) error {

@@ -205,8 +205,8 @@ func (repo *Repository) CreateRoom(
 	return s, made, err
 }
 
-// authorizeGuest fails if actor is a guest and may not create the room: they begin only direct conversations, with people
-// who share a room with them.
+// authorizeGuest fails if actor is a guest and may not create the room: they begin only direct conversations, with
+// people who share a room with them.
 func authorizeGuest(ctx context.Context, t *store.Tx, actor string, n domain.NewRoom) error {
 	guest, err := isGuest(ctx, t, actor)
 	if err != nil || !guest {

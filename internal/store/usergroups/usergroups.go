@@ -18,8 +18,8 @@ type Repository struct{ db *store.DB }
 // New returns the repository on db.
 func New(db *store.DB) *Repository { return &Repository{db} }
 
-// UserGroups returns all groups by their handles, as user sees them. If circle is not empty, only those are returned with
-// somebody who shares a room with that user, and only such people count.
+// UserGroups returns all groups by their handles, as user sees them. If circle is not empty, only those are returned
+// with somebody who shares a room with that user, and only such people count.
 func (repo *Repository) UserGroups(ctx context.Context, user, circle string) ([]domain.UserGroup, error) {
 	return groupsWhere(ctx, repo.db, user, circle, seen+` ORDER BY g.handle`)
 }
@@ -163,7 +163,8 @@ func EraseUser(ctx context.Context, t *store.Tx, user string) error {
 	return err
 }
 
-// groupsWhere reads groups g as user sees them, whose circle is $2. rest is what follows WHERE; its arguments begin with $3.
+// groupsWhere reads groups g as user sees them, whose circle is $2. rest is what follows WHERE; its arguments begin
+// with $3.
 func groupsWhere(
 	ctx context.Context, q store.Queryer, user, circle, rest string, args ...any,
 ) ([]domain.UserGroup, error) {

@@ -337,7 +337,8 @@ func TestEachDeliveryIsOfTheWebhookAsItIsThen(t *testing.T) {
 		}
 	}))
 	t.Cleanup(s.Close)
-	r = newRoom(t, testkit.Open(t, testkit.SQLite(t)), s.URL+"/old", outbound.Client([]netip.Prefix{loopback}, time.Minute))
+	r = newRoom(t, testkit.Open(t, testkit.SQLite(t)), s.URL+"/old",
+		outbound.Client([]netip.Prefix{loopback}, time.Minute))
 	for i := range 4 {
 		r.say(t, fmt.Sprint("line ", i))
 	}

@@ -23,8 +23,8 @@ func (s *Service) slashRoutes(api huma.API) {
 		"Change what a slash command says of itself and whom it asks; switch it on or off", 200), s.patchCommand)
 	httpx.Register(api, op("rotate-slash-command", "POST", "/{slash}/secret",
 		"Give a slash command another secret; for a day it signs by both", 200), s.rotateCommand)
-	httpx.Register(api, op("delete-slash-command", "DELETE", "/{slash}", "Remove a slash command; what it wrote stays", 204),
-		s.deleteCommand)
+	httpx.Register(api, op("delete-slash-command", "DELETE", "/{slash}",
+		"Remove a slash command; what it wrote stays", 204), s.deleteCommand)
 	httpx.Register(api, op("run-slash-command", "POST", "/run", "Write a slash command, and get its first answer", 200),
 		s.runCommand)
 }
