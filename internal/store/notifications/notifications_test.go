@@ -2,6 +2,7 @@ package notifications_test
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"time"
 
@@ -228,6 +229,42 @@ func TestWhatIsNotOldIsToldAfterALongPause(t *testing.T) {
 		must(t, db.Notifications.Prune(ctx, now.Add(time.Hour), now))
 		if n, err := db.Notifications.Waiting(ctx); err != nil || n != 0 {
 			t.Errorf("all are old, and %d wait, %v", n, err)
+		}
+	})
+}
+
+// What is put off while its user chooses other settings is looked at anew, whichever of the two comes first.
+func TestAPushIsNotPutOffByFormerSettings(t *testing.T) {
+	t.Parallel()
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
+		ctx, now := t.Context(), time.UnixMilli(1_800_000_000_000)
+		room, bob := testkit.Room(t, db, 2), testkit.UserID(1)
+		session(t, db, bob, "ses_1", now)
+		subscribe(t, db, bob, "ses_1", now)
+		said := testkit.Say(t, db, testkit.UserID(0), room, "a", "tea")
+		_, err := db.Notifications.Record(ctx, []domain.Notification{{User: bob, Room: room, Seq: said.Seq,
+			Reason: domain.NotifiedMention, At: now}}, now)
+		must(t, err)
+		must(t, db.Notifications.PutSettings(ctx, bob, domain.NotifySettings{Level: domain.NotifyMentions}))
+		for i := range 20 {
+			ps := claim(t, db, now)
+			if len(ps) != 1 {
+				t.Fatalf("round %d: it waits for what its user wanted before", i)
+			}
+			st, err := db.Notifications.State(ctx, ps[0], now)
+			must(t, err)
+			var both sync.WaitGroup
+			both.Go(func() {
+				if err := db.Notifications.Postpone(ctx, ps[0], st.Version, now.Add(time.Hour)); err != nil {
+					t.Error(err)
+				}
+			})
+			both.Go(func() {
+				if err := db.Notifications.PutSettings(ctx, bob, st.Settings); err != nil {
+					t.Error(err)
+				}
+			})
+			both.Wait()
 		}
 	})
 }

@@ -154,7 +154,8 @@ func (repo *Repository) untold(
 func (repo *Repository) Postpone(ctx context.Context, p domain.Push, version int64, until time.Time) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		var now int64
-		err := t.QueryRowContext(ctx, `SELECT version FROM notify_settings WHERE user_id = $1`, p.Subscription.User).Scan(&now)
+		err := t.QueryRowContext(ctx, `SELECT version FROM notify_settings WHERE user_id = $1`+t.ForUpdate(),
+			p.Subscription.User).Scan(&now)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
