@@ -272,7 +272,8 @@ func TestEveryOperationIsDescribed(t *testing.T) {
 	if strings.Contains(body, `"int32"`) {
 		t.Error("it has numbers of format int32, which is signed: a uint32 needs format:\"int64\"")
 	}
-	open := map[string]bool{"get-server": true, "get-avatar": true, "get-preview-image": true, "claim-device-key": true}
+	open := map[string]bool{"get-server": true, "get-avatar": true, "get-preview-image": true, "claim-device-key": true,
+		"open-end-digests": true, "end-digests": true} // the last two ask for the signature of a link
 	seen := map[string]string{}
 	for path, methods := range doc.Paths {
 		for method, op := range methods {
