@@ -46,11 +46,21 @@ export async function accessible(page, name) {
   await page.emulateMedia({ reducedMotion: null });
 }
 
+/**
+ * Gives the page another size, and waits until it has drawn a frame of it: CSS has the new size at once, and what
+ * listens to matchMedia hears of it only with that frame.
+ */
+async function resize(page, size) {
+  await page.setViewportSize(size);
+  await page.waitForFunction((width) => innerWidth === width, size.width);
+  await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
+}
+
 /** Looks at the page in every size and theme, in the dark one at its colours, and puts it back as it was. */
 export async function accessibleEverywhere(page, name) {
   const before = page.viewportSize();
   for (const size of sizes) {
-    await page.setViewportSize(size);
+    await resize(page, size);
     for (const colorScheme of ['light', 'dark']) {
       await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
       await still(page);
@@ -60,5 +70,5 @@ export async function accessibleEverywhere(page, name) {
     }
   }
   await page.emulateMedia({ colorScheme: null, reducedMotion: null });
-  await page.setViewportSize(before);
+  await resize(page, before);
 }
