@@ -23,6 +23,7 @@ func commands() []command {
 		roomCommand(),
 		modelCommand(),
 		feedCommand(),
+		webhookCommand(),
 		auditCommand(),
 		{"backup", "back up all data to one file, also while the server runs", makeBackup},
 		{"restore", "restore a backup", restore},

@@ -48,6 +48,9 @@ const (
 	HookOffLeft    HookOff = "left"   // whoever made it is in the room no more
 )
 
+// HookOffs are all reasons.
+var HookOffs = []HookOff{HookOffByAdmin, HookOffFailing, HookOffGone, HookOffLeft}
+
 // DeliveryState is how far a delivery of an outgoing webhook is.
 type DeliveryState string
 
@@ -92,8 +95,11 @@ type Outcome struct {
 
 // HookUsage says how outgoing webhooks are.
 type HookUsage struct {
-	Waiting int           // deliveries that wait
-	Late    time.Duration // how long the one that is due for longest has been so
-	Failing int           // whose receivers take nothing at present
-	Off     int           // that were switched off because their receivers failed
+	Waiting      int             // deliveries that wait
+	Late         time.Duration   // how long the one that is due for longest has been so
+	Failing      int             // whose receivers take nothing at present
+	FailingFor   time.Duration   // how long the receiver has taken nothing that has not for longest; 0: none fails
+	Oldest       time.Duration   // age of the oldest event that waits for a receiver that does not fail; 0: none waits
+	OldestFailed time.Duration   // the same for receivers that fail
+	Off          map[HookOff]int // that are off, by the reason
 }

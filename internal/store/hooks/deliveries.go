@@ -307,17 +307,40 @@ func (repo *Outgoing) prune(ctx context.Context, hook string, now time.Time) (dr
 	return dropped, err
 }
 
-// HookUsage returns how many deliveries wait, also of webhooks that are off, how long the webhook that is due for
-// longest has been so, and how many receivers fail.
+// HookUsage returns how outgoing webhooks are. What waits of webhooks that are off counts as waiting, and has no age:
+// nothing is late, as nothing is sent. Neither has what somebody asked for.
 func (repo *Outgoing) HookUsage(ctx context.Context, now time.Time) (u domain.HookUsage, err error) {
-	var due int64
+	var due, failing, oldest, oldestFailed int64
 	err = repo.db.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM hook_deliveries WHERE state = 'waiting'),
-		COALESCE((SELECT min(due_at) FROM outgoing_hooks WHERE due_at > 0 AND lease <= $1), 0),
-		(SELECT count(*) FROM outgoing_hooks WHERE failed_at > 0 AND off = ''),
-		(SELECT count(*) FROM outgoing_hooks WHERE off = 'failed')`, store.Millis(now)).
-		Scan(&u.Waiting, &due, &u.Failing, &u.Off)
-	if due > 0 {
-		u.Late = max(0, now.Sub(store.Time(due)))
+		COALESCE(min(CASE WHEN due_at > 0 AND lease <= $1 THEN due_at END), 0),
+		COALESCE(sum(CASE WHEN failed_at > 0 AND off = '' THEN 1 ELSE 0 END), 0),
+		COALESCE(min(CASE WHEN failed_at > 0 AND off = '' THEN failed_at END), 0),
+		COALESCE(min(CASE WHEN failed_at = 0 THEN oldest END), 0),
+		COALESCE(min(CASE WHEN failed_at > 0 THEN oldest END), 0)
+		FROM (SELECT h.due_at, h.lease, h.failed_at, h.off, CASE WHEN h.off = '' THEN
+			(SELECT d.at FROM hook_deliveries d WHERE d.hook_id = h.id AND d.state = 'waiting' AND NOT d.manual
+				ORDER BY d.event LIMIT 1) END AS oldest FROM outgoing_hooks h) AS hooks`, store.Millis(now)).
+		Scan(&u.Waiting, &due, &u.Failing, &failing, &oldest, &oldestFailed)
+	if err != nil {
+		return u, err
 	}
+	age := func(since int64) time.Duration {
+		if since == 0 {
+			return 0
+		}
+		return max(0, now.Sub(store.Time(since)))
+	}
+	u.Late, u.FailingFor, u.Oldest, u.OldestFailed = age(due), age(failing), age(oldest), age(oldestFailed)
+	u.Off = map[domain.HookOff]int{}
+	rows, err := repo.db.QueryContext(ctx, `SELECT off, count(*) FROM outgoing_hooks WHERE off <> '' GROUP BY off`)
+	if err != nil {
+		return u, err
+	}
+	_, err = store.Collect(rows, func(rows *sql.Rows) (why domain.HookOff, err error) {
+		var n int
+		err = rows.Scan(&why, &n)
+		u.Off[why] = n
+		return why, err
+	})
 	return u, err
 }

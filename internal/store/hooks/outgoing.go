@@ -73,6 +73,11 @@ func (repo *Outgoing) OutHooks(ctx context.Context, room string) ([]domain.OutHo
 	return outHooks(ctx, repo.db, `h.room_id = $1 ORDER BY h.id`, room)
 }
 
+// AllOutHooks returns the outgoing webhooks of all rooms, each room's in the order in which they were made.
+func (repo *Outgoing) AllOutHooks(ctx context.Context) ([]domain.OutHook, error) {
+	return outHooks(ctx, repo.db, `TRUE ORDER BY h.room_id, h.id`)
+}
+
 // OutHook returns an outgoing webhook of a room.
 func (repo *Outgoing) OutHook(ctx context.Context, room, id string) (domain.OutHook, error) {
 	return outHook(ctx, repo.db, room, id)

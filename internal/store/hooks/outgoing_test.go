@@ -2,6 +2,7 @@ package hooks_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -113,7 +114,8 @@ func TestEachEventWaitsOnceForEachWebhookThatSendsIt(t *testing.T) {
 		if due := claim(t, db, later); len(due) != 1 || due[0].ID != all.ID {
 			t.Errorf("due are %+v", due)
 		}
-		if u, err := db.OutHooks.HookUsage(ctx, later); err != nil || u.Waiting != 3 {
+		if u, err := db.OutHooks.HookUsage(ctx, later); err != nil || u.Waiting != 3 || u.Late > time.Second ||
+			u.Oldest < time.Minute || u.Oldest > later.Sub(now)+time.Millisecond || u.OldestFailed != 0 || u.FailingFor != 0 || len(u.Off) != 0 {
 			t.Errorf("%+v, %v", u, err)
 		}
 		if err := db.Check(ctx); err != nil {
@@ -141,6 +143,10 @@ func TestAWebhookThatIsOffSendsOnlyWhatSomebodyAsksFor(t *testing.T) {
 		if err != nil || !h.FailedAt.Equal(now) || h.Failure != "it answers 500" || !h.DueAt.Equal(again) || h.Off != "" {
 			t.Errorf("%+v, %v", h, err)
 		}
+		if u, err := db.OutHooks.HookUsage(ctx, again.Add(-time.Second)); err != nil || u.Failing != 1 || u.Late != 0 ||
+			u.FailingFor != time.Hour-time.Second || u.Oldest != 0 || u.OldestFailed < time.Hour-2*time.Second {
+			t.Errorf("%+v, %v", u, err)
+		}
 		if early := claim(t, db, again.Add(-time.Second)); len(early) != 0 {
 			t.Errorf("too early: %+v", early)
 		}
@@ -155,7 +161,8 @@ func TestAWebhookThatIsOffSendsOnlyWhatSomebodyAsksFor(t *testing.T) {
 		if late := claim(t, db, again.Add(time.Hour)); len(late) != 0 {
 			t.Errorf("off, it is due: %+v", late)
 		}
-		if u, err := db.OutHooks.HookUsage(ctx, again); err != nil || u.Off != 1 || u.Failing != 0 {
+		if u, err := db.OutHooks.HookUsage(ctx, again); err != nil || !maps.Equal(u.Off, map[domain.HookOff]int{domain.HookOffFailing: 1}) ||
+			u.Failing != 0 || u.FailingFor != 0 || u.Waiting != 1 || u.OldestFailed != 0 || u.Oldest != 0 {
 			t.Errorf("%+v, %v", u, err)
 		}
 		test := domain.Delivery{Hook: h.ID, ID: domain.NewID("test"), Type: domain.HookTest, At: again}

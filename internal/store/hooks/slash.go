@@ -62,6 +62,11 @@ func (repo *Slash) SlashCommands(ctx context.Context, room string) ([]domain.Sla
 	return slashCommands(ctx, repo.db, `h.room_id = $1 ORDER BY h.name`, room)
 }
 
+// AllSlashCommands returns the slash commands of all rooms, each room's by their names.
+func (repo *Slash) AllSlashCommands(ctx context.Context) ([]domain.SlashCommand, error) {
+	return slashCommands(ctx, repo.db, `TRUE ORDER BY h.room_id, h.name`)
+}
+
 // SlashCommand returns a slash command of a room.
 func (repo *Slash) SlashCommand(ctx context.Context, room, id string) (domain.SlashCommand, error) {
 	return slashCommand(ctx, repo.db, room, id)

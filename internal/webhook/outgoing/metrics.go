@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/unhidra/unhidra/internal/domain"
 )
 
 // What became of attempts to deliver.
@@ -34,11 +36,15 @@ type metrics struct {
 	waiting *prometheus.Desc
 	late    *prometheus.Desc
 	failing *prometheus.Desc
+	failFor *prometheus.Desc
+	oldest  *prometheus.Desc
 	off     *prometheus.Desc
 }
 
 func newMetrics(reg prometheus.Registerer, queue Queue) *metrics {
-	gauge := func(name, help string) *prometheus.Desc { return prometheus.NewDesc(name, help, nil, nil) }
+	gauge := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc(name, help, labels, nil)
+	}
 	m := &metrics{
 		queue: queue,
 		sent: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "webhook_deliveries_total",
@@ -57,7 +63,12 @@ func newMetrics(reg prometheus.Registerer, queue Queue) *metrics {
 		waiting: gauge("webhook_deliveries_waiting", "Deliveries of outgoing webhooks that wait."),
 		late:    gauge("webhook_late_seconds", "How long the outgoing webhook that is due for longest has been so."),
 		failing: gauge("webhook_receivers_failing", "Outgoing webhooks whose receivers take nothing at present."),
-		off:     gauge("webhook_receivers_off", "Outgoing webhooks that were switched off because their receivers failed."),
+		failFor: gauge("webhook_failing_seconds",
+			"For how long the receiver that takes nothing for longest has taken nothing; 0: none fails."),
+		oldest: gauge("webhook_oldest_seconds", "Age of the oldest event that waits for the receiver of an outgoing webhook, "+
+			"by whether the receiver is taking events at present or failing; 0: none waits.", "receiver"),
+		off: gauge("webhook_receivers_off", "Outgoing webhooks that are off, by why: an admin of the room (admin), three "+
+			"days of failures (failed), the receiver's 410 (gone), or whoever made it is in the room no more (left).", "why"),
 	}
 	for _, result := range []string{resultDelivered, resultFailed, resultRefused, resultGone, resultDropped} {
 		m.sent.WithLabelValues(result)
@@ -73,7 +84,7 @@ func newMetrics(reg prometheus.Registerer, queue Queue) *metrics {
 
 // Describe implements prometheus.Collector.
 func (m *metrics) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{m.waiting, m.late, m.failing, m.off} {
+	for _, d := range []*prometheus.Desc{m.waiting, m.late, m.failing, m.failFor, m.oldest, m.off} {
 		to <- d
 	}
 }
@@ -86,8 +97,16 @@ func (m *metrics) Collect(to chan<- prometheus.Metric) {
 	if err != nil {
 		return
 	}
-	for d, v := range map[*prometheus.Desc]float64{m.waiting: float64(u.Waiting), m.late: u.Late.Seconds(),
-		m.failing: float64(u.Failing), m.off: float64(u.Off)} {
-		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v)
+	tell := func(d *prometheus.Desc, v float64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	tell(m.waiting, float64(u.Waiting))
+	tell(m.late, u.Late.Seconds())
+	tell(m.failing, float64(u.Failing))
+	tell(m.failFor, u.FailingFor.Seconds())
+	tell(m.oldest, u.Oldest.Seconds(), "taking")
+	tell(m.oldest, u.OldestFailed.Seconds(), "failing")
+	for _, why := range domain.HookOffs {
+		tell(m.off, float64(u.Off[why]), string(why))
 	}
 }
