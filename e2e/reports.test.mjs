@@ -13,7 +13,7 @@ const of = (page, text) =>
 const panel = (page) => page.getByRole('complementary', { name: 'Reports' });
 const says = (who, text) => call(who, 'POST', `/rooms/${room.id}/messages`, { key: text.replaceAll(' ', '-'), text });
 
-story('a message is reported from its menu by keyboard, on a screen as small as a phone', async ({ bob }) => {
+story('a message is reported from its menu by keyboard, on a screen as small as a phone', async ({ ann, bob }) => {
   await register('eve', 'Eve');
   await call('eve', 'POST', `/rooms/${room.id}/join`);
   const { seq } = await says('eve', 'buy my pills');
@@ -29,6 +29,7 @@ story('a message is reported from its menu by keyboard, on a screen as small as 
   await accessible(bob, 'report-phone');
   await dialog.getByRole('button', { name: 'Report' }).tap();
   await dialog.waitFor({ state: 'detached' });
+  await ann.getByText(`A message was reported in ${room.name}`).waitFor();
   await call('eve', 'PATCH', `/rooms/${room.id}/messages/${seq}`, { text: 'good morning' });
 });
 

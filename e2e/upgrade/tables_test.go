@@ -23,7 +23,7 @@ import (
 var consumed = []string{
 	"unindexed", "search_outdated", "search_build", "search_head", "blob_garbage", "blob_data",
 	"feed_batches", "feed_pending", "certificate_locks", "reading_head", "device_links", "device_nodes",
-	"notifications", "pushes", "reminder_pushes", "push_subscriptions", // of a session that has ended
+	"notifications", "pushes", "reminder_pushes", "report_pushes", "push_subscriptions", // of a session that has ended
 	"firmware_deltas",                                  // of no release that is active
 	"files", "file_parts", "attachments", "held_files", // of a file that has expired
 }

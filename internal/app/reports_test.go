@@ -62,6 +62,15 @@ func TestPeopleReport(t *testing.T) {
 		t.Errorf("the message is %+v, %v", m, err)
 	}
 
+	if told := next(t, anns); told.State != "removed" {
+		t.Errorf("ann hears %+v", told)
+	}
+	_, err = ann.Report(ctx, room.ID, first, "other", "")
+	must(t, err)
+	if told := next(t, anns); told.Seq != first || !told.Own { // her queue has changed, and she knows
+		t.Errorf("of her own report ann hears %+v", told)
+	}
+
 	for i := range 6 {
 		say(bob, fmt.Sprint("tea ", i))
 	}

@@ -68,6 +68,7 @@ type Summary struct {
 	MoreRooms   int           `json:"more_rooms,omitempty"` // of which it shows nothing
 	MoreThere   int           `json:"more_there,omitempty"` // messages in them
 	Capped      bool          `json:"capped,omitempty"`     // there are more messages than Messages says
+	Reports     int           `json:"reports,omitempty"`    // reported messages that wait for their decision
 	Weekly      bool          `json:"weekly,omitempty"`
 	Unsubscribe string        `json:"unsubscribe"` // page on which they end digests
 	OneClick    string        `json:"one_click"`   // where mail programs end them for their users: RFC 8058

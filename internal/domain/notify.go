@@ -41,6 +41,7 @@ const (
 	NotifiedKeyword NotifyReason = "keyword"  // it has one of their keywords
 	NotifiedAll     NotifyReason = "all"      // they want every message
 	NotifiedRemind  NotifyReason = "reminder" // they asked for it; no level decides on it
+	NotifiedReport  NotifyReason = "report"   // they decide on reports of messages, and some wait
 )
 
 // NotifySettings are what a user has chosen. The zero value is what holds for who has chosen nothing.
@@ -50,6 +51,16 @@ type NotifySettings struct {
 	Quiet       QuietHours
 	PausedUntil time.Time // zero: not paused
 	HideText    bool      // pushes do not say what was written
+	MuteReports bool      // they are not told that reports wait for their decision
+}
+
+// TellsReports says whether a user is told of reports that wait for them in a room for which they have chosen a level,
+// or with NotifyDefault of those that administrators decide on.
+func (s NotifySettings) TellsReports(room NotifyLevel) bool {
+	if room == NotifyDefault {
+		room = s.Level
+	}
+	return !s.MuteReports && room != NotifyNothing
 }
 
 // NotifyChoice is the level that a user has chosen for a room or a thread.
@@ -251,13 +262,14 @@ type Subscription struct {
 }
 
 // Push is what waits to be sent to a subscription about a room, or a thread in it: all that came is one push. Or it is
-// about a reminder.
+// about a reminder, or about reports that wait for who moderates a room, or for an administrator.
 type Push struct {
 	Subscription Subscription
-	Room         string
+	Room         string // of reports empty: administrators decide on them
 	Thread       int64
-	Reminder     string    // id; empty: it is about a room
-	Seq          int64     // of the last message; of a reminder when it came, in Unix milliseconds
+	Reminder     string    // id; empty: it is about a room, or about reports
+	Reports      bool      // it is about reports
+	Seq          int64     // of the last message; of a reminder or report when it came, in Unix milliseconds
 	Since        time.Time // when the first message of it came
 	Tries        int
 }
@@ -270,7 +282,7 @@ type PushState struct {
 	Direct   bool
 	Name     string // of the room
 	Picture  string // of the room, as RoomLook.Avatar; empty: it has none
-	Count    int    // messages to be told of that are not read yet; 0: there is nothing to say
+	Count    int    // messages to be told of that are not read yet, or that wait reported; 0: there is nothing to say
 	Reason   NotifyReason
 	Last     Event     // the last of them; of a reminder the event of its message
 	Reminder *Reminder // nil: it is about a room

@@ -115,6 +115,15 @@ func TestADigestShowsRooms(t *testing.T) {
 		m.Header.Get("List-Unsubscribe-Post") != "List-Unsubscribe=One-Click" {
 		t.Errorf("List-Unsubscribe: %s", got)
 	}
+	only := full()
+	only.Digest = &domain.Summary{Reports: 2}
+	if err := n.Queue.Queue(t.Context(), domain.Mail{To: "ben@example.org", Template: domain.MailDigest, Data: only}); err != nil {
+		t.Fatal(err)
+	}
+	if m := server.Wait(t, "ben@example.org", 1); !strings.Contains(m.Text, "2 reported messages wait for your decision.") ||
+		strings.Contains(m.Text, "not read") {
+		t.Errorf("of reports alone:\n%s", m.Text)
+	}
 	data := full()
 	data.Digest = nil
 	nothing := domain.Mail{To: "ann@example.org", Template: domain.MailDigest, Data: data}

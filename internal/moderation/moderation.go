@@ -139,7 +139,7 @@ func (s *Service) putReport(ctx context.Context, in *struct {
 	}
 	if fresh {
 		s.Audit.Record(ctx, unnamed(kept))
-		s.tellDesk(ctx, in.InMessage, admins, domain.ReportOpen)
+		s.tellDesk(ctx, in.InMessage, admins, domain.ReportOpen, p.ID)
 	}
 	return &struct{ Body wire.OwnReport }{wire.FromOwnReport(kept)}, nil
 }
@@ -274,12 +274,12 @@ func (s *Service) decide(ctx context.Context, d domain.ReportDesk, seq int64, st
 	for _, user := range done.Reporters {
 		s.tell(ctx, user, wire.ReportChanged{Room: d.Room, Seq: seq, State: string(state), As: "reporter"})
 	}
-	s.tellDesk(ctx, at, d.Admin, state)
+	s.tellDesk(ctx, at, d.Admin, state, "")
 	return nil
 }
 
-// tellDesk tells those who decide that their queue has changed.
-func (s *Service) tellDesk(ctx context.Context, at InMessage, admins bool, state domain.ReportState) {
+// tellDesk tells those who decide that their queue has changed. by is who has reported; empty: somebody has decided.
+func (s *Service) tellDesk(ctx context.Context, at InMessage, admins bool, state domain.ReportState, by string) {
 	as := "moderator"
 	if admins {
 		as = "admin"
@@ -289,7 +289,7 @@ func (s *Service) tellDesk(ctx context.Context, at InMessage, admins bool, state
 		s.Log.WarnContext(ctx, "tell moderators of a report", "room", at.Room, "err", err)
 	}
 	for _, user := range users {
-		s.tell(ctx, user, wire.ReportChanged{Room: at.Room, Seq: at.Seq, State: string(state), As: as})
+		s.tell(ctx, user, wire.ReportChanged{Room: at.Room, Seq: at.Seq, State: string(state), As: as, Own: user == by})
 	}
 }
 

@@ -28,6 +28,8 @@ type DigestStore interface {
 	ClaimDigests(ctx context.Context, limit int, lease time.Duration, now time.Time) ([]domain.DueDigest, error)
 	Missed(ctx context.Context, user string, since time.Time, texts bool) ([]domain.MissedRoom, error)
 	Shown(ctx context.Context, user string, r domain.MissedRoom, seqs []int64) (string, []domain.Event, error)
+	// ReportsWaiting returns how many messages wait for the decision of user, and when the last one was reported.
+	ReportsWaiting(ctx context.Context, user string, now time.Time) (count int, last time.Time, err error)
 	FinishDigest(ctx context.Context, d domain.DueDigest, mail *domain.QueuedMail, told []domain.MissedRoom,
 		next time.Time) (done bool, err error)
 }
@@ -153,13 +155,18 @@ func (s *Service) makeDigest(ctx context.Context, d domain.DueDigest) error {
 		return err
 	}
 	all := digested(rooms, d.Notify.Keywords)
-	if len(all) == 0 {
+	reports, anew, err := s.reports(ctx, d, now)
+	if err != nil {
+		return err
+	}
+	if len(all) == 0 && !anew {
 		return finish(nil, nil)
 	}
 	data := domain.MailData{Username: d.Username, Link: s.URL + "/"}
 	if data.Digest, err = s.summary(ctx, d, all); err != nil {
 		return err
 	}
+	data.Digest.Reports = reports
 	mail, err := s.Mail.Prepare(ctx, domain.Mail{To: d.Email, Template: domain.MailDigest, Data: data})
 	if kind := domain.KindOf(err); err != nil && kind == domain.Invalid {
 		return finish(nil, nil) // no mail can be sent to this address
@@ -172,6 +179,20 @@ func (s *Service) makeDigest(ctx context.Context, d domain.DueDigest) error {
 		told[i] = one.Room
 	}
 	return finish(&mail, told)
+}
+
+// reports returns how many reported messages wait for the decision of whom a digest is for. anew: some were reported
+// since the digest before.
+func (s *Service) reports(ctx context.Context, d domain.DueDigest, now time.Time) (count int, anew bool, err error) {
+	if d.Notify.MuteReports {
+		return 0, false, nil
+	}
+	count, last, err := s.Store.ReportsWaiting(ctx, d.User, now)
+	period := 24 * time.Hour
+	if d.Settings.Every == domain.DigestWeekly {
+		period *= 7
+	}
+	return count, count > 0 && now.Sub(last) < period, err
 }
 
 // digested decides what is told of rooms, and puts what is addressed to the user first.

@@ -16,6 +16,9 @@ type desk struct {
 	rooms []domain.MissedRoom
 	asked [][]int64 // what of rooms is shown
 
+	reports  int // that wait
+	reported time.Time
+
 	mail *domain.Mail
 	told []domain.MissedRoom
 	next time.Time
@@ -35,6 +38,10 @@ func (d *desk) Shown(_ context.Context, _ string, r domain.MissedRoom, seqs []in
 			Text: "**Tea** " + strings.Repeat("and cake ", 100)}}
 	}
 	return r.Name, events, nil
+}
+
+func (d *desk) ReportsWaiting(context.Context, string, time.Time) (int, time.Time, error) {
+	return d.reports, d.reported, nil
 }
 
 func (d *desk) FinishDigest(
@@ -117,6 +124,37 @@ func TestADigestIsAMailOrNone(t *testing.T) {
 		}
 		if want := time.Date(2027, 3, 28, 6, 0, 0, 0, time.UTC); !d.next.Equal(want) {
 			t.Errorf("%s: the next one comes at %s, not %s", name, d.next, want)
+		}
+	}
+}
+
+// A digest counts the reports that wait. They alone are a reason for one while they are new.
+func TestADigestCountsReports(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2027, 3, 27, 7, 0, 5, 0, time.UTC)
+	due := domain.DueDigest{User: "usr_1", Username: "bob", Email: "bob@example.org", Settings: domain.DigestSettings{
+		Every: domain.DigestDaily, Time: 8 * time.Hour, Zone: "Europe/Berlin"}}
+	missed := []domain.MissedRoom{{Name: "Garden", Head: 9, Lines: lines(false, 7)}}
+	for name, c := range map[string]struct {
+		rooms []domain.MissedRoom
+		ago   time.Duration
+		mute  bool
+		sent  bool
+		says  int
+	}{
+		"new":            {nil, time.Hour, false, true, 3},
+		"told before":    {nil, 25 * time.Hour, false, false, 0},
+		"beside a room":  {missed, 25 * time.Hour, false, true, 3},
+		"not wanted":     {nil, time.Hour, true, false, 0},
+		"neither beside": {missed, time.Hour, true, true, 0},
+	} {
+		d, mine := &desk{rooms: c.rooms, reports: 3, reported: now.Add(-c.ago)}, due
+		mine.Notify.MuteReports = c.mute
+		if err := digests(d, now).makeDigest(t.Context(), mine); err != nil {
+			t.Fatal(err)
+		}
+		if !d.did || (d.mail != nil) != c.sent || c.sent && d.mail.Data.Digest.Reports != c.says {
+			t.Errorf("%s: %+v", name, d.mail)
 		}
 	}
 }

@@ -27,7 +27,7 @@ const (
 func newMetrics(reg prometheus.Registerer) *metrics {
 	m := &metrics{
 		decided: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "notifications_total", Help: "Messages that somebody is told of, by the reason.",
+			Name: "notifications_total", Help: "Messages and reports that somebody is told of, by the reason.",
 		}, []string{"reason"}),
 		sent: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "push_sends_total", Help: "Attempts to send a push, by what became of them.",
@@ -39,7 +39,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}),
 	}
 	for _, reason := range []domain.NotifyReason{domain.NotifiedDirect, domain.NotifiedMention, domain.NotifiedThread,
-		domain.NotifiedRoom, domain.NotifiedKeyword, domain.NotifiedAll} {
+		domain.NotifiedRoom, domain.NotifiedKeyword, domain.NotifiedAll, domain.NotifiedReport} {
 		m.decided.WithLabelValues(string(reason))
 	}
 	for _, result := range []string{resultSent, resultGone, resultRefused, resultFailed, resultDropped} {

@@ -58,6 +58,8 @@ type PushStore interface {
 	Failed(ctx context.Context, subscription, why string, now time.Time) error
 	Gone(ctx context.Context, subscription string) error
 	Waiting(ctx context.Context) (int, error)
+	// TellReports queues pushes about reports that came at least wait ago, and returns how many people they are for.
+	TellReports(ctx context.Context, wait time.Duration, now time.Time) (int, error)
 }
 
 // Presence says who is at one of their devices.

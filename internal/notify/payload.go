@@ -18,9 +18,9 @@ const maxExcerpt = 600 // bytes of text in a push
 
 // payload is what a receiver gets. It makes the sentences itself, in its user's language.
 type payload struct {
-	Kind   string    `json:"kind"` // message, alarm or reminder
+	Kind   string    `json:"kind"` // message, alarm, reminder or report
 	User   string    `json:"user"` // whom it is for: a browser may have another one by the time they act on it
-	Room   string    `json:"room"`
+	Room   string    `json:"room"` // of reports empty: administrators decide on them
 	Thread int64     `json:"thread,omitempty"`
 	Seq    int64     `json:"seq"`
 	Direct bool      `json:"direct,omitempty"`
@@ -29,7 +29,7 @@ type payload struct {
 	Sender string    `json:"sender"`         // name of who wrote, or of the device
 	Text   string    `json:"text,omitempty"` // absent: it is not to be shown, or there is none
 	Files  int       `json:"files,omitempty"`
-	Count  int       `json:"count"` // messages since the user has read the room
+	Count  int       `json:"count"` // messages since the user has read the room, or those that wait reported
 	Reason string    `json:"reason"`
 	ID     string    `json:"id,omitempty"` // of a reminder
 	At     time.Time `json:"at"`
@@ -47,6 +47,8 @@ func (s *Service) payload(p domain.Push, st domain.PushState) ([]byte, error) {
 	v.Icon = wire.AvatarPath(picture)
 	text := ""
 	switch {
+	case p.Reports:
+		v.Kind, v.At = "report", p.Since
 	case st.Reminder != nil:
 		v.Kind, v.ID, v.Room, v.At, text = "reminder", st.Reminder.ID, st.Reminder.Room, p.Since, st.Reminder.Text
 		if e.Message != nil {

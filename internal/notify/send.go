@@ -30,6 +30,7 @@ const (
 	minBackoff   = 5 * time.Second
 	maxBackoff   = time.Hour
 	pruneEvery   = 10 * time.Minute
+	reportsWait  = time.Minute // reports that come within it are one push
 )
 
 // Run sends pushes until ctx is done. Several nodes may: each push is leased by one. If a node dies, another one sends
@@ -42,6 +43,7 @@ func (s *Service) Run(ctx context.Context) error {
 	defer look.Stop()
 	defer prune.Stop()
 	for {
+		s.tellReports(ctx)
 		n := sendersTotal - len(slots)
 		all := s.claim(ctx, n)
 		for _, p := range all {
@@ -79,6 +81,15 @@ func (s *Service) claim(ctx context.Context, n int) []domain.Push {
 		s.Log.WarnContext(ctx, "look for pushes to send; will try again", "err", err)
 	}
 	return nil
+}
+
+// tellReports queues pushes about new reports.
+func (s *Service) tellReports(ctx context.Context) {
+	n, err := s.Store.TellReports(ctx, reportsWait, s.Now())
+	if err != nil && ctx.Err() == nil {
+		s.Log.WarnContext(ctx, "look for reports to tell of; will try again", "err", err)
+	}
+	s.metrics.decided.WithLabelValues(string(domain.NotifiedReport)).Add(float64(n))
 }
 
 func (s *Service) prune(ctx context.Context) {
@@ -146,12 +157,15 @@ func (s *Service) send(
 		webpush.Options{TTL: pushLife, Urgent: st.Reason != domain.NotifiedAll, Topic: topic(p)}, now)
 }
 
-// topic is the same for all pushes about a room, thread or reminder to a subscription, and tells nobody which one that
-// is.
+// topic is the same for all pushes about a room, thread, reminder or the reports of a room to a subscription, and tells
+// nobody which one that is.
 func topic(p domain.Push) string {
 	about := fmt.Sprintf("%s %d", p.Room, p.Thread)
 	if p.Reminder != "" {
 		about = p.Reminder
+	}
+	if p.Reports {
+		about = "reports " + p.Room
 	}
 	sum := sha256.Sum256([]byte(p.Subscription.ID + " " + about))
 	return base64.RawURLEncoding.EncodeToString(sum[:])[:32]

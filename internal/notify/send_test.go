@@ -66,6 +66,8 @@ func (q *queue) Gone(context.Context, string) error {
 	return nil
 }
 
+func (q *queue) TellReports(context.Context, time.Duration, time.Time) (int, error) { return 0, nil }
+
 func (q *queue) Waiting(context.Context) (int, error) { return 0, nil }
 
 type active bool
@@ -196,5 +198,22 @@ func TestAPushWaitsForItsReceiver(t *testing.T) {
 	if err := sender(t, q, false, now).attempt(t.Context(), p); err != nil || q.did != "retry" ||
 		!strings.Contains(q.reason, "private network") {
 		t.Errorf("to this machine: %s, %q, %v", q.did, q.reason, err)
+	}
+}
+
+// A push about reports says how many wait where, and nothing of what they say.
+func TestAPushOfReportsSaysHowManyWait(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_800_000_000, 0).UTC()
+	p := domain.Push{Subscription: domain.Subscription{ID: "sub_1", User: "usr_1"}, Room: "room_1", Reports: true, Since: now}
+	s := sender(t, &queue{}, false, now)
+	got, err := s.payload(p, domain.PushState{Count: 2, Name: "Garden", Reason: domain.NotifiedReport})
+	if want := `{"kind":"report","user":"usr_1","room":"room_1","seq":0,"name":"Garden","sender":"","count":2,` +
+		`"reason":"report","at":"2027-01-15T08:00:00Z"}`; err != nil || string(got) != want {
+		t.Errorf("%s, %v; want %s", got, err, want)
+	}
+	message := p
+	if message.Reports = false; topic(p) == topic(message) {
+		t.Error("it replaces the push about messages of the room")
 	}
 }

@@ -40,6 +40,7 @@ type ReportChanged struct {
 	Seq   int64  `json:"seq" doc:"of the message"`
 	State string `json:"state" enum:"open,kept,removed"`
 	As    string `json:"as" enum:"reporter,moderator,admin" doc:"what the user is told of it as"`
+	Own   bool   `json:"own,omitempty" doc:"open: who decides has reported it themselves"`
 }
 
 // FromOwnReport is the wire's view of r for who made it.

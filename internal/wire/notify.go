@@ -14,6 +14,7 @@ type NotifySettings struct {
 	Quiet       QuietHours `json:"quiet"`
 	PausedUntil *time.Time `json:"paused_until,omitempty" doc:"nothing is told before; at most 31 days from now"`
 	HideText    bool       `json:"hide_text,omitempty" doc:"pushes do not say what was written"`
+	MuteReports bool       `json:"mute_reports,omitempty" doc:"not told of reports that wait for their decision"`
 }
 
 // QuietHours are times of a week in which nothing is told. What came meanwhile and is still unread is told afterwards.
@@ -46,7 +47,7 @@ type Notifications struct {
 // FromNotifySettings shows settings as they are at a time.
 func FromNotifySettings(s domain.NotifySettings, choices []domain.NotifyChoice, now time.Time) Notifications {
 	v := Notifications{NotifySettings: NotifySettings{Level: string(s.Level), Keywords: s.Keywords,
-		Quiet: QuietHours{Zone: s.Quiet.Zone, Spans: []QuietSpan{}}, HideText: s.HideText},
+		Quiet: QuietHours{Zone: s.Quiet.Zone, Spans: []QuietSpan{}}, HideText: s.HideText, MuteReports: s.MuteReports},
 		Choices: make([]NotifyChoice, len(choices))}
 	if s.Level == domain.NotifyDefault {
 		v.Level = string(domain.NotifyMentions)
@@ -73,7 +74,7 @@ func FromNotifySettings(s domain.NotifySettings, choices []domain.NotifyChoice, 
 // Value returns the settings that v shows. Times of day that are none become negative.
 func (v NotifySettings) Value() domain.NotifySettings {
 	s := domain.NotifySettings{Level: domain.NotifyLevel(v.Level), Keywords: v.Keywords, HideText: v.HideText,
-		Quiet: domain.QuietHours{Zone: v.Quiet.Zone}}
+		MuteReports: v.MuteReports, Quiet: domain.QuietHours{Zone: v.Quiet.Zone}}
 	if v.PausedUntil != nil {
 		s.PausedUntil = v.PausedUntil.UTC()
 	}

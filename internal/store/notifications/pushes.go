@@ -17,6 +17,9 @@ func stored(p domain.Push) (table, where string, args []any) {
 	if p.Reminder != "" {
 		return "reminder_pushes", ` WHERE subscription_id = $1 AND reminder_id = $2`, []any{p.Subscription.ID, p.Reminder}
 	}
+	if p.Reports {
+		return "report_pushes", ` WHERE subscription_id = $1 AND desk = $2`, []any{p.Subscription.ID, p.Room}
+	}
 	return "pushes", ` WHERE subscription_id = $1 AND room_id = $2 AND thread = $3`,
 		[]any{p.Subscription.ID, p.Room, p.Thread}
 }
@@ -29,21 +32,23 @@ func (repo *Repository) Claim(
 	var due bool
 	// Usually none is due. Then this avoids a write.
 	err = repo.db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM pushes WHERE due_at <= $1)
-		OR EXISTS (SELECT 1 FROM reminder_pushes WHERE due_at <= $1)`, store.Millis(now)).Scan(&due)
+		OR EXISTS (SELECT 1 FROM reminder_pushes WHERE due_at <= $1)
+		OR EXISTS (SELECT 1 FROM report_pushes WHERE due_at <= $1)`, store.Millis(now)).Scan(&due)
 	if err != nil || !due {
 		return nil, err
 	}
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		claimed = nil
-		for _, from := range []string{`subscription_id, '', 0, reminder_id FROM reminder_pushes`,
-			`subscription_id, room_id, thread, '' FROM pushes`} {
+		for _, from := range []string{`subscription_id, '', 0, reminder_id, FALSE FROM reminder_pushes`,
+			`subscription_id, desk, 0, '', TRUE FROM report_pushes`,
+			`subscription_id, room_id, thread, '', FALSE FROM pushes`} {
 			rows, err := t.QueryContext(ctx, `SELECT `+from+` WHERE due_at <= $1 ORDER BY due_at LIMIT $2`+t.SkipLocked(),
 				store.Millis(now), limit-len(claimed))
 			if err != nil {
 				return err
 			}
 			keys, err := store.Collect(rows, func(rows *sql.Rows) (p domain.Push, err error) {
-				err = rows.Scan(&p.Subscription.ID, &p.Room, &p.Thread, &p.Reminder)
+				err = rows.Scan(&p.Subscription.ID, &p.Room, &p.Thread, &p.Reminder, &p.Reports)
 				return p, err
 			})
 			if err != nil {
@@ -86,6 +91,9 @@ func claim(ctx context.Context, t *store.Tx, p domain.Push, until time.Time) (do
 func (repo *Repository) State(ctx context.Context, p domain.Push, now time.Time) (st domain.PushState, err error) {
 	if p.Reminder != "" {
 		return repo.reminderState(ctx, p, now)
+	}
+	if p.Reports {
+		return repo.reportsState(ctx, p, now)
 	}
 	user := p.Subscription.User
 	var settings string
@@ -219,6 +227,6 @@ func (repo *Repository) Gone(ctx context.Context, subscription string) error {
 // Waiting returns how many pushes wait.
 func (repo *Repository) Waiting(ctx context.Context) (n int, err error) {
 	err = repo.db.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM pushes)
-		+ (SELECT count(*) FROM reminder_pushes)`).Scan(&n)
+		+ (SELECT count(*) FROM reminder_pushes) + (SELECT count(*) FROM report_pushes)`).Scan(&n)
 	return n, err
 }

@@ -67,9 +67,13 @@ func (repo *Repository) PutSettings(ctx context.Context, user string, s domain.N
 			ON CONFLICT (user_id) DO UPDATE SET settings = excluded.settings, version = notify_settings.version + 1`, user, string(text)); err != nil {
 			return err
 		}
-		_, err := t.ExecContext(ctx, `UPDATE pushes SET due_at = 0 WHERE tries = 0 AND subscription_id IN
-			(SELECT id FROM push_subscriptions WHERE user_id = $1)`, user)
-		return err
+		for _, table := range []string{"pushes", "reminder_pushes", "report_pushes"} {
+			if _, err := t.ExecContext(ctx, `UPDATE `+table+` SET due_at = 0 WHERE tries = 0 AND subscription_id IN
+				(SELECT id FROM push_subscriptions WHERE user_id = $1)`, user); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 

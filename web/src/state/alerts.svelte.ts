@@ -152,14 +152,36 @@ export class Alerts implements Notifications {
     void this.#choices?.then((all) => all.take(c)).catch(() => undefined);
   }
 
+  async #chosen<T>(ask: (all: Choices) => Promise<T>): Promise<T | undefined> {
+    this.#choices ??= this.#choose?.();
+    this.#choices?.catch(() => (this.#choices = undefined));
+    return this.#choices?.then(ask);
+  }
+
+  /**
+   * Shows that somebody has reported a message, unless the server tells this browser. Says whether the user wants to
+   * know of it in the page, too.
+   */
+  async reported(room: string, title: string, body: string, path: string): Promise<boolean> {
+    if (!(await this.#chosen((all) => all.reports(room)).catch(() => false))) return false;
+    if (this.permission === 'on' && !this.#pushes && !document.hasFocus())
+      void this.#show(title, { body, tag: `reports/${room}`, data: { path } });
+    return true;
+  }
+
+  /** Takes that away: none waits any more in a room or, without one, for administrators. */
+  decided(room: string): void {
+    const tag = `reports/${room}`;
+    for (const n of this.#shown) if (n.tag === tag) n.close();
+    void this.#push?.then((p) => p.close(tag)).catch(() => undefined);
+  }
+
   /** Shows a message that its reader has not seen, as they want to be told of it. */
   async tell(title: string, m: Message, direct = false, followed = false, icon?: string): Promise<void> {
     if (this.permission !== 'on') return;
     let body = gist(m).slice(0, 200);
     if (this.#choose) {
-      this.#choices ??= this.#choose();
-      this.#choices.catch(() => (this.#choices = undefined));
-      const how = await this.#choices.then((all) => all.how(m, direct, followed)).catch(() => 'not');
+      const how = await this.#chosen((all) => all.how(m, direct, followed)).catch(() => 'not');
       if (how === 'not' || this.permission !== 'on') return;
       if (how === 'hidden') body = '';
     }

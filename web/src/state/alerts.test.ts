@@ -184,6 +184,42 @@ it('tells what its user wants to be told, and as they want it', async () => {
   expect(asked).toHaveLength(2);
 });
 
+it('tells of a report who wants to know of it, and takes that away once it is decided on', async () => {
+  const { Choices } = await import('./choices');
+  let chosen: object = {};
+  const api = { call: () => Promise.resolve({ level: 'mentions', choices: [], ...chosen }) };
+  const shown: { tag: string; title: string; close: () => void }[] = [];
+  const told = async (room: string, choice: object, focus = false) => {
+    chosen = choice;
+    shown.length = 0;
+    const a = await alerts(
+      (title, options) => {
+        const n = { ...options, title, close: () => shown.splice(shown.indexOf(n), 1) } as never;
+        shown.push(n);
+        return n;
+      },
+      undefined,
+      () => Promise.resolve(new Choices(api as never, 'bob') as never),
+    );
+    Object.assign(document, { hasFocus: () => focus });
+    await a.enable('on');
+    shown.length = 0; // the first one
+    const page = await a.reported(room, 'Reports', 'A message was reported', '/path');
+    return { a, page, tags: shown.map((n) => n.tag) };
+  };
+  expect(await told('r', { mute_reports: true })).toMatchObject({ page: false, tags: [] });
+  expect(await told('r', { level: 'nothing' })).toMatchObject({ page: false, tags: [] });
+  expect(await told('r', { choices: [{ room: 'r', level: 'nothing' }] })).toMatchObject({ page: false, tags: [] });
+  expect(await told('', { choices: [{ room: 'r', level: 'nothing' }] })).toMatchObject({ page: true, tags: ['reports/'] });
+  expect(await told('r', {}, true)).toMatchObject({ page: true, tags: [] });
+  const { a, tags } = await told('r', {});
+  expect(tags).toEqual(['reports/r']);
+  a.decided('other');
+  expect(shown).toHaveLength(1);
+  a.decided('r');
+  expect(shown).toEqual([]);
+});
+
 it('leaves nothing in the browser of who signs out', async () => {
   const calls: string[] = [];
   const push = {

@@ -23,8 +23,8 @@ export class Choices {
     this.#since = Date.now();
   }
 
-  /** How the user is told of a message. Fails if what they chose is not known. */
-  async how(m: Message, direct: boolean, followed: boolean): Promise<'not' | 'hidden' | 'shown'> {
+  /** What was chosen, unless nothing is told now. Fails if it is not known. */
+  async #loud(): Promise<Chosen | undefined> {
     if (Date.now() - this.#since > freshFor) {
       try {
         this.take(await this.#api.call<Chosen>('GET', '/notifications'));
@@ -32,9 +32,21 @@ export class Choices {
         if (!this.#now) throw err;
       }
     }
-    const c = this.#now;
-    if (!c || Date.parse(c.silent_until ?? '') > Date.now() || !this.#wanted(c, m, direct, followed)) return 'not';
+    return Date.parse(this.#now?.silent_until ?? '') > Date.now() ? undefined : this.#now;
+  }
+
+  /** How the user is told of a message. Fails if what they chose is not known. */
+  async how(m: Message, direct: boolean, followed: boolean): Promise<'not' | 'hidden' | 'shown'> {
+    const c = await this.#loud();
+    if (!c || !this.#wanted(c, m, direct, followed)) return 'not';
     return c.hide_text ? 'hidden' : 'shown';
+  }
+
+  /** Whether they are told of reports in a room or, without one, of those for administrators. Likewise. */
+  async reports(room: string): Promise<boolean> {
+    const c = await this.#loud();
+    const level = c?.choices.find((x) => x.room === room && !x.thread)?.level ?? c?.level;
+    return Boolean(c && !c.mute_reports && level !== 'nothing');
   }
 
   /** Decides as domain.Addressed does, of what is for the user: what the page alone tells is no more than that. */

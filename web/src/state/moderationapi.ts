@@ -28,6 +28,10 @@ export class Moderation implements ModerationApi {
   queue(room: string, cursor: string): Promise<QueuePage<ReportedMessage>> {
     return this.#api.call('GET', `/rooms/${room}/reports?${new URLSearchParams({ cursor })}`);
   }
+  async waiting(room: string): Promise<number> {
+    const at = room ? `/rooms/${room}` : '/admin';
+    return (await this.#api.call<{ waiting: number }>('GET', `${at}/reports?limit=1`)).waiting;
+  }
   decide(room: string, seq: number, decision: Decision): Promise<void> {
     return this.#api.call('POST', `/rooms/${room}/reports/${seq}`, { decision });
   }

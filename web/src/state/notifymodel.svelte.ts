@@ -97,8 +97,9 @@ export class NotifyModel implements port.NotifyModel {
 
   async #putAll(wishes: readonly Wish[]): Promise<port.Chosen> {
     if (!this.#known) await this.load(); // the account's settings are sent whole
-    const { level, keywords, quiet, paused_until, hide_text } = wishes.reduce((c, w) => w.apply(c), this.#known!);
-    return this.#api.call('PUT', '/notifications', { level, keywords, quiet, paused_until, hide_text });
+    const now = wishes.reduce((c, w) => w.apply(c), this.#known!);
+    const { level, keywords, quiet, paused_until, hide_text, mute_reports } = now;
+    return this.#api.call('PUT', '/notifications', { level, keywords, quiet, paused_until, hide_text, mute_reports });
   }
 
   #put({ room, thread, level }: port.NotifyChoice): Promise<port.Chosen> {

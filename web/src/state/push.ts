@@ -97,6 +97,11 @@ export class Push {
     await worker.showNotification(title, { icon: '/icon.svg', ...options, ...acting });
   }
 
+  async close(tag: string): Promise<void> {
+    const worker = await navigator.serviceWorker.getRegistration();
+    for (const n of (await worker?.getNotifications({ tag })) ?? []) n.close();
+  }
+
   /** Closes what is shown of a room up to a message, which was read somewhere. */
   async read(room: string, seq: number): Promise<void> {
     const worker = await navigator.serviceWorker.getRegistration();

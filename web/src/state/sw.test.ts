@@ -113,6 +113,16 @@ it('opens the message that a reminder is about, and else what is scheduled', asy
   expect(await new Worker().push({ ...push, room: '' })).toMatchObject([{ data: { path: '/scheduled' } }]);
 });
 
+it('opens the queue in which reported messages wait', async () => {
+  const push = { ...tea, kind: 'report', seq: 0, text: undefined };
+  expect(await new Worker().push(push)).toMatchObject([
+    { title: 'Reports in Hall', body: 'A reported message waits for you', tag: 'reports/r', data: { path: '/rooms/r?panel=reports' } },
+  ]);
+  expect(await new Worker(2, 'de').push({ ...push, room: '', count: 3 })).toMatchObject([
+    { title: 'Meldungen', body: '3 gemeldete Nachrichten warten auf dich', tag: 'reports/', data: { path: '/admin/reports' } },
+  ]);
+});
+
 it('has the actions that make sense, as many as the browser shows', async () => {
   const actions = async (most: number, push: object, language = 'en') =>
     (await new Worker(most, language).push(push)).map((n) => n.actions?.map((a) => a.title))[0];

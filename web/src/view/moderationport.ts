@@ -70,17 +70,29 @@ export interface Decided {
   state: Decision;
 }
 
+/** A queue of the user has changed. */
+export interface DeskNews {
+  /** empty: that of administrators */
+  room: string;
+  /** somebody else has reported a message; else one was decided on */
+  open: boolean;
+}
+
 /** What is told while the user is connected. */
 export interface ReportNews {
   /** grows whenever a queue of the user, or their own list, may be another */
   readonly news: number;
   /** the last decision that was told */
   readonly decided: Decided | undefined;
+  /** what was told last of their queues */
+  readonly desk: DeskNews | undefined;
 }
 
 export interface ModerationApi {
   report(room: string, seq: number, reason: ReportReason, note: string): Promise<void>;
   own(cursor: string): Promise<PageOf<OwnReport>>;
   queue(room: string, cursor: string): Promise<QueuePage<ReportedMessage>>;
+  /** how many messages wait in a room or, without one, for administrators */
+  waiting(room: string): Promise<number>;
   decide(room: string, seq: number, decision: Decision): Promise<void>;
 }

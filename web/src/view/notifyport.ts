@@ -29,6 +29,8 @@ export interface Chosen {
   quiet: QuietHours;
   paused_until?: string;
   hide_text?: boolean;
+  /** not told of reports that wait for their decision */
+  mute_reports?: boolean;
   /** nothing is told before: a pause, or quiet hours */
   silent_until?: string;
   choices: NotifyChoice[];

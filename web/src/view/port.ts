@@ -293,6 +293,10 @@ export interface Notifications {
   test(title: string): Promise<void>;
   /** whether the browser allows it may have changed */
   look(): void;
+  /** shows a report in a room or, without one, for administrators; says whether the page is to tell of it, too */
+  reported(room: string, title: string, body: string, path: string): Promise<boolean>;
+  /** takes that away: none waits there any more */
+  decided(room: string): void;
   /** names the open room, or nothing, in the title of the page */
   at(place: string): void;
 }
