@@ -8,6 +8,10 @@ const words = {
     more: '{count} new messages',
     alarm: 'Alarm',
     reminder: 'Reminder',
+    reports: 'Reports',
+    reportsIn: 'Reports in {name}',
+    waits: 'A reported message waits for you',
+    wait: '{count} reported messages wait for you',
     reply: 'Reply',
     write: 'Write a reply',
     read: 'Mark as read',
@@ -21,6 +25,10 @@ const words = {
     more: '{count} neue Nachrichten',
     alarm: 'Alarm',
     reminder: 'Erinnerung',
+    reports: 'Meldungen',
+    reportsIn: 'Meldungen in {name}',
+    waits: 'Eine gemeldete Nachricht wartet auf dich',
+    wait: '{count} gemeldete Nachrichten warten auf dich',
     reply: 'Antworten',
     write: 'Antwort schreiben',
     read: 'Als gelesen markieren',
@@ -45,6 +53,7 @@ async function show(data) {
     return self.registration.showNotification(say('hidden'), { tag: 'unhidra' });
   }
   if (m.kind === 'reminder') return remind(m);
+  if (m.kind === 'report') return report(m);
   const tag = m.thread ? `${m.room}/${m.thread}` : m.room;
   const before = await self.registration.getNotifications({ tag });
   const told = before.some((n) => n.data?.seq === m.seq); // by the page itself, or by a push that came twice
@@ -86,6 +95,19 @@ async function remind(m) {
     timestamp: Date.parse(m.at),
     icon: '/icon.svg',
     data: { path: m.room ? `/rooms/${m.room}/${m.seq}` : '/scheduled' },
+  });
+  await count();
+}
+
+/** Says how many reported messages wait in a room or, without one, for administrators. */
+async function report(m) {
+  await self.registration.showNotification(say(m.room ? 'reportsIn' : 'reports', m), {
+    body: say(m.count > 1 ? 'wait' : 'waits', m),
+    tag: `reports/${m.room}`, // as in alerts.svelte.ts
+    renotify: true,
+    timestamp: Date.parse(m.at),
+    icon: m.icon || '/icon.svg',
+    data: { path: m.room ? `/rooms/${m.room}?panel=reports` : '/admin/reports' },
   });
   await count();
 }

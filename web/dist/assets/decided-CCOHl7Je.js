@@ -1,1 +1,0 @@
-import{U as e,nt as t}from"./index-DdjktNvs.js";import{t as n}from"./text-BB6izjEG.js";function r(r){let i={label:n(`rail.show`),run:()=>t.go({page:`settings`,section:`reports`})};e.say(n(`moderation.your-${r.state}`),!1,i)}export{r as sayDecided};
