@@ -16,6 +16,7 @@ import (
 	"github.com/unhidra/unhidra/internal/testkit"
 	"github.com/unhidra/unhidra/internal/testkit/herd"
 	"github.com/unhidra/unhidra/internal/testkit/node"
+	"github.com/unhidra/unhidra/internal/testkit/talk"
 )
 
 func TestChaos(t *testing.T) {
@@ -47,6 +48,8 @@ func TestChaos(t *testing.T) {
 	d := herd.Start(ctx, t, herd.Options{Owner: keeper, Login: "keeper", Password: password, Room: farm, Devices: devices,
 		Every: time.Second, Seed: seed, Mix: simulate.Mix{Troubled: 50},
 		Server: "http://device.invalid", MQTT: "mqtt://" + mqttAddress, Dial: c.dial})
+	chat := talk.Start(ctx, t, talk.Options{Servers: c.doors(2 * talkers), People: talkers, Pause: thinkTime / 2,
+		Files: 5 * time.Second, Seed: seed})
 
 	c.play(ctx, Schedule(seed, length))
 	mended := time.Now()
@@ -57,8 +60,10 @@ func TestChaos(t *testing.T) {
 	loops.Wait()
 	d.Stop(ctx)
 	d.Check(ctx, c.nodes[0].URL())
+	chat.Stop()
 	w.converge(ctx, t, c, mended)
 	w.final(ctx, t, c)
+	chat.Check()
 	unwatch()
 	watching.Wait()
 	g.check(ctx, t)
@@ -72,6 +77,14 @@ func TestChaos(t *testing.T) {
 		t.Error(s)
 	}
 	w.report(t)
+}
+
+// doors are addresses of the servers, each through the link of another client.
+func (c *cluster) doors(n int) (urls []string) {
+	for _, k := range c.clients[:n] {
+		urls = append(urls, "http://"+k.Addr())
+	}
+	return urls
 }
 
 // keeper is the owner of the devices, with a room for them: the history of the others is not of them.

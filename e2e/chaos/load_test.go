@@ -23,6 +23,7 @@ const (
 	openClubs = 2 // public ones, whose members also join and leave
 	guests    = 8 // possible members of each club
 	devices   = 24
+	talkers   = 4 // people with two devices each, in a room of their own
 	thinkTime = 700 * time.Millisecond
 	patience  = 45 * time.Second // for an answer
 )

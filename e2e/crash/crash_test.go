@@ -1,6 +1,6 @@
 // Package crash kills the server at random moments under load and checks that
 // nothing that was acknowledged is lost, doubled or out of order, for anybody: messages, readings of
-// devices, commands, alarms, and files with their parts.
+// devices, commands, alarms, files with their parts, threads and reactions; and that what is unread follows from these.
 package crash
 
 import (
@@ -15,6 +15,7 @@ import (
 	"github.com/unhidra/unhidra/internal/testkit/herd"
 	"github.com/unhidra/unhidra/internal/testkit/node"
 	"github.com/unhidra/unhidra/internal/testkit/pgtest"
+	"github.com/unhidra/unhidra/internal/testkit/talk"
 	"github.com/unhidra/unhidra/internal/testkit/traffic"
 )
 
@@ -53,7 +54,8 @@ func crash(t *testing.T, bin string, env ...string) {
 	d := herd.Start(ctx, t, herd.Options{Owner: people[0], Login: "user0", Password: traffic.Password, Room: room,
 		Devices: devices,
 		Every:   100 * time.Millisecond, Seed: seed, Server: s.URL(), MQTT: "mqtt://" + mqtt})
-	files := startPosting(ctx, t, people[1], room)
+	chat := talk.Start(ctx, t, talk.Options{Servers: []string{s.URL()}, People: 4, Pause: 30 * time.Millisecond,
+		Files: time.Second / 2, Seed: seed})
 	for range kills {
 		f.Await(least)
 		d.Await(ctx, devices)
@@ -64,11 +66,11 @@ func crash(t *testing.T, bin string, env ...string) {
 	}
 	f.Await(least)
 	d.Await(ctx, devices)
-	files.await()
+	chat.Await(least)
 	f.Stop()
 	d.Stop(ctx)
-	files.end()
+	chat.Stop()
 	f.Check(people[0])
-	files.check(people[2])
+	chat.Check()
 	d.Check(ctx, s.URL())
 }
