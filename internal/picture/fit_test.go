@@ -211,17 +211,3 @@ func (c *cancelling) Read(b []byte) (int, error) {
 	}
 	return n, err
 }
-
-func BenchmarkFit(b *testing.B) {
-	var data bytes.Buffer
-	if err := jpeg.Encode(&data, halves(4000, 3000), nil); err != nil {
-		b.Fatal(err)
-	}
-	m := NewMaker()
-	for b.Loop() {
-		_, err := m.Fit(b.Context(), func() (io.Reader, error) { return bytes.NewReader(data.Bytes()), nil }, 800)
-		if err != nil {
-			b.Fatal(err)
-		}
-	}
-}
