@@ -1,10 +1,10 @@
-// Ann wants to hear nothing of Bob any longer, on her phone neither, and then again.
+// Ann wants to hear nothing of Bob any longer, on her phone neither, and then again; and looks who else is there.
 import assert from 'node:assert/strict';
 import { accessible } from './axe.mjs';
 import { becomes, composer, shot } from './people.mjs';
 import { workshop } from './workshop.mjs';
 
-const { story, device } = workshop([
+const { story, device, register } = workshop([
   ['ann', 'who has the ladder?'],
   ['bob', 'not me, ask elsewhere'],
 ]);
@@ -54,4 +54,28 @@ story('the settings list whom she has blocked, and lift it for all devices', asy
   await accessible(ann, 'blocked-none');
   await says(phone, 'not me, ask elsewhere').waitFor();
   await becomes(() => folded(phone).count(), 0);
+});
+
+story('she finds whom she shares rooms with, and everybody when she asks', async ({ ann, bob }) => {
+  await register('mira', 'Mira Stern');
+  for (const [page, who] of [
+    [ann, 'Bob'],
+    [bob, 'Ann'],
+  ]) {
+    await page.goto(new URL('/people', page.url()).href);
+    const row = (name) => page.getByRole('list', { name: 'People' }).getByRole('button', { name });
+    await row(new RegExp(`^${who} .*Online`)).waitFor();
+    await becomes(() => page.getByRole('list', { name: 'People' }).getByRole('listitem').count(), 1);
+    await shot(page, `people-shared-${who}`);
+    await page.getByRole('button', { name: 'Everyone' }).click();
+    await row(/^Mira Stern/).waitFor();
+    await accessible(page, `people-all-${who}`);
+    await page.getByRole('searchbox', { name: 'Find people by name' }).fill('stern');
+    await row(new RegExp(`^${who}`)).waitFor({ state: 'detached' });
+    await page.getByRole('button', { name: 'Everyone' }).click();
+    await page.getByText('Nobody has this name').waitFor();
+  }
+  await ann.getByRole('button', { name: 'Everyone' }).click();
+  await ann.getByRole('button', { name: 'Message Mira Stern' }).click();
+  await ann.getByRole('textbox', { name: 'Message to Mira Stern' }).waitFor();
 });

@@ -178,3 +178,26 @@ func TestCHK_RG_04_TK_08_Administration(t *testing.T) {
 		}
 	})
 }
+
+// People find all of a server, and those of their rooms alone if they ask for them.
+func TestPeopleOfOnesRooms(t *testing.T) {
+	t.Parallel()
+	s := live.Start(t, testkit.SQLite(t))
+	ann, bob, _ := s.User("ann"), s.User("bob"), s.User("zed")
+	_, err := ann.CreateRoom(t.Context(), client.NewRoom{Kind: "private", Name: "Den", Members: []string{id(t, bob)}})
+	must(t, err)
+	for query, want := range map[string]string{
+		"": "ann bob zed", "?shared=false": "ann bob zed", "?shared=true": "ann bob", "?shared=true&q=b": "bob",
+		"?shared=true&q=z": "",
+	} {
+		var found struct{ Items []struct{ Username string } }
+		must(t, ann.Do(t.Context(), "GET", "/users"+query, nil, &found))
+		var names []string
+		for _, u := range found.Items {
+			names = append(names, u.Username)
+		}
+		if got := strings.Join(names, " "); got != want {
+			t.Errorf("%q: %q, want %q", query, got, want)
+		}
+	}
+}

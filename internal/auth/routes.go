@@ -108,6 +108,7 @@ type usersOutput struct{ Body httpx.Page[wire.Profile] }
 type usersInput struct {
 	Q      string   `query:"q" maxLength:"64" doc:"beginning of a name"`
 	IDs    []string `query:"ids" maxItems:"100" doc:"ids, comma separated; then nothing else counts"`
+	Shared bool     `query:"shared" doc:"only people of rooms that you are in, you among them"`
 	Cursor string   `query:"cursor"`
 	Limit  int      `query:"limit" minimum:"1" maximum:"200" default:"50"`
 }
@@ -130,7 +131,7 @@ func (s *Service) listUsers(ctx context.Context, in *usersInput) (*usersOutput, 
 		return nil, err
 	}
 	users, err := s.Store.SearchUsers(ctx, strings.TrimPrefix(strings.TrimSpace(in.Q), "@"),
-		httpx.Principal(ctx).Circle(), after, in.Limit+1)
+		httpx.Principal(ctx).Circle(in.Shared), after, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}

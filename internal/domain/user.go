@@ -97,9 +97,10 @@ func (p Principal) IsAdmin() bool { return p.Role == SystemAdmin }
 // IsGuest reports whether p is a guest.
 func (p Principal) IsGuest() bool { return p.Role == SystemGuest }
 
-// Circle returns whose rooms bound the people that p finds: p's own, for a guest; empty: nothing does.
-func (p Principal) Circle() string {
-	if p.IsGuest() {
+// Circle returns whose rooms bound the people that p finds: p's own, for a guest or if p wants only those who share a
+// room with p; empty: nothing does.
+func (p Principal) Circle(shared bool) string {
+	if shared || p.IsGuest() {
 		return p.ID
 	}
 	return ""

@@ -61,14 +61,14 @@ type By struct {
 // List returns all groups by their handles. Those that p is in are theirs. A guest sees those with somebody who shares
 // a room with them, and of these such people.
 func (s *Service) List(ctx context.Context, p domain.Principal) ([]domain.UserGroup, error) {
-	return s.Store.UserGroups(ctx, p.ID, p.Circle())
+	return s.Store.UserGroups(ctx, p.ID, p.Circle(false))
 }
 
 // Group returns a group by its id or handle, and who is in it, as List does.
 func (s *Service) Group(
 	ctx context.Context, p domain.Principal, which string,
 ) (domain.UserGroup, []domain.UserRef, error) {
-	return s.Store.UserGroup(ctx, p.ID, p.Circle(), strings.ToLower(strings.TrimPrefix(which, "@")))
+	return s.Store.UserGroup(ctx, p.ID, p.Circle(false), strings.ToLower(strings.TrimPrefix(which, "@")))
 }
 
 // Create makes a group of the people who have ids. An empty name is the handle.

@@ -49,6 +49,9 @@ export class RoomApi implements port.RoomApi {
   async findUsers(q: string): Promise<User[]> {
     return (await this.#get<port.PageOf<Profile>>(`/users?${new URLSearchParams({ q, limit: '20' })}`)).items;
   }
+  people(q: string, shared: boolean, cursor: string): Promise<port.PageOf<Profile>> {
+    return this.#get(`/users?${new URLSearchParams({ q, shared: String(shared), cursor, limit: '100' })}`);
+  }
   user(idOrName: string): Promise<Profile> {
     return this.#get(`/users/${encodeURIComponent(idOrName)}`);
   }

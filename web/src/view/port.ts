@@ -353,6 +353,8 @@ export interface Link extends Connection {
 /** What people do with rooms and with each other. */
 export interface RoomApi extends HookApi, BotApi {
   findUsers(q: string): Promise<User[]>;
+  /** people by username, a page; shared: only those of the user's rooms */
+  people(q: string, shared: boolean, cursor: string): Promise<PageOf<Profile>>;
   user(idOrName: string): Promise<Profile>;
   /** the ids of the rooms that somebody is in, too; of the latest messages first */
   sharedRooms(user: string): Promise<string[]>;

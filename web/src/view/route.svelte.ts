@@ -18,7 +18,7 @@ export type Route =
       everywhere?: boolean;
     }
   | { page: 'search'; q: string }
-  | { page: 'threads' | 'saved' | 'scheduled' }
+  | { page: 'threads' | 'saved' | 'scheduled' | 'people' }
   | { page: 'devices'; id?: string; sensor?: string }
   | { page: 'firmware'; product?: string; part?: string; at?: 'crashes' }
   | { page: 'settings'; section: string }
@@ -73,6 +73,7 @@ export function parse(url: URL): Route {
     case 'threads':
     case 'saved':
     case 'scheduled':
+    case 'people':
       return { page };
     case 'devices': {
       const sensor = url.searchParams.get('sensor') ?? '';
@@ -166,6 +167,7 @@ export function href(r: Route): string {
     case 'threads':
     case 'saved':
     case 'scheduled':
+    case 'people':
       return `/${r.page}`;
     case 'signed-in':
       return '/signed-in';

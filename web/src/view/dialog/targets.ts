@@ -5,6 +5,7 @@ import type { App } from '../port';
 import { faceOf, nameOf } from '../roomname';
 import { adminPages, router, settingsPages, type Panel } from '../route.svelte';
 import { signOut } from '../signout';
+import { talk } from '../talk';
 import { t, withTexts } from '../text';
 import type { RoomState, User } from '../types';
 import { overlay } from '../ui.svelte';
@@ -19,11 +20,7 @@ export function personTarget(app: App, u: User): Target {
     also: u.username,
     note: `@${u.username}`,
     face: { id: u.id, name: u.display_name, src: u.avatar, presence: app.people.presence(u.id)?.is },
-    run: () =>
-      void app.api.direct([u.id]).then(
-        (room) => router.go({ page: 'room', room }),
-        (err: unknown) => overlay.say(reasonOf(err), true),
-      ),
+    run: () => talk(app, u),
   };
 }
 
@@ -56,7 +53,7 @@ function actions(app: App, administers: boolean): Target[] {
   };
   const density = () => (app.settings.density = app.settings.density === 'compact' ? 'comfortable' : 'compact');
   const unreadOnly = () => (app.settings.unreadOnly = !app.settings.unreadOnly);
-  const page = (name: 'threads' | 'saved' | 'scheduled', icon: IconName): Target => ({
+  const page = (name: 'threads' | 'saved' | 'scheduled' | 'people', icon: IconName): Target => ({
     id: `page/${name}`,
     group: 'actions',
     label: t(`rail.${name}`),
@@ -68,6 +65,7 @@ function actions(app: App, administers: boolean): Target[] {
     page('threads', 'threads'),
     page('saved', 'bookmark'),
     page('scheduled', 'clock'),
+    page('people', 'people'),
     ...(app.me.role === 'guest'
       ? []
       : [

@@ -2,7 +2,7 @@ import { reasonOf } from '../failure';
 import type { MenuItem } from '../kit/Menu.svelte';
 import { may, rank } from '../permit';
 import type { App } from '../port';
-import { router } from '../route.svelte';
+import { talk } from '../talk';
 import { t } from '../text';
 import type { Member, RoomState } from '../types';
 import { overlay } from '../ui.svelte';
@@ -31,11 +31,7 @@ export function memberMenu(app: App, room: RoomState, m: Member, over: boolean, 
     {
       label: t('members.message'),
       icon: 'message',
-      run: () =>
-        void app.api.direct([m.id]).then(
-          (id) => router.go({ page: 'room', room: id }),
-          (err: unknown) => overlay.say(reasonOf(err), true),
-        ),
+      run: () => talk(app, m),
     },
   ];
   if (over && may(room, 'setRole')) {
