@@ -1,0 +1,1 @@
+var e={"people.filter":`Find people by name`,"people.everyone":`Everyone`,"people.shared":`People in rooms with you`,"people.all":`Everyone on this server`,"people.nobody":`Nobody is in a room with you yet`,"people.no-match":`Nobody has this name`,"people.message":`Message {name}`};export{e as default};
