@@ -175,6 +175,9 @@ static uh_status set_up(const uh_stream *stream, const uh_clock *clock, const uh
         if (address() && (known || there) && claim(stream, clock, random))
             return UH_OK;
         UH_TRY(uh_setup_forget(&store));
+#if CONFIG_UNHIDRA_PROVISION_BLE
+        esp_restart(); /* the memory of Bluetooth was given back, and it begins only once */
+#endif
     }
 }
 

@@ -81,26 +81,33 @@ bool setup_join(const uh_setup *s, uint32_t within_ms) {
     return joined;
 }
 
-/* on_claim takes what our endpoint is given. The answer is freed by network_provisioning. */
+/* on_claim takes what our endpoint is given, whole or in parts. The answer is freed by network_provisioning. */
 static esp_err_t on_claim(uint32_t session, const uint8_t *in, ssize_t n, uint8_t **out, ssize_t *out_n, void *ctx) {
     static uh_setup claim;
-    static const char good[] = "{\"ok\":true}", bad[] = "{\"ok\":false,\"error\":\"it must have server and claim\"}";
+    static uh_parts parts;
+    static const char good[] = "{\"ok\":true}", bad[] = "{\"ok\":false,\"error\":\"it must have server and claim\"}",
+                      lost[] = "{\"ok\":false,\"error\":\"a part is missing, or it is too long\"}";
+    uh_slice whole;
     (void)session;
     (void)ctx;
-    bool ok = in != NULL && n > 0 && uh_setup_read((uh_slice){(const char *)in, (size_t)n}, &claim) == UH_OK &&
-              claim.server[0] != '\0';
-    if (ok) {
+    uh_status came = in != NULL && n > 0 ? uh_parts_add(&parts, (uh_slice){(const char *)in, (size_t)n}, &whole)
+                                         : UH_INVALID;
+    bool is = came == UH_OK && uh_setup_read(whole, &claim) == UH_OK && claim.server[0] != '\0';
+    const char *says = is || came == UH_AGAIN ? good : came == UH_OK ? bad : lost;
+    if (is) {
         memcpy(given.server, claim.server, sizeof given.server);
         memcpy(given.token, claim.token, sizeof given.token);
         memcpy(given.ca, claim.ca, sizeof given.ca);
         claim_came = true;
     }
+    if (came == UH_OK)
+        uh_wipe(&parts, sizeof parts);
     uh_wipe(&claim, sizeof claim);
-    *out_n = (ssize_t)strlen(ok ? good : bad);
+    *out_n = (ssize_t)strlen(says);
     *out = malloc((size_t)*out_n);
     if (*out == NULL)
         return ESP_ERR_NO_MEM;
-    memcpy(*out, ok ? good : bad, (size_t)*out_n);
+    memcpy(*out, says, (size_t)*out_n);
     return ESP_OK;
 }
 

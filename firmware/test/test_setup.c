@@ -160,7 +160,41 @@ static void lines(void) {
             CHECK(false); /* no secret stays */
 }
 
+static uh_parts parts;
+static uh_slice whole;
+static uh_status add(const char *text) { return uh_parts_add(&parts, uh_slice_of(text), &whole); }
+
+/* What does not fit into a characteristic comes in parts, of which one may be missing; bytes of it may look as marks. */
+static void in_parts(void) {
+    static char big[600];
+    static uh_setup s;
+    memset(&parts, 0, sizeof parts);
+    CHECK(add("{\"ssid\":\"Home\"}") == UH_OK && uh_slice_is(whole, "{\"ssid\":\"Home\"}"));
+    CHECK(add("]}") == UH_MISSING && add("+x") == UH_MISSING);
+    CHECK(add("[{\"server\":\"wss://a:443\",") == UH_AGAIN && add("+\"claim\":\"dc_x\",\"ca\":\"[") == UH_AGAIN);
+    CHECK(add("++]\"") == UH_AGAIN && add("]}") == UH_OK);
+    CHECK(uh_setup_read(whole, &s) == UH_OK && strcmp(s.ca, "[+]") == 0);
+    CHECK(add("]}") == UH_MISSING); /* it has ended */
+    CHECK(add("[lost") == UH_AGAIN && add("[{") == UH_AGAIN && add("]}") == UH_OK && uh_slice_is(whole, "{}"));
+    CHECK(add("[lost") == UH_AGAIN && add("{}") == UH_OK && uh_slice_is(whole, "{}") && add("]}") == UH_MISSING);
+    CHECK(uh_parts_add(&parts, (uh_slice){"", 0}, &whole) == UH_OK && whole.n == 0);
+    memset(big, 'x', sizeof big - 1);
+    big[0] = '[';
+    for (size_t n = sizeof big - 2;; n += sizeof big - 2, big[0] = '+') {
+        uh_status got = add(big);
+        if (n > sizeof parts.text) {
+            CHECK(got == UH_SPACE);
+            break;
+        }
+        CHECK(got == UH_AGAIN && whole.n == n);
+    }
+    for (size_t i = 0; i < sizeof parts.text; i++)
+        CHECK(parts.text[i] == '\0'); /* no secret stays */
+    CHECK(add("]x") == UH_MISSING);
+}
+
 void test_setup(void) {
+    in_parts();
     reading();
     keeping();
     improv();

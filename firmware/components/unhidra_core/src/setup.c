@@ -95,3 +95,24 @@ uh_status uh_setup_forget(const uh_store *store) {
         UH_TRY(store->erase(store->ctx, names[i]));
     return UH_OK;
 }
+
+uh_status uh_parts_add(uh_parts *p, uh_slice came, uh_slice *whole) {
+    char kind = came.n > 0 ? came.b[0] : '\0';
+    bool first = kind == '[', follows = kind == '+' || kind == ']';
+    if (!follows || !p->begun)
+        uh_wipe(p, sizeof *p);
+    *whole = came;
+    if (!first && !follows)
+        return UH_OK;
+    if (follows && !p->begun)
+        return UH_MISSING;
+    if (came.n - 1 > sizeof p->text - p->n) {
+        uh_wipe(p, sizeof *p);
+        return UH_SPACE;
+    }
+    memcpy(p->text + p->n, came.b + 1, came.n - 1);
+    p->n += came.n - 1;
+    p->begun = kind != ']';
+    *whole = (uh_slice){p->text, p->n};
+    return p->begun ? UH_AGAIN : UH_OK;
+}

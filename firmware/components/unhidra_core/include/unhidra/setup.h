@@ -28,6 +28,18 @@ uh_status uh_setup_forget(const uh_store *store);
 /* uh_is_plain says whether a text can stand in a header: visible ASCII, and not empty. */
 bool uh_is_plain(const char *text);
 
+/* Bluetooth takes 512 bytes at once. What is longer comes in parts, which begin with '[' (the first), '+' or ']' (the
+ * last). What begins with something else is whole. */
+typedef struct {
+    bool begun;
+    size_t n;
+    char text[UH_SETUP_CA + 500];
+} uh_parts;
+
+/* uh_parts_add takes what came. UH_OK: whole is all of it, until the next call. UH_AGAIN: another part follows.
+ * UH_SPACE: it is too long. UH_MISSING: the parts before it did not come. After an error the first part comes again. */
+uh_status uh_parts_add(uh_parts *p, uh_slice came, uh_slice *whole);
+
 /* A serial console takes packets of Improv (improv-wifi.com/serial), which tell the network alone, and lines of JSON
  * that uh_setup_read reads. What the device logs in between is skipped by the other side. Improv is answered by its
  * packets, and a line by {"ok":true} or {"ok":false,"error":"..."}. */
