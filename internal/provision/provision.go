@@ -132,8 +132,11 @@ func callConfig(ctx context.Context, p Peer, msg uint64, body message) (message,
 
 func configField(msg uint64) int { return int(10 + msg) }
 
-// joined reads the answer to a question for the status.
+// joined reads the answer to a question for the status. One that failed says nothing of the network.
 func joined(answer message) (ip string, done bool, err error) {
+	if status := answer.number(fieldStatus); status != 0 {
+		return "", false, fmt.Errorf("the device does not say whether it has joined: status %d", status)
+	}
 	switch answer.number(fieldStationState) {
 	case stationConnected:
 		connected, err := answer.message(fieldConnected)
