@@ -1,0 +1,29 @@
+/**
+ * Why a device was not provisioned. proof: it refuses the proof of possession, or is another device; password and
+ * network: it could not join, by the password or because it does not see the network; unsafe: it encrypts nothing, or so
+ * that it protects nothing; weaker: its label promises more than it speaks; curve: the browser lacks X25519; other: it
+ * speaks something else; changed: an answer was changed on its way, or lost; late: it has not joined in time; long: the
+ * setup is too long for it; refused: it says why, or has ended the session.
+ */
+export type ProvisionFailure =
+  | 'proof'
+  | 'password'
+  | 'network'
+  | 'unsafe'
+  | 'weaker'
+  | 'curve'
+  | 'other'
+  | 'changed'
+  | 'late'
+  | 'long'
+  | 'refused';
+
+export class ProvisionError extends Error {
+  readonly why: ProvisionFailure;
+
+  /** said: what the device itself said */
+  constructor(why: ProvisionFailure, said = '') {
+    super(said || why);
+    this.why = why;
+  }
+}
