@@ -21,6 +21,7 @@ export async function simulateSerial(page) {
       return packet(4, [command, data.length, ...data]);
     };
 
+    board.online = online;
     async function online({ server, claim }) {
       const answer = await fetch(`${server.replace('ws', 'http')}/api/v1/device-claims`, {
         method: 'POST',

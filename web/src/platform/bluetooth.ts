@@ -98,17 +98,20 @@ export async function chooseBluetooth(name = ''): Promise<BluetoothDevice | unde
 /** Connects a device that was chosen. It throws a BluetoothError, as all of the link do. */
 export async function openBluetooth(device: BluetoothDevice): Promise<BluetoothLink> {
   const gatt = device.gatt!;
-  const first = await within(connects, gatt.connect()).catch(() => undefined);
-  // The first attempt often fails on a link that another one has just left.
-  if (!first) await within(connects, gatt.connect()).catch(() => end(gatt, 'range'));
+  const attempt = () => within(connects, gatt.connect(), 'range');
   try {
-    const found = await within(answers, endpointsOf(gatt));
-    if (!found.has('prov-session')) end(gatt, 'other');
-    return wrap(gatt, found);
-  } catch (err) {
-    if (err instanceof BluetoothError) throw err;
-    return end(gatt, gatt.connected ? 'other' : 'gone');
+    // The first attempt often fails at once, on a link that another one has just left.
+    await attempt().catch((err: unknown) => (err instanceof BluetoothError ? Promise.reject(err) : attempt()));
+  } catch {
+    return end(gatt, 'range');
   }
+  try {
+    const found = await within(answers, endpointsOf(gatt), 'range');
+    if (found.has('prov-session')) return wrap(gatt, found);
+  } catch (err) {
+    return end(gatt, err instanceof BluetoothError ? err.why : gatt.connected ? 'other' : 'gone');
+  }
+  return end(gatt, 'other');
 }
 
 function end(gatt: Gatt, why: BluetoothFailure): never {
@@ -142,7 +145,7 @@ function wrap(gatt: Gatt, endpoints: Map<string, Characteristic>): BluetoothLink
         return c.readValue();
       };
       try {
-        const answer = await within(answers, exchange());
+        const answer = await within(answers, exchange(), 'refused');
         return new Uint8Array(answer.buffer, answer.byteOffset, answer.byteLength);
       } catch {
         throw new BluetoothError(gatt.connected ? 'refused' : 'gone');
@@ -152,9 +155,9 @@ function wrap(gatt: Gatt, endpoints: Map<string, Characteristic>): BluetoothLink
   };
 }
 
-/** Waits for something, but not for longer than ms. */
-function within<T>(ms: number, what: Promise<T>): Promise<T> {
+/** Waits for something, but not for longer than ms: then it throws a BluetoothError. */
+function within<T>(ms: number, what: Promise<T>, why: BluetoothFailure): Promise<T> {
   let timer: ReturnType<typeof setTimeout>;
-  const late = new Promise<never>((_, failed) => (timer = setTimeout(() => failed(new Error('late')), ms)));
+  const late = new Promise<never>((_, failed) => (timer = setTimeout(() => failed(new BluetoothError(why)), ms)));
   return Promise.race([what, late]).finally(() => clearTimeout(timer));
 }

@@ -1,9 +1,9 @@
 /**
  * Why a device was not provisioned. proof: it refuses the proof of possession, or is another device; password and
- * network: it could not join, by the password or because it does not see the network; unsafe: it encrypts nothing, or so
- * that it protects nothing; weaker: its label promises more than it speaks; curve: the browser lacks X25519; other: it
+ * network: it could not join, by the password or because it does not see the network; unsafe: it encrypts nothing, or
+ * in a way that protects nothing; weaker: its label promises more than it speaks; curve: the browser lacks X25519; other: it
  * speaks something else; changed: an answer was changed on its way, or lost; late: it has not joined in time; long: the
- * setup is too long for it; refused: it says why, or has ended the session.
+ * setup is too long for it; said: it says why.
  */
 export type ProvisionFailure =
   | 'proof'
@@ -16,7 +16,7 @@ export type ProvisionFailure =
   | 'changed'
   | 'late'
   | 'long'
-  | 'refused';
+  | 'said';
 
 export class ProvisionError extends Error {
   readonly why: ProvisionFailure;

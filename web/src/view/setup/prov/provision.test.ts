@@ -48,7 +48,7 @@ test('a claim that a characteristic cannot hold comes in parts', async () => {
 
 test('what the device does not take is told in its words', async () => {
   expect(await why(device(() => '{"ok":false,"error":"the flash is full"}').give(claim))).toEqual([
-    'refused',
+    'said',
     'the flash is full',
   ]);
   expect(await why(device(() => 'what?').give(claim))).toEqual(['other', 'other']);
@@ -56,7 +56,7 @@ test('what the device does not take is told in its words', async () => {
     const msg = new Message(body).number(1);
     return encode([[1, msg + 1], [11 + msg, encode([[1, 5]])]]);
   });
-  expect(await why(failing.join('Home', ''))).toEqual(['refused', 'status 5']);
+  expect(await why(failing.network('Home', ''))).toEqual(['said', 'status 5']);
 });
 
 /** What a device answers that is asked to join, and then how that goes. */
@@ -71,14 +71,16 @@ const joining = (...states: [number, number][][]) => {
 
 test('joining ends with what became of it', async () => {
   const now = async () => {};
-  await joining([[2, 1]], [[2, 1]], []).join('Home', 'x', now);
-  expect(await why(joining([[2, 1]], [[2, 3]]).join('Home', 'x', now))).toEqual(['password', 'password']);
-  expect(await why(joining([[2, 3], [10, 1]]).join('Home', 'x', now))).toEqual(['network', 'network']);
+  const connecting = joining([[2, 1]], [[2, 1]], []);
+  await connecting.network('Home', 'x');
+  await connecting.joined(now);
+  expect(await why(joining([[2, 1]], [[2, 3]]).joined(now))).toEqual(['password', 'password']);
+  expect(await why(joining([[2, 3], [10, 1]]).joined(now))).toEqual(['network', 'network']);
   // An answer that failed is not taken for "connected", which is 0.
-  expect(await why(joining([[1, 5]]).join('Home', 'x', now))).toEqual(['refused', 'status 5']);
+  expect(await why(joining([[1, 5]]).joined(now))).toEqual(['said', 'status 5']);
   vi.useFakeTimers();
   try {
-    const late = why(joining([[2, 1]]).join('Home', 'x'));
+    const late = why(joining([[2, 1]]).joined());
     await vi.advanceTimersByTimeAsync(61_000);
     expect(await late).toEqual(['late', 'late']);
   } finally {

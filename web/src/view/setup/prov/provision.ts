@@ -68,27 +68,26 @@ export class Provisioning {
       const piece = body.slice(at, at + part);
       const sent = whole ? body : Uint8Array.of(last ? ends : at ? goesOn : begins, ...piece);
       const { ok, error } = answerOf(await this.#call(endpoint, sent));
-      if (!ok) throw new ProvisionError('refused', error);
+      if (!ok) throw new ProvisionError('said', error);
       if (last) return;
     }
   }
 
-  /** Tells the network, and waits until the device has joined it. pause waits between two questions. */
-  async join(ssid: string, password: string, pause = () => sleep(every)): Promise<void> {
+  /** Tells the network, which the device joins then. */
+  async network(ssid: string, password: string): Promise<void> {
     const text = new TextEncoder();
-    const config = async (msg: number, body: Fields) => {
-      const answer = await this.#message('prov-config', msg, body);
-      if (answer.number(1)) throw new ProvisionError('refused', `status ${answer.number(1)}`);
-      return answer;
-    };
-    await config(2, [
+    await this.#config(2, [
       [1, text.encode(ssid)],
       [2, text.encode(password)],
     ]);
-    await config(4, []);
+    await this.#config(4, []);
+  }
+
+  /** Waits until the device has joined the network. pause waits between two questions. */
+  async joined(pause = () => sleep(every)): Promise<void> {
     for (const late = Date.now() + joins; Date.now() < late; ) {
       await pause();
-      const answer = await config(0, []);
+      const answer = await this.#config(0, []);
       const state = answer.number(2);
       if (state === 0) return;
       if (state === 3) throw new ProvisionError(answer.number(10) ? 'network' : 'password');
@@ -96,14 +95,19 @@ export class Provisioning {
     throw new ProvisionError('late');
   }
 
+  #config(msg: number, body: Fields): Promise<Message> {
+    return this.#message('prov-config', msg, body, (answer) => answer.message(11 + msg).number(1));
+  }
+
   /** Calls an endpoint whose messages have the field 10 + msg, as their answers have. */
-  async #message(name: string, msg: number, body: Fields, failed = (_: Message) => 0): Promise<Message> {
+  async #message(name: string, msg: number, body: Fields, failed: (answer: Message) => number): Promise<Message> {
     const sent: Fields = [
       [1, msg],
       [10 + msg, encode(body)],
     ];
     const answer = new Message(await this.#call(name, encode(sent)));
-    if (failed(answer)) throw new ProvisionError('refused', `status ${failed(answer)}`);
+    const status = failed(answer);
+    if (status) throw new ProvisionError('said', `status ${status}`);
     return answer.message(11 + msg);
   }
 

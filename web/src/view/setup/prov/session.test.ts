@@ -58,9 +58,11 @@ test.each(golden.Sessions)('a session of Security $Security is that of the comma
   const claim = { server: s.Server, claim: s.Claim, ca: s.CA };
   const now = async () => {};
   await device.give(claim);
-  expect(await why(device.join(s.SSID, s.Wrong, now))).toBe('password');
+  await device.network(s.SSID, s.Wrong);
+  expect(await why(device.joined(now))).toBe('password');
   await device.give(claim);
-  await device.join(s.SSID, s.Password, now);
+  await device.network(s.SSID, s.Password);
+  await device.joined(now);
   expect(channel.left()).toBe(0);
 });
 

@@ -74,7 +74,7 @@ async function shake(channel: Channel, security: 1 | 2, field: 20 | 22, body: Fi
     throw refused ? new ProvisionError('proof') : err;
   });
   const answer = new Message(raw).message(outer).message(field + 1);
-  if (answer.number(1)) throw new ProvisionError('refused', `status ${answer.number(1)}`);
+  if (answer.number(1)) throw new ProvisionError('said', `status ${answer.number(1)}`);
   return answer;
 }
 
@@ -117,7 +117,7 @@ export async function sealed(key: Uint8Array, first: Uint8Array): Promise<Cipher
   };
 }
 
-/** A key pair for one session. Browsers have X25519 since 2023 (Safari), 2024 (Firefox) and 2025 (Chromium). */
+/** A key pair for one session. Chromium has X25519 since version 133. */
 async function ephemeral(): Promise<CryptoKeyPair> {
   try {
     return (await crypto.subtle.generateKey('X25519', false, ['deriveBits'])) as CryptoKeyPair;
