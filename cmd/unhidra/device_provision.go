@@ -145,7 +145,8 @@ func (o *provisioning) readLabel() error {
 	case o.proof != "" || o.username != "":
 		return usagef("--label has the proof of possession and the user: leave --pop and --username out")
 	case l.Transport == "ble":
-		return usagef("--label: %s is set up over Bluetooth, which only Espressif's apps for phones can do", l.Name)
+		return usagef("--label: %s is set up by Bluetooth: in the web client, by Devices, Add a board, or by Espressif's "+
+			"apps for phones", l.Name)
 	}
 	o.proof, o.username = l.Proof, l.Username
 	o.plain = o.plain && l.Security == 0
