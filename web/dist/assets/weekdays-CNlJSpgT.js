@@ -1,1 +1,0 @@
-import{wt as e}from"./index-gG6NpTMy.js";var t=t=>t.toSorted((e,t)=>e-t).map(e).join(`, `);export{t};
