@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/wire"
@@ -47,37 +48,81 @@ func (c *Client) Upload(ctx context.Context, id string) (u Upload, err error) {
 	return u, err
 }
 
+// partsAtOnce are on their way at the same time: the server writes one to its disk while the next one arrives.
+const partsAtOnce = 3
+
+// A flight is a part that is on its way.
+type flight struct {
+	part []byte
+	end  int64 // of the part, in the file
+	done chan error
+}
+
 // SendParts sends the parts of a file that the server does not have, and completes it. After an error, get the
-// Upload anew and call it again: it goes on. sent is called with how many bytes are there; it may be nil.
+// Upload anew and call it again: it goes on. sent is called with how many bytes from the start are there; it may be nil.
 func (c *Client) SendParts(ctx context.Context, u Upload, r io.ReaderAt, sent func(bytes int64)) (Upload, error) {
 	if u.State == "ready" { // the answer to the first call was lost
 		return u, nil
 	}
-	here := make(map[int]bool, len(u.Parts))
-	for _, n := range u.Parts {
-		here[n] = true
-	}
 	hash := sha256.New()
-	part := make([]byte, min(u.PartSize, u.Size))
-	for n, at := 0, int64(0); at < u.Size; n, at = n+1, at+u.PartSize {
-		length := min(u.PartSize, u.Size-at)
-		if _, err := r.ReadAt(part[:length], at); err != nil && err != io.EOF {
-			return u, err
-		}
-		hash.Write(part[:length])
-		if !here[n] {
-			err := c.Do(ctx, http.MethodPut, filePath(u.ID)+"/parts/"+fmt.Sprint(n), Bytes(part[:length]), nil)
-			if err != nil {
-				return u, err
-			}
-		}
-		if sent != nil {
-			sent(at + length)
-		}
+	if err := c.sendParts(ctx, u, r, hash, sent); err != nil {
+		return u, err
 	}
 	err := c.Do(ctx, http.MethodPost, filePath(u.ID)+"/complete",
 		map[string]string{"sha256": hex.EncodeToString(hash.Sum(nil))}, &u)
 	return u, err
+}
+
+func (c *Client) sendParts(ctx context.Context, u Upload, r io.ReaderAt, hash io.Writer, sent func(int64)) error {
+	here := make(map[int]bool, len(u.Parts))
+	for _, n := range u.Parts {
+		here[n] = true
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var sending sync.WaitGroup
+	defer sending.Wait() // nothing is sent afterwards
+	defer cancel()
+	var flights []flight // in the order of the file
+	land := func() (part []byte, err error) {
+		first := flights[0]
+		flights = flights[1:]
+		if err = <-first.done; err == nil && sent != nil {
+			sent(first.end)
+		}
+		return first.part, err
+	}
+	for n, at := 0, int64(0); at < u.Size; n, at = n+1, at+u.PartSize {
+		length := min(u.PartSize, u.Size-at)
+		var part []byte
+		if len(flights) == partsAtOnce {
+			var err error
+			if part, err = land(); err != nil {
+				return err
+			}
+		}
+		if part == nil {
+			part = make([]byte, min(u.PartSize, u.Size))
+		}
+		if _, err := r.ReadAt(part[:length], at); err != nil && err != io.EOF {
+			return err
+		}
+		_, _ = hash.Write(part[:length]) // never fails
+		f := flight{part, at + length, make(chan error, 1)}
+		flights = append(flights, f)
+		if here[n] {
+			f.done <- nil
+			continue
+		}
+		sending.Go(func() {
+			f.done <- c.Do(ctx, http.MethodPut, filePath(u.ID)+"/parts/"+fmt.Sprint(n), Bytes(f.part[:length]), nil)
+		})
+	}
+	for len(flights) > 0 {
+		if _, err := land(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // UploadFile uploads a file whole, for messages in room. The context bounds how long it may take.

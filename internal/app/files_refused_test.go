@@ -91,6 +91,12 @@ func TestUploadsTakeTheirPartsAlone(t *testing.T) {
 		if err := putPart(t, ann, u.ID, 1, data[domain.FilePart:]); codeOf(err) != client.CodeUploadComplete {
 			t.Errorf("a part of what is complete: %v", err)
 		}
+		one, err := ann.BeginUpload(ctx, room, "one", 5)
+		must(t, err)
+		must(t, putPart(t, ann, one.ID, 0, []byte("other")))
+		if _, err := complete(t, ann, one.ID, hex.EncodeToString(sum[:])); codeOf(err) != client.CodeUploadHash {
+			t.Errorf("a single part that is another one: %v", err)
+		}
 	})
 }
 
