@@ -36,7 +36,8 @@ func main() {
 	var s settings
 	part := flag.String("part", "", "for this program's own use: what to be")
 	flag.StringVar(&s.unhidra, "unhidra", "bin/unhidra",
-		"the server's binary; for fanout also several, with commas between, which are compared with each other alone")
+		"the server's binary; for fanout also several, with commas between, which are compared with each other alone; for "+
+			"pairs two, the one before and the one after")
 	flag.StringVar(&s.centrifugo, "centrifugo", "",
 		"Centrifugo's binary (go install github.com/centrifugal/centrifugo/v6@v6.9.1); empty: left out")
 	flag.StringVar(&s.postgres, "postgres", "",
@@ -72,7 +73,7 @@ func main() {
 func (s *settings) measure(ctx context.Context, what []string) error {
 	all := map[string]func(context.Context) error{
 		"fanout": s.fanouts, "idle": s.idle, "mqtt": s.mqtt, "storm": s.storm, "return": s.devicesBack, "deliver": s.deliver,
-		"beside": s.beside, "members": s.members, "cluster": s.cluster,
+		"beside": s.beside, "members": s.members, "cluster": s.cluster, "pairs": s.pairs,
 	}
 	if len(what) == 0 {
 		what = []string{"fanout", "idle", "mqtt", "deliver", "storm", "return", "beside", "members", "cluster"}
@@ -81,7 +82,7 @@ func (s *settings) measure(ctx context.Context, what []string) error {
 		do := all[name]
 		if do == nil {
 			return fmt.Errorf("%s: not something to measure; there are fanout, idle, mqtt, deliver, storm, return, beside, "+
-				"members and cluster", name)
+				"members, cluster and pairs", name)
 		}
 		if err := do(ctx); err != nil {
 			return fmt.Errorf("%s: %w", name, err)

@@ -74,6 +74,12 @@ func (p *process) stop() {
 	_ = p.cmd.Wait() // it was killed
 }
 
+// end lets the process end by itself, so that its store is whole.
+func (p *process) end() {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	_ = p.cmd.Wait() // it was told to
+}
+
 // cpu is the processor time that the process has used.
 func (p *process) cpu() time.Duration { return cpuOf(p.cmd.Process.Pid) }
 
