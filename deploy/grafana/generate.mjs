@@ -176,6 +176,8 @@ const dashboards = {
     panel("Rolled back by itself within a day, by rule", "short",
       line('max by (model, rule) (increase(ml_rollbacks_total{job="unhidra",instance=~"$instance"}[1d]))', "{{model}} {{rule}}")),
     panel("Answers of shadows, by whether they were the same", "reqps", line(rate("ml_shadow_requests_total", "model, version, result"), "{{model}} {{version}} {{result}}")),
+    panel("Chunks of streams, and streams that whoever asked left", "cps", line(rate("ml_stream_chunks_total", "model, version"), "{{model}} {{version}} chunks"),
+      line(rate("ml_streams_cancelled_total", "model, version"), "{{model}} {{version}} left")),
     panel("Nodes on which models are on and none can run", "short", line(sum("ml_away"), "{{instance}}")),
   ]],
   "resources": ["Unhidra: resources", [

@@ -17,6 +17,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/app"
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/ml"
 	"github.com/unhidra/unhidra/internal/testkit"
 	"github.com/unhidra/unhidra/internal/testkit/live"
 	"github.com/unhidra/unhidra/internal/token"
@@ -55,6 +56,7 @@ shape = [-1]
 "model.py" = %q
 `, hex.EncodeToString(sum[:]))
 	must(t, os.WriteFile(filepath.Join(folder, "model.toml"), []byte(manifest), 0o600))
+	addSpell(t, dir)
 	const key = "the key of this server, for models"
 	s := live.Start(t, testkit.SQLite(t), "UNHIDRA_ML=on", "UNHIDRA_ML_MODELS="+dir, "UNHIDRA_OPERATOR_ADDR=127.0.0.1:0",
 		"UNHIDRA_SERVER_KEY="+key)
@@ -72,10 +74,10 @@ shape = [-1]
 		return answer.StatusCode, string(text)
 	}
 	for end := time.Now().Add(5 * time.Minute); ; time.Sleep(10 * time.Millisecond) {
-		if status, text := ask("GET", "/v2/models/shout/ready", ""); status == http.StatusOK {
+		if status, text := ask("GET", "/v2/health/ready", ""); status == http.StatusOK {
 			break
 		} else if time.Now().After(end) {
-			t.Fatalf("the model is never ready: %s", text)
+			t.Fatalf("the models are never ready: %s", text)
 		}
 	}
 	input := `{"inputs": [{"name": "text", "datatype": "BYTES", "shape": [1], "data": ["hello"]}]}`
@@ -90,8 +92,68 @@ shape = [-1]
 		`ml_requests_total{model="shout",outcome="ok",version="1"} 1`) {
 		t.Error("the metrics have no such request")
 	}
+	askInChunks(t, url)
 	t.Run("tritonclient", func(t *testing.T) { askByTriton(t, s, app.OperatorToken(keys)) })
 	administerModel(t, s)
+}
+
+// askInChunks reads an answer as server-sent events.
+func askInChunks(t *testing.T, url string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/v2/models/spell/generate_stream",
+		strings.NewReader(`{"text_input": "hey", "parameters": {"max_tokens": 2}}`))
+	must(t, err)
+	answer, err := http.DefaultClient.Do(r)
+	must(t, err)
+	defer func() { _ = answer.Body.Close() }()
+	text, err := io.ReadAll(answer.Body)
+	must(t, err)
+	const chunk = `data: {"model_name":"spell","model_version":"1","text_output":"`
+	if want := chunk + "h\"}\n\n" + chunk + "e\"}\n\n"; string(text) != want {
+		t.Errorf("%d %s", answer.StatusCode, text)
+	}
+}
+
+// documented returns the first block of code in docs/models.md that has a text.
+func documented(t *testing.T, has string) string {
+	t.Helper()
+	page, err := os.ReadFile("../../docs/models.md")
+	must(t, err)
+	for i, block := range strings.Split(string(page), "```") {
+		if i%2 == 1 && strings.Contains(block, has) {
+			_, code, _ := strings.Cut(block, "\n")
+			return code
+		}
+	}
+	t.Fatalf("docs/models.md has no code with %q", has)
+	return ""
+}
+
+// addSpell adds the model of docs/models.md that answers in chunks.
+func addSpell(t *testing.T, dir string) {
+	t.Helper()
+	from, sealed := t.TempDir(), filepath.Join(t.TempDir(), "sealed")
+	for name, text := range map[string]string{
+		"model.py": documented(t, "class Spell"), ml.GoldenFile: documented(t, `"chunks"`),
+		ml.ManifestFile: `name = "spell"
+version = 1
+class = "model:Spell"
+deadline_ms = 60000
+[[inputs]]
+name = "text_input"
+datatype = "BYTES"
+shape = [1]
+[[outputs]]
+name = "text_output"
+datatype = "BYTES"
+shape = [1]
+`} {
+		must(t, os.WriteFile(filepath.Join(from, name), []byte(text), 0o600))
+	}
+	_, err := ml.Seal(from, sealed)
+	must(t, err)
+	_, err = ml.Add(dir, sealed)
+	must(t, err)
 }
 
 // askByTriton asks the model by the client of Triton from PyPI, by HTTP and by gRPC.

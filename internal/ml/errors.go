@@ -37,6 +37,28 @@ func errFailed(why error, probe time.Duration) error {
 	return domain.Unavailable.Errorf(domain.CodeBusy, "the model does not run: %v", why).After(probe)
 }
 
+// errSlow ends a stream whose chunks nobody takes.
+func errSlow(d time.Duration) error {
+	return domain.Unavailable.Errorf(domain.CodeTimeout, "no chunk of the answer was taken for %v", d)
+}
+
+// errLong ends a stream that takes too long as a whole.
+func errLong(d time.Duration) error {
+	return domain.Unavailable.Errorf(domain.CodeTimeout, "the whole answer took more than %v", d)
+}
+
+// errChunkLate ends a stream whose next chunk does not come.
+func errChunkLate(d time.Duration) error {
+	return domain.Unavailable.Errorf(domain.CodeTimeout, "the model had no next chunk of its answer within %v", d)
+}
+
+// errWhole refuses to hold a long answer in memory.
+var errWhole = domain.Invalid.Errorf(domain.CodeInvalidRequest,
+	"the whole answer takes more than %d bytes: ask by generate_stream", maxMessage)
+
+// errGone says that nobody reads a stream any more.
+var errGone = errors.New("nobody reads the answer any more")
+
 // errRoom says that the answers of a batch are too large for one message, or that one by itself is.
 var errRoom = domain.Internal.Errorf("", "the answer of the model takes more than the %d bytes of a message",
 	maxMessage)

@@ -27,6 +27,7 @@ const (
 	headerSize = 32
 	maxFrame   = 1 << 20
 	maxMessage = 16 << 20
+	maxChunk   = 256 << 10       // of a message with a chunk of a stream
 	maxControl = 64 << 10        // of a message on the socket for control
 	maxBatch   = maxMessage - 64 // bytes of the inputs of a request, as packedSize counts them
 
@@ -41,8 +42,12 @@ const (
 	framePing     = 0x03
 	framePong     = 0x04
 	frameRequest  = 0x10
+	frameStream   = 0x11 // a request that is answered in chunks
 	frameResponse = 0x12
+	frameChunk    = 0x13
 	frameError    = 0x14
+	frameCancel   = 0x15 // nobody waits for a stream any more
+	frameCredit   = 0x16 // so many more chunks may be sent
 	frameLoad     = 0x20
 	frameLoaded   = 0x21
 )
@@ -102,6 +107,9 @@ func readMessage(r io.Reader, most int) (m message, err error) {
 		id, kind := binary.BigEndian.Uint64(h[8:]), h[3]
 		if binary.BigEndian.Uint32(h[16:]) != chunk || chunk > 0 && (id != m.id || kind != m.kind) {
 			return m, fmt.Errorf("%w: chunk %d of %d is out of order", errFrame, chunk, id)
+		}
+		if kind == frameChunk {
+			most = min(most, maxChunk)
 		}
 		if size == 0 && !end || len(payload)+size > most {
 			return m, fmt.Errorf("%w: a message of more than %d bytes, or an empty chunk", errFrame, most)

@@ -37,6 +37,8 @@ func (s *Service) Handler() http.Handler {
 		mux.HandleFunc("GET "+path, s.serveModel)
 		mux.HandleFunc("GET "+path+"/ready", s.serveModelReady)
 		mux.HandleFunc("POST "+path+"/infer", s.serveInfer)
+		mux.HandleFunc("POST "+path+"/generate", s.serveGenerate)
+		mux.HandleFunc("POST "+path+"/generate_stream", s.serveStream)
 	}
 	mux.HandleFunc("GET /internal/ml/live", serveLive)
 	mux.HandleFunc("GET /internal/ml/ready", s.serveReady)
@@ -56,18 +58,22 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 // fail answers with an error as the protocol has it.
 func (s *Service) fail(w http.ResponseWriter, r *http.Request, err error) {
 	var e *domain.Error
-	text := "something went wrong here; the log says what"
-	if errors.As(err, &e) {
-		text = e.Msg
-		if e.RetryAfter > 0 {
-			w.Header().Set("Retry-After", strconv.Itoa(max(1, int(e.RetryAfter.Seconds()))))
-		}
+	if errors.As(err, &e) && e.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(max(1, int(e.RetryAfter.Seconds()))))
 	}
-	kind := domain.KindOf(err)
-	if kind == domain.Internal {
+	writeJSON(w, httpx.Status(domain.KindOf(err)), map[string]string{"error": s.explain(r, err)})
+}
+
+// explain returns what whoever asked is told of an error. What is not for them goes into the log.
+func (s *Service) explain(r *http.Request, err error) string {
+	if domain.KindOf(err) == domain.Internal && !errors.Is(err, errGone) {
 		s.Log.WarnContext(r.Context(), "a model failed on a request", "model", r.PathValue("model"), "err", err)
 	}
-	writeJSON(w, httpx.Status(kind), map[string]string{"error": text})
+	var e *domain.Error
+	if errors.As(err, &e) {
+		return e.Msg
+	}
+	return "something went wrong here; the log says what"
 }
 
 func serveLive(w http.ResponseWriter, _ *http.Request) {
@@ -81,7 +87,7 @@ const (
 )
 
 // Extensions are the extensions of the protocol that are served.
-func Extensions() []string { return []string{"model_repository", "binary_tensor_data"} }
+func Extensions() []string { return []string{"model_repository", "binary_tensor_data", "generate"} }
 
 func (s *Service) serveServer(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]any{

@@ -21,6 +21,8 @@ type Request struct {
 	Units    map[Unit]string
 	Inputs   []Tensor
 	Priority Priority
+
+	Parameters map[string]any // of a stream: texts, numbers, true and false, for the model
 }
 
 // An Answer is what the model computed.
@@ -108,22 +110,29 @@ func (s *Service) control(model string) *entry {
 	return m[numbers[len(numbers)-1]]
 }
 
-// answered counts a request for the trial of its model, and has the shadow asked the same.
+// answered counts a request, and has the shadow asked the same.
 func (s *Service) answered(
 	q Request, p *pool, v Variant, unit uint64, took time.Duration, outputs []Tensor, err error,
 ) {
+	s.counted(q, p, v, unit, took, err)
+	s.mu.Lock()
+	r := s.routings[q.Model]
+	shadow := s.models[q.Model][r.Shadow]
+	s.mu.Unlock()
+	if shadow != nil && err == nil && r.Shadow != p.manifest.Version && int(unit%100) < r.Sampled {
+		shadow.pool.copy(copied{q.Inputs, outputs})
+	}
+}
+
+// counted counts a request for the trial of its model.
+func (s *Service) counted(q Request, p *pool, v Variant, unit uint64, took time.Duration, err error) {
 	s.mu.Lock()
 	t := s.trials[q.Model]
 	due := t != nil && (v == variantDefault || v == variantCandidate && t.candidate == p.manifest.Version) &&
 		t.count(v, unit, took, err)
-	r := s.routings[q.Model]
-	shadow := s.models[q.Model][r.Shadow]
 	s.mu.Unlock()
 	if due {
 		s.judgeSoon()
-	}
-	if shadow != nil && err == nil && r.Shadow != p.manifest.Version && int(unit%100) < r.Sampled {
-		shadow.pool.copy(copied{q.Inputs, outputs})
 	}
 }
 

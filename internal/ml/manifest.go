@@ -35,6 +35,7 @@ type Manifest struct {
 	Workers     int           // processes
 	MaxBatch    int           // requests that a worker is given at once
 	Deadline    time.Duration // for one batch, whatever the caller allows
+	Chunk       time.Duration // for each chunk of a stream
 	Files       map[string]string
 }
 
@@ -47,9 +48,11 @@ type Spec struct {
 
 // A GoldenCase is one request and what it is answered with.
 type GoldenCase struct {
-	Inputs    []jsonTensor `json:"inputs"`
-	Outputs   []jsonTensor `json:"outputs"`
-	Tolerance float64      `json:"tolerance"` // how far numbers may be away
+	Inputs     []jsonTensor   `json:"inputs"`
+	Outputs    []jsonTensor   `json:"outputs"`
+	Chunks     [][]jsonTensor `json:"chunks"`     // not null: it is asked as a stream, and these are its outputs
+	Parameters map[string]any `json:"parameters"` // of the stream
+	Tolerance  float64        `json:"tolerance"`  // how far numbers may be away
 }
 
 var (
@@ -79,13 +82,15 @@ func parseManifest(folder fs.FS) (Manifest, error) {
 		return Manifest{}, fmt.Errorf("%s: %w", ManifestFile, err)
 	}
 	t := table{fields: fields}
+	deadline := t.number("deadline_ms", 5000, 1, 600_000)
 	m := Manifest{
 		Name: t.text("name", ""), Version: t.number("version", 0, 1, 1<<30), Class: t.text("class", ""),
 		Description: t.text("description", ""), Licence: t.text("licence", ""),
 		Inputs: t.specs("inputs"), Outputs: t.specs("outputs"),
 		MemoryMB: t.number("memory_mb", 256, 1, 1<<20), Workers: t.number("workers", 1, 1, 64),
 		MaxBatch: t.number("max_batch", 8, 1, 1024),
-		Deadline: time.Duration(t.number("deadline_ms", 5000, 1, 600_000)) * time.Millisecond,
+		Deadline: time.Duration(deadline) * time.Millisecond,
+		Chunk:    time.Duration(t.number("chunk_ms", deadline, 1, 600_000)) * time.Millisecond,
 		Files:    t.sums("files"),
 	}
 	t.refuseRest()
@@ -150,6 +155,13 @@ func readGolden(folder fs.FS) ([]GoldenCase, error) {
 	var cases []GoldenCase
 	if err == nil {
 		err = json.Unmarshal(b, &cases)
+	}
+	for i, g := range cases {
+		if g.Chunks != nil && err == nil {
+			if cases[i].Parameters, err = packable(g.Parameters); g.Outputs != nil {
+				err = fmt.Errorf("case %d has outputs and chunks: write either", i+1)
+			}
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", GoldenFile, err)

@@ -17,6 +17,8 @@ type metrics struct {
 	quarantined *prometheus.CounterVec
 	rollbacks   *prometheus.CounterVec
 	shadows     *prometheus.CounterVec
+	chunks      *prometheus.CounterVec
+	cancelled   *prometheus.CounterVec
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -26,7 +28,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "ml_requests_total", Help: "Requests to models, by outcome: ok, invalid, unavailable or internal.",
 		}, append(of, "outcome")),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "ml_request_duration_seconds", Help: "Time that a request to a model takes, with its time in the queue.",
+			Name: "ml_request_duration_seconds", Help: "Time that a request to a model takes, with its time in the queue; of a stream, to its first chunk.",
 			Buckets: []float64{.001, .005, .01, .05, .1, .5, 1, 5, 10, 30},
 		}, of),
 		restarts: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -42,9 +44,16 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "ml_shadow_requests_total",
 			Help: "Requests that a version was asked as a shadow, by result: same, different, failed or dropped.",
 		}, append(of, "result")),
+		chunks: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ml_stream_chunks_total", Help: "Chunks of answers that models gave in streams.",
+		}, of),
+		cancelled: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ml_streams_cancelled_total",
+			Help: "Streams of models that whoever asked left before their end; ml_requests_total has them as ok.",
+		}, of),
 	}
 	if reg != nil {
-		reg.MustRegister(m.requests, m.seconds, m.restarts, m.quarantined, m.rollbacks, m.shadows)
+		reg.MustRegister(m.requests, m.seconds, m.restarts, m.quarantined, m.rollbacks, m.shadows, m.chunks, m.cancelled)
 	}
 	return m
 }
@@ -64,6 +73,8 @@ func (m *metrics) begin(p *pool) {
 	m.seconds.WithLabelValues(p.labels()...)
 	m.restarts.WithLabelValues(p.labels()...)
 	m.quarantined.WithLabelValues(p.labels()...)
+	m.chunks.WithLabelValues(p.labels()...)
+	m.cancelled.WithLabelValues(p.labels()...)
 }
 
 // outcomeOK stands beside the kinds of errors.

@@ -94,7 +94,7 @@ func (p *pool) infer(ctx context.Context, inputs []Tensor, priority Priority) ([
 	ctx, cancel := context.WithTimeout(ctx, p.manifest.Deadline)
 	defer cancel()
 	deadline, _ := ctx.Deadline()
-	c := &call{inputs: inputs, size: packedSize(inputs), priority: priority, deadline: deadline, print: p.print(inputs),
+	c := &call{inputs: inputs, size: packedSize(inputs), priority: priority, deadline: deadline, print: p.print(inputs, nil),
 		done: make(chan outcome, 1)}
 	if p.quarantined(c.print) {
 		return nil, errPoison(p.times.Quarantine)
@@ -128,11 +128,14 @@ func (p *pool) checkInputs(inputs []Tensor) error {
 	return nil
 }
 
-// print is what the same request to the same version has in common.
-func (p *pool) print(inputs []Tensor) (sum [32]byte) {
+// print is what the same request to the same version has in common. Parameters are those of a stream.
+func (p *pool) print(inputs []Tensor, parameters map[string]any) (sum [32]byte) {
 	h := sha256.New()
 	_, _ = h.Write([]byte(p.manifest.Name + "\x00" + strconv.Itoa(p.manifest.Version) + "\x00"))
 	_, _ = h.Write(pack(nil, packTensors(inputs)))
+	if parameters != nil {
+		_, _ = h.Write(pack(nil, parameters))
+	}
 	h.Sum(sum[:0])
 	return sum
 }
@@ -144,7 +147,7 @@ func (p *pool) quarantined(print [32]byte) bool {
 	return s.deaths >= 2 && time.Now().Before(s.until)
 }
 
-// ended decides what becomes of the calls that a worker ended with. Each goes once more, by itself; the
+// ended decides what becomes of the calls that a worker ended with. Each but a stream goes once more, by itself; the
 // second time its input is refused for a while.
 func (p *pool) ended(batch []*call, why error) {
 	for _, c := range batch {
@@ -152,7 +155,7 @@ func (p *pool) ended(batch []*call, why error) {
 			c.finish(outcome{err: errPoison(p.times.Quarantine)})
 			continue
 		}
-		if c.tries++; c.tries > 2 || !time.Now().Before(c.deadline) {
+		if c.tries++; c.stream != nil || c.tries > 2 || !time.Now().Before(c.deadline) {
 			c.finish(outcome{err: errEnded(why)})
 			continue
 		}

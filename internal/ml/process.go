@@ -20,7 +20,8 @@ type process struct {
 	started time.Time
 	sandbox []string // what holds for it, as it says
 
-	results  chan message  // from data
+	results  chan message  // from data, but not chunks
+	chunks   chan message  // of the stream that it answers
 	controls chan message  // from control, but not pongs
 	faults   chan error    // it sent what it must not
 	dead     chan struct{} // closed when the process has ended, and was waited for
@@ -32,6 +33,7 @@ type process struct {
 // watch reads what p sends until it ends.
 func (p *process) watch() {
 	p.results, p.controls = make(chan message, 1), make(chan message, 1)
+	p.chunks = make(chan message, streamCredit)
 	p.faults, p.dead = make(chan error, 2), make(chan struct{})
 	p.started = time.Now()
 	go p.read(p.data, p.results, maxMessage)
@@ -59,8 +61,12 @@ func (p *process) read(c net.Conn, to chan<- message, most int) {
 			p.pong.Store(time.Now().UnixNano())
 			continue
 		}
+		into := to
+		if m.kind == frameChunk && c == p.data {
+			into = p.chunks
+		}
 		select {
-		case to <- m:
+		case into <- m:
 		default:
 			p.faults <- fmt.Errorf("%w: it answers what nobody asked", errFrame)
 			return

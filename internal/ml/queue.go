@@ -24,6 +24,7 @@ type call struct {
 	deadline time.Time
 	print    [32]byte // of model, version and inputs
 	tries    int      // workers that ended while they had it
+	stream   *stream  // not nil: it is answered in chunks, and done says how that ended
 	done     chan outcome
 }
 
@@ -109,7 +110,7 @@ func (w *waiting) signal() {
 	}
 }
 
-// take returns up to most calls that are still waited for, and that fit into one message.
+// take returns up to most calls that are still waited for, and that fit into one message. A stream comes by itself.
 func (w *waiting) take(most int, now time.Time) []*call {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -122,13 +123,16 @@ func (w *waiting) take(most int, now time.Time) []*call {
 	}
 	size := 0
 	for alone := len(batch) > 0; !alone && len(w.calls) > 0 && len(batch) < most; {
-		if c := w.calls[0]; now.Before(c.deadline) {
-			if size += c.size; size > maxBatch && len(batch) > 0 {
+		c := w.calls[0]
+		if now.Before(c.deadline) {
+			size += c.size
+			if len(batch) > 0 && (size > maxBatch || c.stream != nil) {
 				break
 			}
 			batch = append(batch, c)
 		}
 		w.calls = w.calls[1:]
+		alone = len(batch) > 0 && c.stream != nil
 	}
 	if len(w.calls)+len(w.alone) > 0 {
 		w.signal()

@@ -10,6 +10,8 @@ type Times struct {
 	Load   time.Duration // for a model to load
 	Grace  time.Duration // beyond the budget of a batch
 	Step   time.Duration // from SIGABRT to SIGKILL, if it has not ended
+	Take   time.Duration // for whoever asked to take a chunk of a stream
+	Stream time.Duration // for a whole stream
 
 	Backoff    time.Duration // before the first restart; doubles, up to BackoffMax
 	BackoffMax time.Duration
@@ -30,7 +32,7 @@ func (t Times) withDefaults() Times {
 		value time.Duration
 	}{
 		{&t.Ping, time.Second}, {&t.Hello, 10 * time.Second}, {&t.Load, 30 * time.Second},
-		{&t.Grace, 2 * time.Second}, {&t.Step, time.Second},
+		{&t.Grace, 2 * time.Second}, {&t.Step, time.Second}, {&t.Take, 30 * time.Second}, {&t.Stream, 10 * time.Minute},
 		{&t.Backoff, 100 * time.Millisecond}, {&t.BackoffMax, 30 * time.Second}, {&t.Settled, time.Minute},
 		{&t.CrashSpan, time.Minute}, {&t.Probe, time.Minute}, {&t.Quarantine, 10 * time.Minute},
 		{&t.Memory, 5 * time.Second}, {&t.Drain, 30 * time.Second}, {&t.Rung, 10 * time.Minute},

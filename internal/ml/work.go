@@ -14,16 +14,16 @@ import (
 // work gives batch to p, and its answers to whoever waits. An error means that p is of no use any more,
 // and that the calls of batch are not answered.
 func (s *slot) work(p *process, batch []*call) error {
+	if batch[0].stream != nil {
+		return s.stream(p, batch[0])
+	}
 	budget := time.Duration(0)
 	items := make([]any, 0, len(batch))
 	for _, c := range batch {
 		budget = max(budget, time.Until(c.deadline))
 		items = append(items, packTensors(c.inputs))
 	}
-	s.mu.Lock()
-	s.request++
-	id := s.request
-	s.mu.Unlock()
+	id := s.next()
 	request := message{kind: frameRequest, id: id, budget: budget, body: map[string]any{"items": items}}
 	if err := send(p.data, request, budget+s.pool.times.Grace); err != nil {
 		return s.end(p, err)
@@ -40,6 +40,14 @@ func (s *slot) work(p *process, batch []*call) error {
 	case <-timer.C:
 		return s.end(p, errHung)
 	}
+}
+
+// next returns the id of the next request.
+func (s *slot) next() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.request++
+	return s.request
 }
 
 // end ends a worker that does not answer: it is asked where it is, which it writes, and then killed.
@@ -140,8 +148,8 @@ func fits(tensors []Tensor, specs []Spec) error {
 }
 
 // same compares outputs with those of a golden case.
-func same(outputs []Tensor, g GoldenCase) error {
-	wanted, err := fromJSON(g.Outputs)
+func same(outputs []Tensor, golden []jsonTensor, tolerance float64) error {
+	wanted, err := fromJSON(golden)
 	if err != nil {
 		return err
 	}
@@ -150,7 +158,7 @@ func same(outputs []Tensor, g GoldenCase) error {
 		if i < 0 || outputs[i].Type != want.Type || !slices.Equal(outputs[i].Shape, want.Shape) {
 			return fmt.Errorf("%q is missing, or of another type or shape", want.Name)
 		}
-		if got := outputs[i]; !near(got, want, g.Tolerance) {
+		if got := outputs[i]; !near(got, want, tolerance) {
 			a, _ := json.Marshal(got.Elements())
 			b, _ := json.Marshal(want.Elements())
 			return fmt.Errorf("%q is %.200s, and should be %.200s", want.Name, a, b)

@@ -11,9 +11,11 @@ from unhidra_worker.packed import pack, unpack
 HEADER = struct.Struct(">2sBBHBBQIIII")
 MAX_FRAME = 1 << 20
 MAX_MESSAGE = 16 << 20
+MAX_CHUNK = 256 << 10  # of the answer of a stream
 
 HELLO, HELLO_ACK, PING, PONG = 0x01, 0x02, 0x03, 0x04
 REQUEST, RESPONSE, ERROR = 0x10, 0x12, 0x14
+STREAM, CHUNK, CANCEL, CREDIT = 0x11, 0x13, 0x15, 0x16
 LOAD, LOADED = 0x20, 0x21
 END = 1
 

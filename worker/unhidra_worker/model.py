@@ -2,8 +2,8 @@
 
 import math
 import struct
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -62,9 +62,11 @@ Outputs = Mapping[str, Tensor]
 
 @dataclass(frozen=True)
 class Context:
-    """What is known of a batch: how long its answer is waited for."""
+    """What is known of a batch, or of a stream."""
 
-    budget_ms: int
+    budget_ms: int  # so long the answer, or each chunk of it, is waited for
+    parameters: Mapping[str, Any] = field(default_factory=dict)  # of a stream
+    cancelled: Callable[[], bool] = lambda: False  # whether nobody waits for a stream any more
 
 
 class Model:
@@ -78,4 +80,12 @@ class Model:
 
     def predict(self, batch: Sequence[Inputs], context: Context) -> Sequence[Outputs]:
         """Answer each request of batch, in its order. Raise ModelError about a bad input."""
-        raise NotImplementedError
+        raise ModelError("this model answers only in streams: ask it by generate_stream")
+
+    def stream(self, inputs: Inputs, context: Context) -> Iterator[Outputs]:
+        """Answer one request in chunks, each when it is there: write yield where predict returns.
+
+        The server takes a few chunks ahead of whoever reads them. If nobody does any more, the
+        generator is closed where it yields: what it holds is freed by finally or with.
+        """
+        yield self.predict([inputs], context)[0]

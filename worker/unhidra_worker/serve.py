@@ -14,8 +14,10 @@ from typing import Any
 
 from unhidra_worker import frames, sandbox
 from unhidra_worker.frames import Link, Message
-from unhidra_worker.model import Context, Inputs, Model, ModelError, Outputs, Tensor
+from unhidra_worker.model import Context, Model
 from unhidra_worker.packed import pack
+from unhidra_worker.streaming import Flow, stream
+from unhidra_worker.wire import describe, pack_outputs, unpack_inputs
 
 CONTROL, DATA = 3, 4  # file descriptors
 EXIT_LOAD = 3  # the model cannot be loaded: starting again would not help
@@ -36,28 +38,33 @@ def main() -> None:
         if control.receive().kind != frames.HELLO:
             os._exit(2)
         control.send(Message(frames.HELLO_ACK, {"python": platform.python_version()}))
-        model = _load(control, control.receive())
+        flow = Flow()
+        model = _load(control, control.receive(), flow)
         while True:
             request = data.receive()
+            if request.kind == frames.STREAM:
+                stream(model, request, data, flow)
+                continue
             items = answer(model, request.body["items"], Context(request.budget_ms))
             data.send(Message(frames.RESPONSE, {"items": fitting(items)}, request.id))
     except (EOFError, ConnectionError):
         os._exit(0)
 
 
-def _answer_control(control: Link) -> None:
+def _answer_control(control: Link, flow: Flow) -> None:
     """Answer the server's questions. This goes on while a model computes, unless it holds the
-    interpreter's lock; so the server asks only who is idle."""
+    interpreter's lock; so the server asks only who is idle. What it says of a stream is kept."""
     try:
         while True:
             message = control.receive()
             if message.kind == frames.PING:
                 control.send(Message(frames.PONG, None, message.id))
+            flow.told(message)
     except (EOFError, ConnectionError, ValueError):
         os._exit(0)
 
 
-def _load(control: Link, message: Message) -> Model:
+def _load(control: Link, message: Message, flow: Flow) -> Model:
     """Load the model that message names, in a sandbox: nothing of it runs outside of one."""
     try:
         folder = Path(message.body["folder"])
@@ -68,7 +75,7 @@ def _load(control: Link, message: Message) -> Model:
         if missing and message.body["sandbox"] == "required":
             levels = ", ".join(missing)
             raise SandboxError(f"UNHIDRA_ML_SANDBOX is required, and here workers lack: {levels}")
-        threading.Thread(target=_answer_control, args=(control,), daemon=True).start()
+        threading.Thread(target=_answer_control, args=(control, flow), daemon=True).start()
         model = load(folder, message.body["class"])
         control.send(Message(frames.LOADED, {"sandbox": held}))
     except BaseException as err:  # whatever a model raises, the server is told
@@ -86,25 +93,19 @@ def load(folder: Path, name: str) -> Model:
         raise TypeError(f"{name} does not derive from unhidra_worker.Model")
     model = kind(folder)
     model.load()
+    if kind.predict is Model.predict and kind.stream is Model.stream:
+        raise TypeError(f"{name} has neither predict nor stream")
     return model
-
-
-def describe(err: BaseException) -> dict[str, Any]:
-    """Return an error as the server is told it."""
-    if isinstance(err, ModelError):
-        return {"code": "input", "message": str(err)[:1000]}
-    code = "memory" if isinstance(err, MemoryError) else "model"
-    return {"code": code, "message": f"{type(err).__name__}: {err}"[:1000]}
 
 
 def answer(model: Model, items: Sequence[Any], context: Context) -> list[dict[str, Any]]:
     """Answer each item of a batch. If the batch fails, each item is tried by itself."""
-    batch = [_inputs(item) for item in items]
+    batch = [unpack_inputs(item) for item in items]
     try:
         outputs = model.predict(batch, context)
         if len(outputs) != len(batch):
             raise ValueError(f"{len(outputs)} answers to {len(batch)} requests")
-        return [{"outputs": _pack(o)} for o in outputs]
+        return [{"outputs": pack_outputs(o)} for o in outputs]
     except Exception as err:
         if len(items) == 1:
             return [{"error": describe(err)}]
@@ -127,14 +128,3 @@ def fitting(
             most -= size
             fit.append(item)
     return fit
-
-
-def _inputs(tensors: Sequence[Any]) -> Inputs:
-    return {t["name"]: Tensor(t["datatype"], tuple(t["shape"]), t["data"]) for t in tensors}
-
-
-def _pack(outputs: Outputs) -> list[dict[str, Any]]:
-    return [
-        {"name": name, "datatype": t.datatype, "shape": list(t.shape), "data": t.data}
-        for name, t in outputs.items()
-    ]

@@ -18,6 +18,39 @@ class Chaos(Model):
     def predict(self, batch, context):
         return [{"text": Tensor.texts_of([self.one(t) for t in inputs["text"].texts()])} for inputs in batch]
 
+    def stream(self, inputs, context):
+        words = inputs["text"].texts()[0].split()
+        held = open("/dev/null")  # what a model must give back
+        try:
+            for i, word in enumerate(words):
+                if word == "slowly":
+                    time.sleep(0.05)
+                elif word == "endless":
+                    while True:
+                        yield {"text": Tensor.texts_of(["more "])}
+                elif word == "greedy":  # sends more than it may
+                    while True:
+                        frame = frames.Message(frames.CHUNK, {"outputs": []}, 1)
+                        socket.socket(fileno=os.dup(4)).sendall(frames.encode(frame))
+                elif word == "wrong":
+                    yield {"other": Tensor.texts_of([word])}
+                elif word == "huge":
+                    word = "x" * frames.MAX_CHUNK
+                elif word == "deaf":  # does not end when it is told to
+                    while not context.cancelled():
+                        pass
+                    time.sleep(600)
+                elif word == "parameters":
+                    word = repr(sorted(context.parameters.items()))
+                elif word == "closed":
+                    word = str(Chaos.closed)
+                yield {"text": Tensor.texts_of([self.one(word) + " " * (i < len(words) - 1)])}
+        finally:
+            held.close()
+            Chaos.closed += 1
+
+    closed = 0
+
     def one(self, text):
         if (self.folder / "weak").exists() and text.startswith("x"):
             os._exit(6)
