@@ -202,9 +202,10 @@ story('presence and unread counts follow', async () => {
 story('search finds what was said and jumps there', async () => {
   const { ann } = people;
   await ann.getByRole('button', { name: 'Search in this room' }).click();
-  await ann.getByRole('searchbox').fill('morn*');
-  await ann.getByRole('searchbox').press('Enter');
   const panel = ann.getByRole('complementary', { name: /search/i });
+  await panel.getByRole('button', { name: 'lang:de' }).click();
+  await ann.keyboard.type('unknown morn*');
+  await ann.getByRole('searchbox').press('Enter');
   await panel
     .getByText(/good morning/)
     .first()

@@ -45,7 +45,7 @@ func TestTokens(t *testing.T) {
 
 func TestParse(t *testing.T) {
 	t.Parallel()
-	q, err := Parse(`hello "two words" pre* -not from:@ann in:"My room" before:2026-02-01 after:2026-01-01 has:link don't`,
+	q, err := Parse(`hello "two words" pre* -not from:@ann in:"My room" before:2026-02-01 after:2026-01-01 has:link lang:PT-br don't`,
 		time.UTC)
 	if err != nil {
 		t.Fatal(err)
@@ -59,10 +59,10 @@ func TestParse(t *testing.T) {
 	}) {
 		t.Errorf("clauses %+v", q.Clauses)
 	}
-	if q.From != "ann" || q.In != "My room" || !q.HasLink || q.Before.Day() != 1 || q.After.Month() != 1 {
+	if q.From != "ann" || q.In != "My room" || !q.HasLink || q.Lang != "pt" || q.Before.Day() != 1 || q.After.Month() != 1 {
 		t.Errorf("%+v", q)
 	}
-	for _, bad := range []string{"", " ", "before:soon", "has:tail", strings.Repeat("x", MaxQuery+1),
+	for _, bad := range []string{"", " ", "before:soon", "has:tail", "lang:klingon", "lang:de,en", strings.Repeat("x", MaxQuery+1),
 		strings.Repeat("x ", 20)} {
 		if q, err := Parse(bad, time.UTC); domain.CodeOf(err) != domain.CodeBadQuery {
 			t.Errorf("%q is accepted: %+v, %v", bad, q, err)

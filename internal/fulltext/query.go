@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/language"
 )
 
 // Limits of a query.
@@ -31,12 +32,13 @@ type Query struct {
 	Before  time.Time // zero: no bound
 	After   time.Time
 	HasLink bool
+	Lang    string // a code of package language, or its Unknown
 	// Plain is the query without its filters, if it has only words: no phrases, prefixes or exclusions. Else it is empty.
 	Plain string
 }
 
 // Parse parses a query: words, "phrases", prefix*, -without, from:name, in:room, in:"a room",
-// before:2026-01-31, after:2026-01-31 and has:link. Days are in zone. before: excludes the day, and
+// before:2026-01-31, after:2026-01-31, has:link, lang:de and lang:unknown. Days are in zone. before: excludes the day, and
 // after: includes it.
 //
 // Anything else is text: C++, --force, a colon with nothing after it. If a query has only
@@ -90,14 +92,14 @@ func Parse(s string, zone *time.Location) (Query, error) {
 }
 
 func (q *Query) filters() bool {
-	return q.From != "" || q.In != "" || q.HasLink || !q.Before.IsZero() || !q.After.IsZero()
+	return q.From != "" || q.In != "" || q.HasLink || q.Lang != "" || !q.Before.IsZero() || !q.After.IsZero()
 }
 
 // Nothing reports whether q has neither clauses nor filters, so that it finds nothing.
 func (q *Query) Nothing() bool { return len(q.Clauses) == 0 && !q.filters() }
 
 func cutFilter(s string) (name, rest string, ok bool) {
-	for _, name := range []string{"from", "in", "before", "after", "has"} {
+	for _, name := range []string{"from", "in", "before", "after", "has", "lang"} {
 		if len(s) > len(name) && s[len(name)] == ':' && strings.EqualFold(s[:len(name)], name) {
 			value := s[len(name)+1:]
 			next, _ := utf8.DecodeRuneInString(value)
@@ -137,6 +139,11 @@ func (q *Query) filter(name, value string, zone *time.Location) (err error) {
 			return invalid("has: knows only has:link")
 		}
 		q.HasLink = true
+	case "lang":
+		var ok bool
+		if q.Lang, ok = language.Parse(value); !ok {
+			err = invalid("lang: takes one of %s, or %s", strings.Join(language.Codes(), " "), language.Unknown)
+		}
 	}
 	return err
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/fulltext"
+	"github.com/unhidra/unhidra/internal/language"
 	"github.com/unhidra/unhidra/internal/store"
 	"github.com/unhidra/unhidra/internal/store/naming"
 	"github.com/unhidra/unhidra/internal/store/roomlog"
@@ -28,7 +29,7 @@ const (
 
 // indexFormat is the version of the entries' format. It must be incremented when the format changes,
 // here or in package fulltext. All messages are then indexed again in the background.
-const indexFormat = 3
+const indexFormat = 4
 
 // indexable is the SQL condition that an event is a message that search may find.
 var indexable = roomlog.OfTypes(`type`, func(s domain.EventSpec) bool { return s.Indexed }) + ` AND deleted_at = 0`
@@ -40,6 +41,7 @@ const (
 	termWord   = "_"     // and a word, as package fulltext makes it
 	termSender = "@"     // and the sender's id
 	termLink   = "#link" // the message has a link
+	termLang   = "#lang" // and the language of the message, or language.Unknown
 	termAny    = "#"     // every message has it
 )
 
@@ -58,6 +60,7 @@ func eachTerm(room int64, sender, text string, add func(kind, value string)) {
 	if fulltext.HasLink(text) {
 		add(n+termLink, "")
 	}
+	add(n+termLang, language.Of(text))
 }
 
 // Update replaces the index entry of a changed message, and deletes that of a deleted one.

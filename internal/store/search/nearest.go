@@ -11,6 +11,7 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/embed"
 	"github.com/unhidra/unhidra/internal/fulltext"
+	"github.com/unhidra/unhidra/internal/language"
 	"github.com/unhidra/unhidra/internal/store"
 )
 
@@ -223,7 +224,7 @@ func (repo *Repository) nearest(ctx context.Context, s scope, v *embed.Vector, t
 		last = maxPos
 	}
 	column := `''` // the text is read only if it decides
-	if s.q.HasLink {
+	if s.q.HasLink || s.q.Lang != "" {
 		column = "e.text"
 	}
 	var near []likeness
@@ -253,7 +254,7 @@ func (repo *Repository) nearest(ctx context.Context, s scope, v *embed.Vector, t
 			}
 			if member && len(code) == embed.Dim && at >= first && at < last &&
 				(len(s.senders) == 0 || slices.Contains(s.senders, sender)) &&
-				(!s.q.HasLink || fulltext.HasLink(text)) {
+				(!s.q.HasLink || fulltext.HasLink(text)) && (s.q.Lang == "" || language.Of(text) == s.q.Lang) {
 				n.cosine = v.Similarity(code)
 			}
 			return n, nil

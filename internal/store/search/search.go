@@ -256,6 +256,9 @@ func (s scope) requiredTerms(room string) (ts [][]string) {
 	if s.q.HasLink {
 		ts = append(ts, []string{room + termLink})
 	}
+	if s.q.Lang != "" {
+		ts = append(ts, []string{room + termLang + s.q.Lang})
+	}
 	if len(ts) == 0 && !slices.ContainsFunc(s.q.Clauses, func(c fulltext.Clause) bool { return !c.Not }) {
 		ts = append(ts, []string{room + termAny})
 	}

@@ -66,7 +66,8 @@ func TestSearch(t *testing.T) {
 			"fruhstuck": 1, "FRÜHSTÜCK": 1, "привет": 1, "мир привет": 1, "天気": 1, "喝茶": 1, "茶": 1, "喜": 1,
 			`"quick brown"`: 1, "quick brown": 2, "quick -fox": 1, "bre*": 1, "has:link": 1, "don't": 1, "panic don": 0,
 			"tea": 2, "tea from:user0": 1, "tea in:lobby": 2, "tea before:2001-01-01": 0, "tea after:2001-01-01": 2,
-			"nothing": 0, "from:user2": 0,
+			"nothing": 0, "from:user2": 0, "lang:de": 1, "lang:ja": 1, "lang:zh": 1, "lang:fr": 0, "lang:en": 4,
+			"lang:unknown": 3, "tea lang:en": 1, "tea lang:de": 0, "-fruhstuck lang:de": 0, "tea lang:unknown from:user0": 1,
 		} {
 			if q == "panic don" {
 				n = 1 // both words are there

@@ -217,6 +217,9 @@ func TestFiltersOfASearchByMeaning(t *testing.T) {
 		const link = "see https://example.org/lift"
 		vectors := map[string]embed.Vector{link: towards(1, 0.5)}
 		testkit.Say(t, db, testkit.UserID(1), room, "link", link)
+		const german = "der Aufzug steckt schon wieder fest"
+		vectors[german] = towards(1, 0.4)
+		testkit.Say(t, db, testkit.UserID(0), room, "german", german)
 		for i := range 60 { // more than a search finds by meaning
 			text := fmt.Sprint("the lift is stuck ", i)
 			vectors[text] = towards(1, 0.9)
@@ -230,6 +233,9 @@ func TestFiltersOfASearchByMeaning(t *testing.T) {
 			if got := near(t, db, testkit.UserID(0), "elevator "+filter, towards(1, 1)); got != link+"*|" {
 				t.Errorf("%s: %s", filter, got)
 			}
+		}
+		if got := near(t, db, testkit.UserID(0), "elevator lang:de", towards(1, 1)); got != german+"*|" {
+			t.Errorf("lang:de: %s", got)
 		}
 	})
 }

@@ -1,0 +1,207 @@
+// Package language says which language a message is in. The script decides, and where several languages share one, a
+// naive Bayes classifier over sequences of two to five bytes, whose weights are those of py3langid (LICENSE.model);
+// tools/language/model.py writes them. A text that is short, mixed or in a language that is not named is Unknown.
+package language
+
+import (
+	"math"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// Unknown is the language of texts that are too short or unclear.
+const Unknown = "unknown"
+
+const (
+	textMost   = 600 // bytes that are looked at
+	lettersMin = 6   // below, a text of letters is unknown
+	signsMin   = 2   // the same for scripts of which a character is a syllable or a word
+	share      = 0.6 // of the letters that one script must have
+	certain    = 0.4 // least probability
+)
+
+// A script is the letters of one or more languages.
+type script int
+
+const (
+	latin script = iota
+	cyrillic
+	arabic
+	cjk
+	others // the first of those that one language is named for
+)
+
+// alone are scripts of which a text is taken to be in one language, the one with the most speakers.
+var alone = []struct {
+	table *unicode.RangeTable
+	code  string
+}{
+	{unicode.Greek, "el"}, {unicode.Hebrew, "he"}, {unicode.Thai, "th"}, {unicode.Hangul, "ko"},
+	{unicode.Devanagari, "hi"}, {unicode.Georgian, "ka"}, {unicode.Armenian, "hy"}, {unicode.Bengali, "bn"},
+	{unicode.Tamil, "ta"}, {unicode.Telugu, "te"},
+}
+
+// Codes returns the languages that Of tells apart, by ISO 639-1, in the order of the alphabet.
+var Codes = sync.OnceValue(func() []string {
+	codes := []string{"ja", "zh"}
+	for _, a := range alone {
+		codes = append(codes, a.code)
+	}
+	for _, m := range models() {
+		codes = append(codes, m.codes[:m.named]...)
+	}
+	slices.Sort(codes)
+	return codes
+})
+
+// same are languages that are not told apart from another one, and other names of languages.
+var same = map[string]string{"nb": "no", "nn": "no", "bs": "hr", "ms": "id", "iw": "he", "in": "id", "ne": "hi", "mr": "hi"}
+
+// Parse returns the language that a code names: one of Codes, with a region (pt-BR) or without, or Unknown.
+func Parse(code string) (_ string, ok bool) {
+	code, _, _ = strings.Cut(strings.ToLower(code), "-")
+	if other, ok := same[code]; ok {
+		code = other
+	}
+	return code, code == Unknown || slices.Contains(Codes(), code)
+}
+
+// noise is what says nothing of the language: code, addresses, names and numbers.
+var noise = regexp.MustCompile("(?s)```.*?(?:```|$)|`[^`\n]*`|" +
+	`\b[a-zA-Z][a-zA-Z0-9+.-]*://\S+|\bwww\.\S+|\S+@\S+|[@#:/\\]\S+|\S*[0-9_/\\]\S*`)
+
+// Of returns the language of a message, or Unknown.
+func Of(text string) string {
+	words := clean(text)
+	counts, kana := map[script]int{}, 0
+	total := 0
+	for _, r := range words {
+		s, ok := scriptOf(r)
+		if !ok {
+			continue
+		}
+		total++
+		counts[s]++
+		if unicode.In(r, unicode.Hiragana, unicode.Katakana) {
+			kana++
+		}
+	}
+	for s, n := range counts {
+		if float64(n) < share*float64(total) {
+			continue
+		}
+		switch {
+		case s == cjk && n >= signsMin && 10*kana >= n:
+			return "ja"
+		case s == cjk && n >= 2*signsMin && kana == 0:
+			return "zh" // of fewer characters it may as well be Japanese
+		case s >= others && n >= signsMin:
+			return alone[s-others].code
+		case s <= arabic && n >= lettersMin:
+			return models()[s].guess(words)
+		}
+	}
+	return Unknown
+}
+
+// clean returns the words of text alone, small, with one space between them.
+func clean(text string) string {
+	text = cut(text, 4*textMost)
+	if strings.ContainsAny(text, "`@#:/\\_0123456789") || strings.Contains(text, "www.") {
+		text = noise.ReplaceAllString(text, " ")
+	}
+	var b strings.Builder
+	b.Grow(min(len(text), textMost) + 2)
+	gap := true
+	for _, r := range norm.NFC.String(text) {
+		switch {
+		case b.Len() >= textMost:
+			return b.String()
+		case unicode.IsLetter(r), unicode.IsMark(r), r == '\'', r == '’', r == '\u200c':
+			_, _ = b.WriteRune(unicode.ToLower(r))
+			gap = false
+		case !gap:
+			_ = b.WriteByte(' ')
+			gap = true
+		}
+	}
+	return b.String()
+}
+
+// cut returns the begin of text, at most so many bytes.
+func cut(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	for !utf8.RuneStart(text[most]) {
+		most--
+	}
+	return text[:most]
+}
+
+func scriptOf(r rune) (script, bool) {
+	switch {
+	case !unicode.IsLetter(r):
+		return 0, false
+	case r < 0x250 || unicode.Is(unicode.Latin, r):
+		return latin, true
+	case unicode.Is(unicode.Cyrillic, r):
+		return cyrillic, true
+	case unicode.Is(unicode.Arabic, r):
+		return arabic, true
+	case unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana):
+		return cjk, true
+	}
+	for i, a := range alone {
+		if unicode.Is(a.table, r) {
+			return others + script(i), true
+		}
+	}
+	return -1, true // counts as a letter, and is of no language that is named
+}
+
+// guess returns the most likely language of words in the script of m, or Unknown.
+func (m *model) guess(words string) string {
+	text := " " + strings.TrimSpace(words) + " "
+	counts := map[int32]int{}
+	var found []int32 // in their order, so that the same text always has the same sums
+	for end := 2; end <= len(text); end++ {
+		for n := min(longest, end); n >= 2; n-- {
+			if at, ok := m.features[key(text[end-n:end])]; ok {
+				if counts[at]++; counts[at] == 1 {
+					found = append(found, at)
+				}
+				break
+			}
+		}
+	}
+	scores := make([]float64, len(m.codes))
+	for _, at := range found {
+		weight := math.Log1p(float64(counts[at])) / step
+		for i, w := range m.weights[int(at)*len(m.codes):][:len(m.codes)] {
+			scores[i] -= weight * float64(w)
+		}
+	}
+	best := 0
+	for i, s := range scores {
+		if s > scores[best] {
+			best = i
+		}
+	}
+	// Features of a text depend on each other, so that it says less than each of them would: the root of its length
+	// keeps probabilities honest.
+	sum, root := 0.0, math.Sqrt(float64(len(text)))
+	for _, s := range scores {
+		sum += math.Exp((s - scores[best]) / root)
+	}
+	if len(found) == 0 || best >= m.named || 1/sum < certain {
+		return Unknown
+	}
+	return m.codes[best]
+}
