@@ -1,1 +1,0 @@
-import{wt as e}from"./index-ChqFuZi1.js";var t=t=>t.toSorted((e,t)=>e-t).map(e).join(`, `);export{t};
