@@ -86,6 +86,7 @@ func TestEveryAnswerIsKnown(t *testing.T) {
 	k.hooks(t.Context())
 	k.userGroups(t.Context())
 	k.slash(t.Context())
+	k.serverCommands(t.Context())
 	k.guests(t.Context())
 	k.called(k.bob.SignOut(t.Context()), "SignOut")
 	k.complete(reflect.TypeFor[*client.Client](),
@@ -383,6 +384,39 @@ func (k *contract) slash(ctx context.Context) {
 		k.Errorf("a member sees %+v", all)
 	}
 	k.called(k.ann.DeleteSlashCommand(ctx, room, made.ID), "DeleteSlashCommand")
+}
+
+// serverCommands holds that those of the server are known, and are there beside those of rooms.
+func (k *contract) serverCommands(ctx context.Context) {
+	k.Helper()
+	admin := client.Strict(client.New(k.URL))
+	k.must(admin.SignIn(ctx, "root", live.Password)) // the administrator of userGroups
+	made, err := admin.CreateServerCommand(ctx, client.NewServerCommand{Guests: true,
+		NewSlashCommand: client.NewSlashCommand{Name: "oncall", Description: "Who is it?", URL: "https://10.0.0.1/"}})
+	if k.called(err, "CreateServerCommand"); made.Secret == "" || !made.Server || !made.Guests || made.Rooms != "" {
+		k.Errorf("the command is %+v", made)
+	}
+	kind := "private"
+	changed, err := admin.ChangeServerCommand(ctx, "oncall", client.ServerCommandChange{Rooms: &kind})
+	if k.called(err, "ChangeServerCommand"); changed.Rooms != kind || !changed.Guests || changed.ID != made.ID {
+		k.Errorf("changed it is %+v", changed)
+	}
+	renewed, err := admin.RotateServerCommand(ctx, made.ID)
+	if k.called(err, "RotateServerCommand"); renewed.Secret == "" || renewed.Secret == made.Secret {
+		k.Errorf("renewed it is %+v", renewed)
+	}
+	kind = ""
+	_, err = admin.ChangeServerCommand(ctx, "oncall", client.ServerCommandChange{Rooms: &kind})
+	k.must(err)
+	all, err := admin.ServerCommands(ctx)
+	if k.called(err, "ServerCommands"); len(all) != 1 || all[0].URL == "" || all[0].RotatedAt == nil {
+		k.Errorf("the server has %+v", all)
+	}
+	seen, err := k.bob.SlashCommands(ctx, k.room.ID)
+	if k.must(err); len(seen) != 1 || !seen[0].Server || seen[0].URL != "" || seen[0].Guests {
+		k.Errorf("a member sees %+v", seen)
+	}
+	k.called(admin.DeleteServerCommand(ctx, "oncall"), "DeleteServerCommand")
 }
 
 // polls asks ann's room something, for which bob votes.

@@ -25,6 +25,9 @@ type SlashCommand struct {
 	UsedAt      *time.Time `json:"used_at,omitempty"`   // when the receiver last answered
 	FailedAt    *time.Time `json:"failed_at,omitempty"` // when it last failed
 	Failure     string     `json:"failure,omitempty"`
+	Server      bool       `json:"server,omitempty"` // of the server, beside those of the room
+	Rooms       string     `json:"rooms,omitempty"`  // which have one of the server: public, private; empty: both
+	Guests      bool       `json:"guests,omitempty"` // guests may use one of the server
 }
 
 // NewSlashCommand describes a slash command to be made.
@@ -59,7 +62,8 @@ type SlashReply struct {
 // SlashAnswer is a later answer to a slash command, for the user alone.
 type SlashAnswer = wire.SlashAnswer
 
-// SlashCommands returns the slash commands of a room, by name.
+// SlashCommands returns the slash commands that the user has in a room, by name: those of the room, and those of the
+// server.
 func (c *Client) SlashCommands(ctx context.Context, room string) ([]SlashCommand, error) {
 	var p Page[SlashCommand]
 	err := c.into(ctx, slashPath(room), &p)
@@ -104,4 +108,52 @@ func slashPath(room string, rest ...string) string {
 		path += "/" + url.PathEscape(part)
 	}
 	return path
+}
+
+// NewServerCommand describes a slash command of the server to be made.
+type NewServerCommand struct {
+	NewSlashCommand
+	Rooms  string `json:"rooms,omitempty"` // public, private; empty: both
+	Guests bool   `json:"guests,omitempty"`
+}
+
+// ServerCommandChange is what changes of a slash command of the server; nil leaves as it is.
+type ServerCommandChange struct {
+	SlashChange
+	Rooms  *string `json:"rooms,omitempty"` // public, private; empty: both
+	Guests *bool   `json:"guests,omitempty"`
+}
+
+const serverCommandsPath = "/admin/slash-commands"
+
+// ServerCommands returns the slash commands of the server, by name, for administrators.
+func (c *Client) ServerCommands(ctx context.Context) ([]SlashCommand, error) {
+	var p Page[SlashCommand]
+	err := c.into(ctx, serverCommandsPath, &p)
+	return p.Items, err
+}
+
+// CreateServerCommand makes a slash command of the server. Its Secret is told this once.
+func (c *Client) CreateServerCommand(ctx context.Context, n NewServerCommand) (s SlashCommand, err error) {
+	err = c.Do(ctx, http.MethodPost, serverCommandsPath, n, &s)
+	return s, err
+}
+
+// ChangeServerCommand changes a slash command of the server, by its id or name, or switches it on or off.
+func (c *Client) ChangeServerCommand(
+	ctx context.Context, command string, n ServerCommandChange,
+) (s SlashCommand, err error) {
+	err = c.Do(ctx, http.MethodPatch, serverCommandsPath+"/"+url.PathEscape(command), n, &s)
+	return s, err
+}
+
+// RotateServerCommand replaces the secret of a slash command of the server. What it sends is signed by both for a day.
+func (c *Client) RotateServerCommand(ctx context.Context, command string) (s SlashCommand, err error) {
+	err = c.Do(ctx, http.MethodPost, serverCommandsPath+"/"+url.PathEscape(command)+"/secret", nil, &s)
+	return s, err
+}
+
+// DeleteServerCommand ends a slash command of the server. What it wrote stays.
+func (c *Client) DeleteServerCommand(ctx context.Context, command string) error {
+	return c.Do(ctx, http.MethodDelete, serverCommandsPath+"/"+url.PathEscape(command), nil, nil)
 }

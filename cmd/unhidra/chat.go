@@ -68,7 +68,8 @@ const chatHelp = `/me TEXT           say what you do
 /block @USER       fold what somebody writes, and hear nothing of them
 /unblock @USER     hear of them again
 /unread N          have message N and those after it be unread again
-/NAME TEXT         ask a program, by a slash command of the room
+/NAME TEXT         ask a program, by a slash command of the room or the server; /help
+                   lists those of the open room
 /quit              exit`
 
 func chatCommand() command {

@@ -22,7 +22,7 @@ func (t *chatSession) typed(ctx context.Context, line string) error {
 	switch name {
 	case "/help":
 		fmt.Fprintln(t.out, chatHelp)
-		return nil
+		return t.listSlash(ctx)
 	case "/rooms":
 		return t.list(ctx)
 	case "/open":
@@ -118,6 +118,23 @@ func (t *chatSession) slash(ctx context.Context, name, text string) error {
 		t.echo(ctx, room, reply.Seq)
 	case reply.Seq == 0:
 		t.answered(client.SlashAnswer{Command: name[1:], Text: reply.Text})
+	}
+	return nil
+}
+
+// listSlash lists the slash commands of the open room, and those of the server.
+func (t *chatSession) listSlash(ctx context.Context) error {
+	if t.open == "" {
+		return nil
+	}
+	all, err := t.c.SlashCommands(ctx, t.open)
+	if err != nil {
+		return err
+	}
+	for _, c := range all {
+		if c.Off == "" {
+			fmt.Fprintf(t.out, "%-18s %s\n", strings.TrimSpace("/"+c.Name+" "+plain(c.Hint)), plain(c.Description))
+		}
 	}
 	return nil
 }

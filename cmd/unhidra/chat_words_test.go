@@ -60,10 +60,14 @@ func TestChatRoomCommands(t *testing.T) {
 	t.Parallel()
 	s, ann, soup := kitchen(t)
 	s.User("ben")
-	out, errs, code := chats(t, s, ann, fmt.Sprintf("/poll Tea? | yes | no\n/vote %d 2\n/vote tea\n", soup.Seq+1)+
+	if _, err := ann.CreateSlashCommand(t.Context(), soup.Message.Room, client.NewSlashCommand{Name: "deploy",
+		Description: "Brings it out", Hint: "SERVICE", URL: "https://10.0.0.1/"}); err != nil {
+		t.Fatal(err)
+	}
+	out, errs, code := chats(t, s, ann, fmt.Sprintf("/poll Tea? | yes | no\n/vote %d 2\n/vote tea\n", soup.Seq+2)+
 		"/me stirs *it*\n/shrug\n/topic Soup at noon\n/topic\n/look\n/look teal 🔧\n/look\n/look teel\n/invite @ben\n/mute\n/unmute\n//me too\n/etc/hosts\n/me\n"+
 		"/remind me in 2h to stir *it*\n/remind every weekday at 9:30 soup\n/remind 2026-02-30 soup\n/remind soup\n"+
-		"/invite nobody-here\n/block @ben\n/unblock @ben\n/open Kitchen\n")
+		"/invite nobody-here\n/block @ben\n/unblock @ben\n/help\n/open Kitchen\n")
 	if code == exitOK || !strings.Contains(errs, "/me waves") || !strings.Contains(errs, `"tea" is no number`) ||
 		!strings.Contains(errs, "lines that were refused: 6") ||
 		!strings.Contains(errs, "/remind in 20 minutes to call Ben") {
@@ -72,7 +76,7 @@ func TestChatRoomCommands(t *testing.T) {
 	for _, want := range []string{"* @ann stirs it\n", "@ann: ¯\\_(ツ)_/¯\n", "* topic: Soup at noon\n", "* this room has no colour, emoji or picture\n",
 		"* this room has teal, 🔧\n", "@ann: /me too\n",
 		"@ann: /etc/hosts\n", "@ann: Tea?\n    1. yes: 0\n", "    2. no: 1\n", "* @ben is blocked\n",
-		"* @ben is blocked no longer\n", "* I’ll remind you ", ": stir *it*\n",
+		"* @ben is blocked no longer\n", "/deploy SERVICE    Brings it out\n", "* I’ll remind you ", ": stir *it*\n",
 		"* I’ll remind you every Mon, Tue, Wed, Thu, Fri at 09:30 (Europe/Berlin): soup\n"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in:\n%s", want, out)
@@ -84,7 +88,7 @@ func TestChatRoomCommands(t *testing.T) {
 	}) {
 		t.Errorf("reminders: %+v, %v", list, err)
 	}
-	if p, err := ann.Members(t.Context(), soup.Message.Room, ""); err != nil || len(p.Items) != 2 {
+	if p, err := ann.Members(t.Context(), soup.Message.Room, ""); err != nil || len(p.Items) != 3 {
 		t.Errorf("members: %v, %v", p.Items, err)
 	}
 }

@@ -24,6 +24,7 @@ func commands() []command {
 		modelCommand(),
 		feedCommand(),
 		webhookCommand(),
+		slashCommand(),
 		auditCommand(),
 		{"backup", "back up all data to one file, also while the server runs", makeBackup},
 		{"restore", "restore a backup", restore},

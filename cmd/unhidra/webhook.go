@@ -14,8 +14,8 @@ import (
 
 const webhookText = `webhook <action> [flags]
 
-Shows the outgoing webhooks and slash commands of all rooms, as alerts about them
-need somebody to ask. It may be used while the server runs. Of addresses it shows
+Shows the outgoing webhooks and slash commands of all rooms and of the server, as
+alerts about them need somebody to ask. It may be used while the server runs. Of addresses it shows
 the host alone, since the rest may be a secret.
 
   webhook list           list them: room, who stands for each, its host, and what
@@ -54,6 +54,10 @@ func manageWebhooks(ctx context.Context, e *env, args []string) error {
 	if err != nil {
 		return err
 	}
+	ofServer, err := db.Slash.ServerCommands(ctx)
+	if err != nil {
+		return err
+	}
 	w := tabwriter.NewWriter(e.stdout, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(w, "ROOM\tNAME\tID\tBY\tHOST\tWAITING\tSTATE")
 	for _, h := range hooks {
@@ -62,9 +66,13 @@ func manageWebhooks(ctx context.Context, e *env, args []string) error {
 				hostIn(h.URL), h.Waiting, hookState(h.Off, "failing since ", h.FailedAt, h.Failure))
 		}
 	}
-	for _, c := range commands {
+	for _, c := range append(commands, ofServer...) {
 		if !*wrong || c.Off != "" || !c.FailedAt.IsZero() {
-			fmt.Fprintf(w, "%s\t/%s\t%s\t%s\t%s\t\t%s\n", c.Room, c.Name, c.ID, c.CreatedBy.Username, hostIn(c.URL),
+			room := c.Room
+			if c.OfServer() {
+				room = "all"
+			}
+			fmt.Fprintf(w, "%s\t/%s\t%s\t%s\t%s\t\t%s\n", room, c.Name, c.ID, c.CreatedBy.Username, hostIn(c.URL),
 				hookState(c.Off, "last failed ", c.FailedAt, c.Failure))
 		}
 	}

@@ -104,6 +104,14 @@ func TestEveryAdministratorsActionIsAudited(t *testing.T) {
 			domain.AuditAdminUserGroup},
 		{"admin-delete-user-group", "DELETE", func() string { return "/user-groups/cake" }, nil, nil,
 			domain.AuditAdminUserGroup},
+		{"admin-create-slash-command", "POST", func() string { return "/slash-commands" },
+			map[string]any{"name": "oncall", "url": "https://example.org/"}, nil, domain.AuditAdminCommand},
+		{"admin-update-slash-command", "PATCH", func() string { return "/slash-commands/oncall" },
+			map[string]any{"rooms": "public"}, nil, domain.AuditAdminCommand},
+		{"admin-rotate-slash-command", "POST", func() string { return "/slash-commands/oncall/secret" }, nil, nil,
+			domain.AuditAdminCommand},
+		{"admin-delete-slash-command", "DELETE", func() string { return "/slash-commands/oncall" }, nil, nil,
+			domain.AuditAdminCommand},
 		{"admin-delete-user", "DELETE", func() string { return user }, nil, nil, domain.AuditAdminUserDelete},
 	}
 	// TestAModelBesideAServer changes a model; to try one changes nothing.

@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -132,6 +133,54 @@ func TestCHK_DV_03_GuestsReachTheirRoomsAlone(t *testing.T) {
 		if !ids[id] {
 			t.Errorf("the lists have %s, which there is not", id)
 		}
+	}
+}
+
+// Guests write the slash commands of their rooms as other members do, and of the server's those that are for guests.
+// Only these are told to them.
+func TestGuestsWriteSlashCommands(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	ctx, admin := t.Context(), root(t, h.Server)
+	den, err := admin.CreateRoom(ctx, client.NewRoom{Kind: "private", Name: "Den"})
+	must(t, err)
+	gus := invited(t, h.Server, admin, "gus", den.ID)
+	const nowhere = "https://10.0.0.1/" // in a network that is not allowed
+	_, err = admin.CreateSlashCommand(ctx, den.ID, client.NewSlashCommand{Name: "deploy", URL: nowhere})
+	must(t, err)
+	for name, guests := range map[string]bool{"oncall": true, "payroll": false} {
+		_, err = admin.CreateServerCommand(ctx, client.NewServerCommand{Guests: guests,
+			NewSlashCommand: client.NewSlashCommand{Name: name, URL: nowhere}})
+		must(t, err)
+	}
+	seen := func(c *client.Client) (names []string) {
+		t.Helper()
+		all, err := c.SlashCommands(ctx, den.ID)
+		must(t, err)
+		for _, one := range all {
+			names = append(names, one.Name)
+		}
+		return names
+	}
+	if got := seen(gus); !slices.Equal(got, []string{"deploy", "oncall"}) {
+		t.Errorf("a guest is told of %v", got)
+	}
+	if got := seen(admin); !slices.Equal(got, []string{"deploy", "oncall", "payroll"}) {
+		t.Errorf("a member is told of %v", got)
+	}
+	for name, want := range map[string]domain.Code{"deploy": domain.CodeSlashAway, "oncall": domain.CodeSlashAway,
+		"payroll": domain.CodeNoSlash} {
+		_, err := gus.RunSlashCommand(ctx, den.ID, client.WrittenCommand{Command: name})
+		var refused *client.Error
+		if !errors.As(err, &refused) || refused.Code != want {
+			t.Errorf("/%s by a guest: %v, want %s", name, err, want)
+		}
+	}
+	// The word of the web client that adds people is refused as what it asks for.
+	var refused *client.Error
+	if err := gus.Add(ctx, den.ID, h.bobID); !errors.As(err, &refused) ||
+		refused.Code != domain.CodeNotForGuests {
+		t.Errorf("/invite by a guest: %v", err)
 	}
 }
 

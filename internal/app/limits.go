@@ -104,7 +104,8 @@ func writeLimits(c config.Config) httpx.Limits {
 		"admin-create-invite", "admin-delete-invite", "admin-update-room", "admin-delete-room", "admin-hold-room",
 		"admin-set-settings", "admin-decide-report", "admin-create-user-group", "admin-update-user-group",
 		"admin-delete-user-group", "admin-add-to-user-group", "admin-remove-from-user-group",
-		"admin-change-model", "admin-try-model",
+		"admin-create-slash-command", "admin-update-slash-command", "admin-rotate-slash-command",
+		"admin-delete-slash-command", "admin-change-model", "admin-try-model",
 		"verify-audit")
 	return limits
 }

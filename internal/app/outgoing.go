@@ -9,6 +9,9 @@ import (
 	"github.com/unhidra/unhidra/internal/webhook/outgoing"
 )
 
+// OutgoingKey names the key from which the secrets of outgoing webhooks and slash commands are derived.
+const OutgoingKey = "outgoing webhooks"
+
 // buildOutgoing makes the module of outgoing webhooks and slash commands. Nothing reads the feed for it until somebody
 // makes one.
 func (s *server) buildOutgoing() {
@@ -22,7 +25,7 @@ func (s *server) buildOutgoing() {
 		},
 		Client: outbound.Client(c.PrivateNetworks, outgoing.Timeout), Networks: c.PrivateNetworks,
 		Hash: s.keys.Hash, URL: s.addrs.URL,
-		Key: s.keys.Derive("outgoing webhooks"), Log: s.logs.Part("webhook"), Metrics: s.reg,
+		Key: s.keys.Derive(OutgoingKey), Log: s.logs.Part("webhook"), Metrics: s.reg,
 	})
 	if !c.Works() {
 		return

@@ -90,6 +90,7 @@ const (
 	AuditAdminInviteRevoke  AuditType = "admin.invite_revoke"
 	AuditAdminRoom          AuditType = "admin.room"
 	AuditAdminUserGroup     AuditType = "admin.user_group" // one was made, changed or deleted, or who is in it
+	AuditAdminCommand       AuditType = "admin.command"    // a slash command of the server was made, changed, renewed or removed
 
 	AuditConfigChange AuditType = "config.change"
 

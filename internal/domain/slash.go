@@ -9,6 +9,7 @@ import (
 // Limits of slash commands.
 const (
 	MaxSlashCommands = 20 // that a room may have
+	MaxServerSlash   = 50 // that the server may have for all rooms
 	MaxSlashName     = 32 // bytes
 	MaxSlashAbout    = 100
 	MaxSlashHint     = 60
@@ -18,13 +19,16 @@ const (
 )
 
 // A SlashCommand is a word that members of a room write after a slash, and an address that is asked then. In the room
-// it is a member of its own, of kind bot, and exists as long as this membership.
+// it is a member of its own, of kind bot, and exists as long as this membership. One of the server is there in many
+// rooms, and becomes a member of one when it first answers to all of it.
 type SlashCommand struct {
-	ID          string // also that of the user that it is in the room
-	Room        string
-	Name        string // what is written after the slash
-	Description string // what it does
-	Hint        string // what is written after its name; may be empty
+	ID          string   // also that of the user that it is in the room
+	Room        string   // empty: it is the server's
+	Kind        RoomKind // of rooms that have it, if it is the server's; empty: public and private ones
+	Guests      bool     // whether guests may use it, if it is the server's; those of rooms they may
+	Name        string   // what is written after the slash
+	Description string   // what it does
+	Hint        string   // what is written after its name; may be empty
 	URL         string
 	User        UserRef // as whom it answers
 	CreatedBy   UserRef // who made it, or switched it on last
@@ -38,9 +42,13 @@ type SlashCommand struct {
 	Failure     string    // what was wrong then
 }
 
+// OfServer reports whether c is a command of the server, beside those of rooms.
+func (c SlashCommand) OfServer() bool { return c.Room == "" }
+
 // A SlashRun is one use of a slash command, which its receiver may answer later.
 type SlashRun struct {
 	Command  SlashCommand
+	Room     string  // in which it was written
 	User     UserRef // who wrote it
 	RoomName string  // only known when it begins
 	Thread   int64   // in whose thread it was written; 0: in none

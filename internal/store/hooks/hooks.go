@@ -97,13 +97,7 @@ func insert(
 
 // join makes a webhook, and a member of its room.
 func join(ctx context.Context, t *store.Tx, by domain.UserRef, room, id, name string, now time.Time) error {
-	_, err := t.ExecContext(ctx,
-		`INSERT INTO users (id, kind, username, display_name, created_at) VALUES ($1, $2, $1, $3, $4)`,
-		id, domain.KindBot, name, store.Millis(now))
-	if err != nil {
-		return err
-	}
-	if err := naming.FoldUser(ctx, t, id); err != nil {
+	if err := insertUser(ctx, t, id, name, now); err != nil {
 		return err
 	}
 	u, err := accounts.Ref(ctx, t, id)
@@ -111,6 +105,17 @@ func join(ctx context.Context, t *store.Tx, by domain.UserRef, room, id, name st
 		return err
 	}
 	return rooms.InsertMember(ctx, t, room, by, u, domain.RegularMember, "", now)
+}
+
+// insertUser stores who a webhook is.
+func insertUser(ctx context.Context, t *store.Tx, id, name string, now time.Time) error {
+	_, err := t.ExecContext(ctx,
+		`INSERT INTO users (id, kind, username, display_name, created_at) VALUES ($1, $2, $1, $3, $4)`,
+		id, domain.KindBot, name, store.Millis(now))
+	if err != nil {
+		return err
+	}
+	return naming.FoldUser(ctx, t, id)
 }
 
 // Hooks returns the webhooks of a room, in the order in which they were made.
@@ -200,7 +205,8 @@ func MadeBy(ctx context.Context, t *store.Tx, room, user string) ([]domain.UserR
 func refs(ctx context.Context, t *store.Tx, which string, args ...any) ([]domain.UserRef, error) {
 	rows, err := t.QueryContext(ctx, `SELECT u.id, u.kind, u.username, u.display_name, u.avatar FROM (
 		SELECT id, room_id, created_by FROM incoming_hooks UNION ALL SELECT id, room_id, created_by FROM outgoing_hooks
-		UNION ALL SELECT id, room_id, created_by FROM slash_commands) h
+		UNION ALL SELECT id, room_id, created_by FROM slash_commands
+		UNION ALL SELECT c.id, m.room_id, '' FROM server_commands c JOIN members m ON m.user_id = c.id) h
 		JOIN users u ON u.id = h.id WHERE `+which+` ORDER BY u.id`, args...)
 	if err != nil {
 		return nil, err

@@ -115,7 +115,8 @@ func TestEachEventWaitsOnceForEachWebhookThatSendsIt(t *testing.T) {
 			t.Errorf("due are %+v", due)
 		}
 		if u, err := db.OutHooks.HookUsage(ctx, later); err != nil || u.Waiting != 3 || u.Late > time.Second ||
-			u.Oldest < time.Minute || u.Oldest > later.Sub(now)+time.Millisecond || u.OldestFailed != 0 || u.FailingFor != 0 || len(u.Off) != 0 {
+			u.Oldest < time.Minute || u.Oldest > later.Sub(now)+time.Millisecond || u.OldestFailed != 0 || u.FailingFor != 0 ||
+			len(u.Off) != 0 {
 			t.Errorf("%+v, %v", u, err)
 		}
 		if err := db.Check(ctx); err != nil {
@@ -161,8 +162,9 @@ func TestAWebhookThatIsOffSendsOnlyWhatSomebodyAsksFor(t *testing.T) {
 		if late := claim(t, db, again.Add(time.Hour)); len(late) != 0 {
 			t.Errorf("off, it is due: %+v", late)
 		}
-		if u, err := db.OutHooks.HookUsage(ctx, again); err != nil || !maps.Equal(u.Off, map[domain.HookOff]int{domain.HookOffFailing: 1}) ||
-			u.Failing != 0 || u.FailingFor != 0 || u.Waiting != 1 || u.OldestFailed != 0 || u.Oldest != 0 {
+		if u, err := db.OutHooks.HookUsage(ctx, again); err != nil ||
+			!maps.Equal(u.Off, map[domain.HookOff]int{domain.HookOffFailing: 1}) || u.Failing != 0 ||
+			u.FailingFor != 0 || u.Waiting != 1 || u.OldestFailed != 0 || u.Oldest != 0 {
 			t.Errorf("%+v, %v", u, err)
 		}
 		test := domain.Delivery{Hook: h.ID, ID: domain.NewID("test"), Type: domain.HookTest, At: again}

@@ -19,20 +19,25 @@ type Slash struct{ db *store.DB }
 // NewSlash returns the repository on db.
 func NewSlash(db *store.DB) *Slash { return &Slash{db} }
 
-const selectSlash = `SELECT h.id, h.room_id, h.name, h.description, h.hint, h.url, h.generation, h.off, h.failure,
-	h.created_at, h.rotated_at, h.used_at, h.failed_at,
+const selectSlash = `SELECT h.id, h.room_id, '', TRUE, h.name, h.description, h.hint, h.url, h.generation, h.off,
+	h.failure, h.created_at, h.rotated_at, h.used_at, h.failed_at,
 	u.id, u.kind, u.username, u.display_name, u.avatar, c.id, c.kind, c.username, c.display_name, c.avatar
 	FROM slash_commands h JOIN users u ON u.id = h.id JOIN users c ON c.id = h.created_by WHERE `
 
 func slashCommands(ctx context.Context, q store.Queryer, rest string, args ...any) ([]domain.SlashCommand, error) {
-	rows, err := q.QueryContext(ctx, selectSlash+rest, args...)
+	return slashFrom(ctx, q, selectSlash+rest, args...)
+}
+
+func slashFrom(ctx context.Context, q store.Queryer, query string, args ...any) ([]domain.SlashCommand, error) {
+	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}
 	return store.Collect(rows, func(rows *sql.Rows) (c domain.SlashCommand, err error) {
 		var at [4]int64
 		var user, by accounts.RefRow
-		dest := []any{&c.ID, &c.Room, &c.Name, &c.Description, &c.Hint, &c.URL, &c.Generation, &c.Off, &c.Failure,
+		dest := []any{&c.ID, &c.Room, &c.Kind, &c.Guests, &c.Name, &c.Description, &c.Hint, &c.URL, &c.Generation, &c.Off,
+			&c.Failure,
 			&at[0], &at[1], &at[2], &at[3]}
 		err = rows.Scan(append(append(dest, user.Dest()...), by.Dest()...)...)
 		c.CreatedAt, c.RotatedAt, c.UsedAt, c.FailedAt = store.Time(at[0]), store.Time(at[1]), store.Time(at[2]),
@@ -76,9 +81,14 @@ func slashCommand(ctx context.Context, q store.Queryer, room, id string) (domain
 	return oneSlash(slashCommands(ctx, q, `h.id = $1 AND h.room_id = $2`, id, room))
 }
 
-// SlashNamed returns the slash command of a room that has a name.
-func (repo *Slash) SlashNamed(ctx context.Context, room, name string) (domain.SlashCommand, error) {
-	return oneSlash(slashCommands(ctx, repo.db, `h.room_id = $1 AND h.name = $2`, room, name))
+// SlashNamed returns the slash command that has a name in a room: the room's own one, or that of the server, if it is
+// for such rooms and, where a guest asks, for guests.
+func (repo *Slash) SlashNamed(ctx context.Context, room, name string, guest bool) (domain.SlashCommand, error) {
+	own, err := slashCommands(ctx, repo.db, `h.room_id = $1 AND h.name = $2`, room, name)
+	if err != nil || len(own) > 0 {
+		return oneSlash(own, err)
+	}
+	return oneSlash(serverCommands(ctx, repo.db, forRoom+` AND h.name = $3`, room, guest, name))
 }
 
 // CreateSlash makes a slash command a member of its room. It fails with conflict if the room has one of this name, or
@@ -183,14 +193,17 @@ func (repo *Slash) RemoveSlash(
 }
 
 // NoteSlash stores that the receiver of a slash command has answered, or, with a failure, what was wrong.
-func (repo *Slash) NoteSlash(ctx context.Context, id, failure string, now time.Time) error {
-	set := `used_at = $2, failed_at = 0, failure = ''`
-	args := []any{id, store.Millis(now)}
+func (repo *Slash) NoteSlash(ctx context.Context, c domain.SlashCommand, failure string, now time.Time) error {
+	table, set := "slash_commands", `used_at = $2, failed_at = 0, failure = ''`
+	if c.OfServer() {
+		table = "server_commands"
+	}
+	args := []any{c.ID, store.Millis(now)}
 	if failure != "" {
 		set, args = `failed_at = $2, failure = $3`, append(args, failure)
 	}
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		_, err := t.ExecContext(ctx, `UPDATE slash_commands SET `+set+` WHERE id = $1`, args...)
+		_, err := t.ExecContext(ctx, `UPDATE `+table+` SET `+set+` WHERE id = $1`, args...)
 		return err
 	})
 }
@@ -201,12 +214,18 @@ func (repo *Slash) BeginRun(
 	ctx context.Context, r domain.SlashRun, hash []byte, now time.Time,
 ) (domain.SlashRun, error) {
 	err := repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) (err error) {
-		if _, err = t.ExecContext(ctx, `DELETE FROM slash_runs WHERE expires_at <= $1`, store.Millis(now)); err != nil {
-			return err
+		for _, table := range []string{"slash_runs", "server_runs"} {
+			_, err := t.ExecContext(ctx, `DELETE FROM `+table+` WHERE expires_at <= $1`, store.Millis(now))
+			if err != nil {
+				return err
+			}
 		}
 		// Of a command that was removed meanwhile there is no room.
-		err = t.QueryRowContext(ctx, `SELECT r.name FROM slash_commands c JOIN rooms r ON r.id = c.room_id WHERE c.id = $1`,
-			r.Command.ID).Scan(&r.RoomName)
+		there := `SELECT r.name FROM slash_commands c JOIN rooms r ON r.id = c.room_id WHERE c.id = $1 AND r.id = $2`
+		if r.Command.OfServer() {
+			there = `SELECT r.name FROM server_commands c JOIN rooms r ON r.id = $2 WHERE c.id = $1`
+		}
+		err = t.QueryRowContext(ctx, there, r.Command.ID, r.Room).Scan(&r.RoomName)
 		if errors.Is(err, sql.ErrNoRows) {
 			return errNoSlash()
 		} else if err != nil {
@@ -220,9 +239,16 @@ func (repo *Slash) BeginRun(
 				return err
 			}
 		}
-		_, err = t.ExecContext(ctx, `INSERT INTO slash_runs (secret_hash, command_id, user_id, thread, expires_at, uses)
-			VALUES ($1, $2, $3, $4, $5, $6)`, hash, r.Command.ID, r.User.ID, r.Thread,
-			store.Millis(now.Add(domain.SlashReplyKept)), domain.SlashReplyUses)
+		query := `INSERT INTO slash_runs (secret_hash, command_id, user_id, thread, expires_at, uses)
+			VALUES ($1, $2, $3, $4, $5, $6)`
+		args := []any{hash, r.Command.ID, r.User.ID, r.Thread, store.Millis(now.Add(domain.SlashReplyKept)),
+			domain.SlashReplyUses}
+		if r.Command.OfServer() {
+			query = `INSERT INTO server_runs (secret_hash, command_id, user_id, thread, expires_at, uses, room_id)
+				VALUES ($1, $2, $3, $4, $5, $6, $7)`
+			args = append(args, r.Room)
+		}
+		_, err = t.ExecContext(ctx, query, args...)
 		return err
 	})
 	return r, err
@@ -230,14 +256,14 @@ func (repo *Slash) BeginRun(
 
 // requireRoot returns an error if what r is answered with could not be in its thread.
 func requireRoot(ctx context.Context, t *store.Tx, r domain.SlashRun) error {
-	m, err := rooms.MemberOf(ctx, t, r.Command.Room, r.User.ID)
+	m, err := rooms.MemberOf(ctx, t, r.Room, r.User.ID)
 	if err != nil {
 		return err
 	}
 	if err := m.View().Require(r.Thread); err != nil {
 		return err
 	}
-	_, err = roomlog.RequireRoot(ctx, t, r.Command.Room, r.Thread)
+	_, err = roomlog.RequireRoot(ctx, t, r.Room, r.Thread)
 	return err
 }
 
@@ -246,28 +272,51 @@ const answerable = ` slash_runs.secret_hash = $1 AND slash_runs.uses > 0 AND sla
 	AND EXISTS (SELECT 1 FROM slash_commands c JOIN members m ON m.room_id = c.room_id JOIN users u ON u.id = m.user_id
 		WHERE c.id = command_id AND c.off = '' AND m.user_id = slash_runs.user_id AND NOT u.disabled)`
 
+// answerableServer is the same of server_runs.
+const answerableServer = ` server_runs.secret_hash = $1 AND server_runs.uses > 0 AND server_runs.expires_at > $2
+	AND EXISTS (SELECT 1 FROM server_commands c JOIN users a ON a.id = c.created_by
+		JOIN members m ON m.room_id = server_runs.room_id JOIN users u ON u.id = m.user_id
+		WHERE c.id = command_id AND c.off = '' AND a.role = 'admin' AND NOT a.disabled
+		AND m.user_id = server_runs.user_id AND NOT u.disabled)`
+
 // Run returns what the holder of a secret may answer, as TakeRun does, and counts nothing.
-func (repo *Slash) Run(ctx context.Context, hash []byte, now time.Time) (domain.SlashRun, error) {
-	return slashRun(ctx, repo.db, repo.db.QueryRowContext(ctx,
-		`SELECT command_id, user_id, thread FROM slash_runs WHERE`+answerable, hash, store.Millis(now)))
+func (repo *Slash) Run(ctx context.Context, hash []byte, now time.Time) (r domain.SlashRun, err error) {
+	r, ok, err := slashRun(ctx, repo.db, repo.db.QueryRowContext(ctx,
+		`SELECT command_id, user_id, thread, '' FROM slash_runs WHERE`+answerable, hash, store.Millis(now)))
+	if err == nil && !ok {
+		r, ok, err = slashRun(ctx, repo.db, repo.db.QueryRowContext(ctx,
+			`SELECT command_id, user_id, thread, room_id FROM server_runs WHERE`+answerableServer, hash, store.Millis(now)))
+	}
+	if err == nil && !ok {
+		err = errNoRun()
+	}
+	return r, err
 }
 
-// slashRun reads a row of slash_runs.
-func slashRun(ctx context.Context, q store.Queryer, row *sql.Row) (r domain.SlashRun, err error) {
+func errNoRun() error {
+	return domain.NotFound.Errorf(domain.CodeNoHook, "nothing may be answered by this address, or no more: it is "+
+		"good for %d minutes and %d answers", int(domain.SlashReplyKept.Minutes()), domain.SlashReplyUses)
+}
+
+// slashRun reads a row of slash_runs, or, with a room, of server_runs. Without a row it returns false.
+func slashRun(ctx context.Context, q store.Queryer, row *sql.Row) (r domain.SlashRun, ok bool, err error) {
 	var command, user string
-	err = row.Scan(&command, &user, &r.Thread)
+	err = row.Scan(&command, &user, &r.Thread, &r.Room)
 	if errors.Is(err, sql.ErrNoRows) {
-		return r, domain.NotFound.Errorf(domain.CodeNoHook, "nothing may be answered by this address, or no more: it is "+
-			"good for %d minutes and %d answers", int(domain.SlashReplyKept.Minutes()), domain.SlashReplyUses)
+		return r, false, nil
+	} else if err != nil {
+		return r, false, err
+	}
+	if r.Room != "" {
+		r.Command, err = oneSlash(serverCommands(ctx, q, `h.id = $1`, command))
+	} else if r.Command, err = oneSlash(slashCommands(ctx, q, `h.id = $1`, command)); err == nil {
+		r.Room = r.Command.Room
 	}
 	if err != nil {
-		return r, err
-	}
-	if r.Command, err = oneSlash(slashCommands(ctx, q, `h.id = $1`, command)); err != nil {
-		return r, err
+		return r, false, err
 	}
 	r.User, err = accounts.Ref(ctx, q, user)
-	return r, err
+	return r, true, err
 }
 
 // TakeRun returns what the holder of a secret may answer, and counts the answer. It fails with not_found when the time
@@ -275,8 +324,16 @@ func slashRun(ctx context.Context, q store.Queryer, row *sql.Row) (r domain.Slas
 // no more, or their account is disabled.
 func (repo *Slash) TakeRun(ctx context.Context, hash []byte, now time.Time) (r domain.SlashRun, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) (err error) {
-		r, err = slashRun(ctx, t, t.QueryRowContext(ctx, `UPDATE slash_runs SET uses = uses - 1 WHERE`+answerable+
-			` RETURNING command_id, user_id, thread`, hash, store.Millis(now)))
+		var ok bool
+		r, ok, err = slashRun(ctx, t, t.QueryRowContext(ctx, `UPDATE slash_runs SET uses = uses - 1 WHERE`+answerable+
+			` RETURNING command_id, user_id, thread, ''`, hash, store.Millis(now)))
+		if err == nil && !ok {
+			r, ok, err = slashRun(ctx, t, t.QueryRowContext(ctx, `UPDATE server_runs SET uses = uses - 1 WHERE`+
+				answerableServer+` RETURNING command_id, user_id, thread, room_id`, hash, store.Millis(now)))
+		}
+		if err == nil && !ok {
+			err = errNoRun()
+		}
 		return err
 	})
 	return r, err

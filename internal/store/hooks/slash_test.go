@@ -52,10 +52,10 @@ func TestASlashCommandIsAMemberOfItsRoom(t *testing.T) {
 			!c.RotatedAt.Equal(now) {
 			t.Errorf("rotated: %+v, %v", c, err)
 		}
-		if err := db.Slash.NoteSlash(ctx, c.ID, "it is away", now); err != nil {
+		if err := db.Slash.NoteSlash(ctx, c, "it is away", now); err != nil {
 			t.Fatal(err)
 		}
-		if c, err = db.Slash.SlashNamed(ctx, room, "deploy"); err != nil || c.Failure != "it is away" ||
+		if c, err = db.Slash.SlashNamed(ctx, room, "deploy", false); err != nil || c.Failure != "it is away" ||
 			!c.FailedAt.Equal(now) || !c.UsedAt.IsZero() {
 			t.Errorf("noted: %+v, %v", c, err)
 		}
@@ -66,7 +66,7 @@ func TestASlashCommandIsAMemberOfItsRoom(t *testing.T) {
 		if _, err := db.Slash.RemoveSlash(ctx, ann, room, c.ID, now); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := db.Slash.SlashNamed(ctx, room, "deploy"); domain.CodeOf(err) != domain.CodeNoSlash {
+		if _, err := db.Slash.SlashNamed(ctx, room, "deploy", false); domain.CodeOf(err) != domain.CodeNoSlash {
 			t.Errorf("removed: %v", err)
 		}
 		left, err := db.Slash.SlashCommands(ctx, room)
@@ -95,15 +95,15 @@ func TestASlashCommandIsAnsweredLaterForAWhile(t *testing.T) {
 		}
 		root := testkit.Say(t, db, ann, room, "root", "what now?").Seq
 		for _, none := range []int64{root + 1, 1} { // nothing, and no message
-			if _, err := db.Slash.BeginRun(ctx, domain.SlashRun{Command: c, User: domain.UserRef{ID: ann}, Thread: none},
-				[]byte("none"), now); domain.KindOf(err) != domain.Invalid {
+			if _, err := db.Slash.BeginRun(ctx, domain.SlashRun{Command: c, Room: room, User: domain.UserRef{ID: ann},
+				Thread: none}, []byte("none"), now); domain.KindOf(err) != domain.Invalid {
 				t.Errorf("in the thread of %d: %v", none, err)
 			}
 		}
 		begin := func(secret, user string, at time.Time) {
 			t.Helper()
-			r, err := db.Slash.BeginRun(ctx, domain.SlashRun{Command: c, User: domain.UserRef{ID: user}, Thread: root},
-				[]byte(secret), at)
+			r, err := db.Slash.BeginRun(ctx, domain.SlashRun{Command: c, Room: room, User: domain.UserRef{ID: user},
+				Thread: root}, []byte(secret), at)
 			if err != nil || r.User.Username == "" || r.RoomName == "" {
 				t.Fatalf("%+v, %v", r, err)
 			}
@@ -160,8 +160,8 @@ func TestASlashCommandIsAnsweredLaterForAWhile(t *testing.T) {
 		if _, err := db.Slash.RemoveSlash(ctx, ann, room, c.ID, now); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := db.Slash.BeginRun(ctx, domain.SlashRun{Command: c, User: domain.UserRef{ID: ann}}, []byte("x"),
-			now); domain.CodeOf(err) != domain.CodeNoSlash {
+		if _, err := db.Slash.BeginRun(ctx, domain.SlashRun{Command: c, Room: room, User: domain.UserRef{ID: ann}},
+			[]byte("x"), now); domain.CodeOf(err) != domain.CodeNoSlash {
 			t.Errorf("of one that was removed: %v", err)
 		}
 		takes("next", now, false)

@@ -213,8 +213,8 @@ func InsertMember(
 	return err
 }
 
-// checkBan fails if user is banned from room, or is a bot of somebody who is.
-func checkBan(ctx context.Context, t *store.Tx, room, user string) error {
+// CheckBan fails if user is banned from room, or is a bot of somebody who is.
+func CheckBan(ctx context.Context, t *store.Tx, room, user string) error {
 	var n int
 	err := t.QueryRowContext(ctx, `SELECT count(*) FROM bans WHERE room_id = $1
 		AND (user_id = $2 OR user_id = (SELECT owner_id FROM bots WHERE id = $2))`, room, user).Scan(&n)
@@ -243,7 +243,7 @@ func checkNewMember(ctx context.Context, t *store.Tx, room, user string) (domain
 	if m.Role != domain.NonMember {
 		return u, domain.Conflict.Errorf(domain.CodeAlreadyMember, "%s is already a member of this room", u.DisplayName)
 	}
-	return u, checkBan(ctx, t, room, user)
+	return u, CheckBan(ctx, t, room, user)
 }
 
 // AddMember adds user to room on behalf of actor. If user must consent first, the event is

@@ -56,14 +56,26 @@ type Queue interface {
 type SlashStore interface {
 	SlashCommands(ctx context.Context, room string) ([]domain.SlashCommand, error)
 	SlashCommand(ctx context.Context, room, id string) (domain.SlashCommand, error)
-	SlashNamed(ctx context.Context, room, name string) (domain.SlashCommand, error)
+	SlashNamed(ctx context.Context, room, name string, guest bool) (domain.SlashCommand, error)
+	ServerCommands(ctx context.Context) ([]domain.SlashCommand, error)
+	ServerCommandsIn(ctx context.Context, room string, guest bool) ([]domain.SlashCommand, error)
+	ServerCommand(ctx context.Context, which string) (domain.SlashCommand, error)
+	CreateServerCommand(
+		ctx context.Context, actor string, c domain.SlashCommand, now time.Time,
+	) (domain.SlashCommand, error)
+	ChangeServerCommand(
+		ctx context.Context, actor, id string, edit func(*domain.SlashCommand) error, on *bool,
+	) (domain.SlashCommand, error)
+	RotateServerCommand(ctx context.Context, id string, now time.Time) (domain.SlashCommand, error)
+	RemoveServerCommand(ctx context.Context, id string, now time.Time) error
+	Admit(ctx context.Context, r domain.SlashRun, now time.Time) error
 	CreateSlash(ctx context.Context, actor string, c domain.SlashCommand, now time.Time) (domain.SlashCommand, error)
 	ChangeSlash(
 		ctx context.Context, actor, room, id string, edit func(*domain.SlashCommand) error, on *bool, now time.Time,
 	) (domain.SlashCommand, error)
 	RotateSlash(ctx context.Context, actor, room, id string, now time.Time) (domain.SlashCommand, error)
 	RemoveSlash(ctx context.Context, actor, room, id string, now time.Time) (domain.SlashCommand, error)
-	NoteSlash(ctx context.Context, id, failure string, now time.Time) error
+	NoteSlash(ctx context.Context, c domain.SlashCommand, failure string, now time.Time) error
 	BeginRun(ctx context.Context, r domain.SlashRun, hash []byte, now time.Time) (domain.SlashRun, error)
 	Run(ctx context.Context, hash []byte, now time.Time) (domain.SlashRun, error)
 	TakeRun(ctx context.Context, hash []byte, now time.Time) (domain.SlashRun, error)
@@ -85,6 +97,8 @@ type Chat interface {
 // Recorder is the audit log.
 type Recorder interface {
 	Record(ctx context.Context, e domain.AuditEvent)
+	// RecordSync returns once e is durable. What administrators do is not done if it fails.
+	RecordSync(ctx context.Context, e domain.AuditEvent) error
 }
 
 // Deps are the dependencies of the service.

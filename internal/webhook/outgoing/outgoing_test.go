@@ -45,6 +45,11 @@ func (r *room) Record(_ context.Context, e domain.AuditEvent) {
 	r.audited = append(r.audited, e.Details["what"])
 }
 
+func (r *room) RecordSync(ctx context.Context, e domain.AuditEvent) error {
+	r.Record(ctx, e)
+	return nil
+}
+
 var loopback = netip.MustParsePrefix("127.0.0.0/8")
 
 func newRoom(t *testing.T, db *all.Store, url string, client *http.Client) *room {

@@ -33,6 +33,7 @@ func (s *Service) Routes(api huma.API) {
 	httpx.Register(api, op("redeliver-hook", "POST", "/{outgoing}/deliveries/{delivery}",
 		"Send a delivery that has ended once more", 202), s.postDelivery)
 	s.slashRoutes(api)
+	s.serverRoutes(api)
 }
 
 // OfRoom is the input of operations on the outgoing webhooks of a room.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -32,8 +33,9 @@ const (
 	noteEvery       = time.Minute
 )
 
-// Commands returns the slash commands of a room, and whether p may manage them. What only those see who may is for the
-// caller to leave out.
+// Commands returns the slash commands that p has in a room, by name, and whether p may manage those of the room. Of the
+// server's commands there are those that ask somebody and whose name no command of the room has. What only those see
+// who may manage a command is for the caller to leave out.
 func (s *Service) Commands(
 	ctx context.Context, p domain.Principal, room string,
 ) (all []domain.SlashCommand, manage bool, err error) {
@@ -45,7 +47,18 @@ func (s *Service) Commands(
 		return nil, false, err
 	}
 	manage = err == nil
-	all, err = s.Slash.SlashCommands(ctx, room)
+	if all, err = s.Slash.SlashCommands(ctx, room); err != nil {
+		return nil, false, err
+	}
+	servers, err := s.Slash.ServerCommandsIn(ctx, room, p.IsGuest())
+	own := len(all)
+	for _, c := range servers {
+		named := func(o domain.SlashCommand) bool { return o.Name == c.Name }
+		if c.Off == "" && !slices.ContainsFunc(all[:own], named) {
+			all = append(all, c)
+		}
+	}
+	slices.SortFunc(all, func(a, b domain.SlashCommand) int { return strings.Compare(a.Name, b.Name) })
 	return all, manage, err
 }
 
@@ -93,6 +106,16 @@ type CommandChange struct {
 	On                     *bool
 }
 
+// apply changes c, except for whether it is on.
+func (change CommandChange) apply(c *domain.SlashCommand) {
+	for to, from := range map[*string]*string{&c.Description: change.Description, &c.Hint: change.Hint,
+		&c.URL: change.URL} {
+		if from != nil {
+			*to = *from
+		}
+	}
+}
+
 // ChangeCommand changes a slash command.
 func (s *Service) ChangeCommand(
 	ctx context.Context, p domain.Principal, room, id string, change CommandChange,
@@ -101,12 +124,7 @@ func (s *Service) ChangeCommand(
 		return c, err
 	}
 	c, err = s.Slash.ChangeSlash(ctx, p.ID, room, id, func(c *domain.SlashCommand) error {
-		for to, from := range map[*string]*string{&c.Description: change.Description, &c.Hint: change.Hint,
-			&c.URL: change.URL} {
-			if from != nil {
-				*to = *from
-			}
-		}
+		change.apply(c)
 		return s.checkCommand(c)
 	}, change.On, s.Now())
 	if err == nil {
@@ -171,10 +189,13 @@ func (s *Service) RunCommand(
 	if err := s.Chat.MayWrite(ctx, p, w.Room); err != nil {
 		return reply, 0, err
 	}
-	c, err := s.Slash.SlashNamed(ctx, w.Room, w.Name)
+	c, err := s.Slash.SlashNamed(ctx, w.Room, w.Name, p.IsGuest())
 	switch {
 	case err != nil:
 		return reply, 0, err
+	case c.Off != "" && c.OfServer():
+		return reply, 0, domain.Conflict.Errorf(domain.CodeSlashOff,
+			"/%s is switched off; an administrator of the server can switch it on", c.Name)
 	case c.Off != "":
 		return reply, 0, domain.Conflict.Errorf(domain.CodeSlashOff,
 			"/%s is switched off; an admin of the room can switch it on", c.Name)
@@ -188,7 +209,8 @@ func (s *Service) RunCommand(
 			"too many commands wait for an answer; wait until one has come").After(slashTimeout)
 	}
 	defer s.end(p.ID, c.ID)
-	return s.askReceiver(ctx, domain.SlashRun{Command: c, User: domain.UserRef{ID: p.ID}, Thread: w.Thread}, w.Text)
+	return s.askReceiver(ctx,
+		domain.SlashRun{Command: c, Room: w.Room, User: domain.UserRef{ID: p.ID}, Thread: w.Thread}, w.Text)
 }
 
 // begin counts a command that waits for its answer, unless too many do.
@@ -225,7 +247,7 @@ func (s *Service) askReceiver(
 	c, id := run.Command, domain.NewID("run")
 	form := url.Values{
 		"command": {"/" + c.Name}, "text": {text}, "user_id": {run.User.ID}, "user_name": {run.User.Username},
-		"channel_id": {c.Room}, "channel_name": {run.RoomName}, "response_url": {s.URL + httpx.HookAnswerPath + secret},
+		"channel_id": {run.Room}, "channel_name": {run.RoomName}, "response_url": {s.URL + httpx.HookAnswerPath + secret},
 	}
 	limited, cancel := context.WithTimeout(ctx, slashTimeout)
 	defer cancel()
@@ -243,7 +265,7 @@ func (s *Service) askReceiver(
 		result, code = resultRefused, domain.CodeSlashAnswer
 	} else if reply.Room && reply.Text != "" {
 		result = resultPosted
-		if err = s.mayPost(c); err == nil {
+		if err = s.mayPost(run); err == nil {
 			seq, err = s.say(ctx, run, "run:"+id, reply.Text)
 		}
 		if err != nil {
@@ -298,21 +320,26 @@ func saidBy(err error) string {
 	return "the server has failed"
 }
 
-// mayPost returns an error if a command has posted too much of late.
-func (s *Service) mayPost(c domain.SlashCommand) error {
-	if ok, wait := s.posts.Allow(c.ID, s.Now()); !ok {
+// mayPost returns an error if a command has posted too much to the room of late.
+func (s *Service) mayPost(run domain.SlashRun) error {
+	if ok, wait := s.posts.Allow(run.Command.ID+" "+run.Room, s.Now()); !ok {
 		return domain.RateLimited.Errorf(domain.CodeTooManyAttempts,
 			"a command posts one message a second, and ten at once; answer less often").After(wait)
 	}
 	return nil
 }
 
-// say posts an answer to the room of the command.
+// say posts an answer to the room where the command was written. A command of the server becomes a member of it first.
 func (s *Service) say(ctx context.Context, run domain.SlashRun, key, text string) (seq int64, err error) {
 	c := run.Command
+	if c.OfServer() {
+		if err := s.Slash.Admit(ctx, run, s.Now()); err != nil {
+			return 0, err
+		}
+	}
 	e, err := s.Chat.Send(ctx,
 		domain.Principal{ID: c.ID, Kind: domain.KindBot, Role: domain.SystemUser, Owner: c.CreatedBy.ID},
-		domain.Draft{Room: c.Room, Key: key, Thread: run.Thread, Text: incoming.Attributed(c.Name, run.User, text)})
+		domain.Draft{Room: run.Room, Key: key, Thread: run.Thread, Text: incoming.Attributed(c.Name, run.User, text)})
 	return e.Seq, err
 }
 
@@ -329,7 +356,7 @@ func (s *Service) Reply(ctx context.Context, secret string, read func() (domain.
 		return err
 	}
 	if r.Room {
-		if err := s.mayPost(run.Command); err != nil {
+		if err := s.mayPost(run); err != nil {
 			return err
 		}
 	}
@@ -340,7 +367,7 @@ func (s *Service) Reply(ctx context.Context, secret string, read func() (domain.
 		_, err = s.say(ctx, run, domain.NewID("run"), r.Text)
 		return err
 	}
-	frame, err := wire.PackReply(wire.TypeSlashAnswer, wire.SlashAnswer{Room: run.Command.Room, Thread: run.Thread,
+	frame, err := wire.PackReply(wire.TypeSlashAnswer, wire.SlashAnswer{Room: run.Room, Thread: run.Thread,
 		Command: run.Command.Name, Text: r.Text})
 	if err != nil {
 		return err
@@ -357,7 +384,7 @@ func (s *Service) note(ctx context.Context, c domain.SlashCommand, failure strin
 	if failure == c.Failure && now.Sub(before) < noteEvery {
 		return
 	}
-	if err := s.Slash.NoteSlash(ctx, c.ID, failure, now); err != nil {
+	if err := s.Slash.NoteSlash(ctx, c, failure, now); err != nil {
 		s.Log.DebugContext(ctx, "note what a slash command did", "command", c.ID, "err", err)
 	}
 }

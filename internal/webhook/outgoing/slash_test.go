@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -289,5 +290,101 @@ func TestTheReceiverOfTheDocsAnswersSlashCommands(t *testing.T) {
 	r.now = r.now.Add(domain.HookSecretKept)
 	if _, err := r.deploy(t); domain.CodeOf(err) != domain.CodeSlashAnswer {
 		t.Errorf("a day after another secret, and in the future: %v", err)
+	}
+}
+
+// A command of the server answers in the rooms that have it, as a member from its first public answer on, and its
+// receiver is told of the room. A command of the room of that name comes first.
+func TestACommandOfTheServerIsAnsweredInRooms(t *testing.T) {
+	t.Parallel()
+	answer := make(chan string, 1)
+	asked := make(chan url.Values, 1)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if err := req.ParseForm(); err != nil {
+			t.Error(err)
+		}
+		asked <- req.PostForm
+		_, _ = io.WriteString(w, <-answer)
+	}))
+	t.Cleanup(s.Close)
+	r, _, told := commanded(t, s.URL, s.Client())
+	ctx := t.Context()
+	if _, err := r.db.Accounts.SetUserRole(ctx, r.ann.ID, domain.SystemAdmin); err != nil {
+		t.Fatal(err)
+	}
+	by := By{AuditActor: domain.AuditActor{Kind: domain.ActorAdmin, ID: r.ann.ID}, Stands: r.ann.ID}
+	for _, bad := range []domain.SlashCommand{{Name: "topic"}, {Name: "x", Kind: domain.DirectRoom}} {
+		bad.URL = s.URL
+		if _, err := r.CreateServerCommand(ctx, by, bad); domain.KindOf(err) != domain.Invalid {
+			t.Errorf("%+v: %v", bad, err)
+		}
+	}
+	var made []domain.SlashCommand
+	for _, name := range []string{"/oncall", "deploy"} {
+		c, err := r.CreateServerCommand(ctx, by, domain.SlashCommand{Name: name, URL: s.URL})
+		if err != nil || !strings.HasPrefix(c.Secret, secretPrefix) {
+			t.Fatalf("%+v, %v", c, err)
+		}
+		made = append(made, c)
+	}
+	if all, _, err := r.Commands(ctx, r.ann, r.id); err != nil || len(all) != 2 || all[0].OfServer() || !all[1].OfServer() {
+		t.Errorf("the room has %+v, %v", all, err)
+	}
+	write := func(name, answers string) (domain.SlashReply, url.Values) {
+		t.Helper()
+		answer <- answers
+		reply, _, err := r.RunCommand(ctx, r.ann, Written{Room: r.id, Name: name, Text: "now"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return reply, <-asked
+	}
+	reply, form := write("oncall", `{"text":"Cat"}`)
+	if reply.Text != "Cat" || form.Get("channel_id") != r.id || form.Get("channel_name") == "" ||
+		form.Get("user_id") != r.ann.ID || form.Get("command") != "/oncall" {
+		t.Errorf("%+v, asked by %v", reply, form)
+	}
+	members := func() (n int) {
+		t.Helper()
+		all, err := r.db.Rooms.Members(ctx, r.id, "", "", 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(all)
+	}
+	before := members()
+	if write("oncall", `{"response_type":"in_channel","text":"Cat"}`); len(r.said) != 1 ||
+		!strings.HasPrefix(r.said[0], made[0].ID) || members() != before+1 {
+		t.Errorf("the room has %q, and %d members after %d", r.said, members(), before)
+	}
+	secret := form.Get("response_url")[strings.LastIndex(form.Get("response_url"), "/")+1:]
+	if err := r.Reply(ctx, secret, func() (domain.SlashReply, error) {
+		return domain.SlashReply{Text: "later"}, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if later := <-told; later.Room != r.id || later.Command != "oncall" || later.Text != "later" {
+		t.Errorf("later %+v", later)
+	}
+	if write("deploy", `{"response_type":"in_channel","text":"x"}`); strings.HasPrefix(r.said[1], made[1].ID) {
+		t.Errorf("the room's own command does not come first: %q", r.said)
+	}
+	off := false
+	switchOff := ServerChange{CommandChange: CommandChange{On: &off}}
+	if _, err := r.ChangeServerCommand(ctx, by, "oncall", switchOff); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err := r.RunCommand(ctx, r.ann, Written{Room: r.id, Name: "oncall"})
+	if domain.CodeOf(err) != domain.CodeSlashOff || !strings.Contains(err.Error(), "administrator of the server") {
+		t.Errorf("one that is off: %v", err)
+	}
+	if all, _, err := r.Commands(ctx, r.ann, r.id); err != nil || len(all) != 1 {
+		t.Errorf("the room still has %+v, %v", all, err)
+	}
+	if err := r.RemoveServerCommand(ctx, by, "oncall"); err != nil || members() != before {
+		t.Errorf("removed, the room has %d members: %v", members(), err)
+	}
+	if want := []string{"create_command", "create", "create", "switch_off", "remove"}; !slices.Equal(r.audited, want) {
+		t.Errorf("audited are %v", r.audited)
 	}
 }

@@ -16,7 +16,8 @@ func (s *Service) slashRoutes(api huma.API) {
 		return huma.Operation{OperationID: id, Method: method, Path: "/rooms/{room}/slash-commands" + path,
 			Tags: []string{"webhooks"}, Security: httpx.Bearer, Summary: summary, DefaultStatus: status}
 	}
-	httpx.Register(api, op("list-slash-commands", "GET", "", "The slash commands of a room, by name", 200), s.getCommands)
+	httpx.Register(api, op("list-slash-commands", "GET", "", "The slash commands that one has in a room, by name", 200),
+		s.getCommands)
 	httpx.Register(api, op("create-slash-command", "POST", "", "Make a slash command, which asks an address", 201),
 		s.postCommand)
 	httpx.Register(api, op("update-slash-command", "PATCH", "/{slash}",
@@ -42,8 +43,9 @@ type slashBody struct {
 	Description string         `json:"description,omitempty"`
 	Hint        string         `json:"hint,omitempty" doc:"what is written after the name" example:"SERVICE"`
 	Off         domain.HookOff `json:"off,omitempty" enum:"admin,left" doc:"why it asks nobody; absent: it does"`
+	Server      bool           `json:"server,omitempty" doc:"it is of the server, which all rooms of a kind have"`
 	// The others are for those who may manage webhooks.
-	URL       string     `json:"url,omitempty" doc:"to admins of the room alone, like all that follows"`
+	URL       string     `json:"url,omitempty" doc:"to admins of the room, or the server, alone, like all that follows"`
 	Secret    string     `json:"secret,omitempty" doc:"checks signatures; shown once, when it is made or replaced"`
 	CreatedBy *wire.User `json:"created_by,omitempty" doc:"who made it, or switched it on last"`
 	CreatedAt *time.Time `json:"created_at,omitempty"`
@@ -51,16 +53,22 @@ type slashBody struct {
 	UsedAt    *time.Time `json:"used_at,omitempty" doc:"when the receiver last answered, to about a minute"`
 	FailedAt  *time.Time `json:"failed_at,omitempty" doc:"when it last failed, to about a minute; absent: not since then"`
 	Failure   string     `json:"failure,omitempty" doc:"what was wrong"`
+	// Of a command of the server.
+	Rooms  domain.RoomKind `json:"rooms,omitempty" enum:"public,private" doc:"which rooms have it; absent: both"`
+	Guests bool            `json:"guests,omitempty" doc:"guests may use it, in rooms that they are in"`
 }
 
 type slashOutput struct{ Body slashBody }
 
 func shownCommand(c domain.SlashCommand, manage bool) slashBody {
-	b := slashBody{ID: c.ID, Name: c.Name, Description: c.Description, Hint: c.Hint, Off: c.Off}
+	b := slashBody{ID: c.ID, Name: c.Name, Description: c.Description, Hint: c.Hint, Off: c.Off, Server: c.OfServer()}
 	if manage {
 		by := wire.FromUser(c.CreatedBy)
 		b.URL, b.Secret, b.CreatedBy, b.CreatedAt, b.RotatedAt = c.URL, c.Secret, &by, &c.CreatedAt, optional(c.RotatedAt)
 		b.UsedAt, b.FailedAt, b.Failure = optional(c.UsedAt), optional(c.FailedAt), c.Failure
+	}
+	if manage && c.OfServer() {
+		b.Rooms, b.Guests = c.Kind, c.Guests
 	}
 	return b
 }
@@ -87,7 +95,7 @@ func (s *Service) getCommands(ctx context.Context, in *OfRoom) (*slashPage, erro
 	var out slashPage
 	out.Body.Items = make([]slashBody, len(all))
 	for i, c := range all {
-		out.Body.Items[i] = shownCommand(c, manage)
+		out.Body.Items[i] = shownCommand(c, manage && !c.OfServer())
 	}
 	return &out, nil
 }

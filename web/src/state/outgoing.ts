@@ -58,4 +58,4 @@ export class Outgoing implements OutgoingApi {
 }
 
 const at = (room: string): string => `/rooms/${room}/outgoing-hooks`;
-const slash = (room: string): string => `/rooms/${room}/slash-commands`;
+const slash = (room: string): string => (room ? `/rooms/${room}/slash-commands` : '/admin/slash-commands');

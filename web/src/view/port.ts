@@ -437,7 +437,7 @@ export interface HookApi {
 }
 
 /** The addresses to which the server sends what happens in rooms. */
-export interface OutgoingApi {
+export interface OutgoingApi extends CommandApi {
   list(room: string): Promise<OutgoingHook[]>;
   /** the answer has the secret */
   create(room: string, name: string, url: string, programs: boolean): Promise<OutgoingHook>;
@@ -449,14 +449,30 @@ export interface OutgoingApi {
   deliveries(room: string, hook: string): Promise<HookDelivery[]>;
   redeliver(room: string, hook: string, delivery: string): Promise<void>;
   remove(room: string, hook: string): Promise<void>;
-  /** the slash commands of a room */
+}
+
+/** What a slash command says of itself, and whom it asks. */
+export interface CommandFields {
+  name: string;
+  description: string;
+  hint: string;
+  url: string;
+  /** of the server: which rooms have it; empty: public and private ones */
+  rooms?: '' | 'public' | 'private';
+  /** of the server: guests may use it */
+  guests?: boolean;
+}
+
+/** Manages the slash commands of a room; those of the server with an empty room. */
+export interface CommandApi {
+  /** in a room, also those of the server that it has */
   commands(room: string): Promise<SlashCommand[]>;
   /** the answer has the secret */
-  createCommand(room: string, c: { name: string; description: string; hint: string; url: string }): Promise<SlashCommand>;
+  createCommand(room: string, c: CommandFields): Promise<SlashCommand>;
   changeCommand(
     room: string,
     command: string,
-    change: { description?: string; hint?: string; url?: string; on?: boolean },
+    change: Partial<Omit<CommandFields, 'name'>> & { on?: boolean },
   ): Promise<SlashCommand>;
   /** the answer has the new secret */
   rotateCommand(room: string, command: string): Promise<SlashCommand>;

@@ -51,6 +51,7 @@ export const adminPages = [
   'groups',
   'invites',
   'rooms',
+  'commands',
   'reports',
   'audit',
   'server',

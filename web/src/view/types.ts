@@ -475,6 +475,12 @@ export interface SlashCommand {
   used_at?: string;
   failed_at?: string;
   failure?: string;
+  /** it is of the server */
+  server?: boolean;
+  /** which rooms have it, if it is of the server; absent: public and private ones */
+  rooms?: 'public' | 'private';
+  /** guests may use it, if it is of the server */
+  guests?: boolean;
 }
 
 /** What a program answers to a slash command, to the user alone. */
