@@ -48,7 +48,11 @@ func rows() map[string]row {
 		"admin-create-user-group": with(admin, `{"handle":"mine"}`),
 		"admin-update-user-group": with(admin, `{"name":"Mine"}`), "admin-delete-user-group": admin,
 		"admin-add-to-user-group": admin, "admin-remove-from-user-group": admin,
-		"list-user-groups": own, "get-user-group": theirs(""), // there is none
+		"admin-list-slash-commands":  admin,
+		"admin-create-slash-command": with(admin, `{"name":"mine","url":"https://example.org/"}`),
+		"admin-update-slash-command": with(admin, `{"on":false}`), "admin-rotate-slash-command": admin,
+		"admin-delete-slash-command": admin,
+		"list-user-groups":           own, "get-user-group": theirs(""), // there is none
 		"admin-list-models":  admin,
 		"admin-change-model": with(admin, `{"action":"rollback"}`), "admin-try-model": with(admin, `{"inputs":[]}`),
 
