@@ -1,1 +1,0 @@
-import{Q as e,lt as t,q as n,st as r}from"./index-client-BI3BJpYz.js";var i=class{#e;#t;#n=t();constructor(t,n){this.#e=t,this.#t=n,e(()=>{let{id:e,gone:i}=n();return i?void 0:t().watch(e,t=>r(this.#n,{id:e,link:t}))})}get now(){let{id:e,gone:t}=this.#t();return t?null:n(this.#n)?.id===e?n(this.#n).link:this.#e().known(e)}};export{i as t};

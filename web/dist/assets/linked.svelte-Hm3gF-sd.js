@@ -1,0 +1,1 @@
+import{$ as e,J as t,ct as n,ut as r}from"./index-client-BOPfE1ei.js";var i=class{#e;#t;#n=r();constructor(t,r){this.#e=t,this.#t=r,e(()=>{let{id:e,gone:i}=r();return i?void 0:t().watch(e,t=>n(this.#n,{id:e,link:t}))})}get now(){let{id:e,gone:n}=this.#t();return n?null:t(this.#n)?.id===e?t(this.#n).link:this.#e().known(e)}};export{i as t};
