@@ -33,7 +33,7 @@ extern int test_checks, test_failures;
 uint32_t test_random(uint32_t *state);
 
 #define TESTS(X) X(bytes) X(json) X(ws) X(backoff) X(ring) X(sensors) X(outbox) X(commands) X(delta) X(session) \
-    X(claim) X(setup) X(reset) X(drivers) X(update)
+    X(claim) X(setup) X(reset) X(drivers) X(update) X(slots) X(flash_store)
 
 #define TEST_DECLARE(name) void test_##name(void);
 TESTS(TEST_DECLARE)

@@ -27,15 +27,15 @@
 #include "unhidra/reset.h"
 #include "unhidra/setup.h"
 
-enum { LOG_SIZE = 256 * 1024, URGENT_SIZE = 16 * 1024, SLOT_SIZE = 64 * 1024 };
+enum { LOG_SIZE = 256 * 1024, URGENT_SIZE = 16 * 1024, SLOT_SIZE = 64 * 1024, SLOT_MOST = 8 << 20 };
 enum { RESTART = 97, CRASH = 98, REFUSED = 96 };
 
 static struct {
     const char *server, *ca, *key_file, *setup, *console, *dir, *root, *image;
-    uint32_t base_ms, cap_ms, spread_ms, period_ms, batch_ms, log_size, confirm_ms, failsafe_ms;
+    uint32_t base_ms, cap_ms, spread_ms, period_ms, batch_ms, log_size, slot_size, confirm_ms, failsafe_ms;
     long samples; /* how many are taken of the counter */
     long from;    /* what it begins after */
-} options = {.spread_ms = 10000, .period_ms = 10000, .batch_ms = 1000, .log_size = LOG_SIZE,
+} options = {.spread_ms = 10000, .period_ms = 10000, .batch_ms = 1000, .log_size = LOG_SIZE, .slot_size = SLOT_SIZE,
              .confirm_ms = 60000, .failsafe_ms = 300000};
 
 static volatile sig_atomic_t stop, button;
@@ -99,7 +99,7 @@ static int usage(void) {
                     "       unhidra-agent --setup FILE --dir FOLDER\n"
                     "       unhidra-agent --console NETWORK [--failsafe MS] --dir FOLDER\n"
                     "  [--period MS] [--batch MS] [--samples N] [--from N] [--base MS] [--cap MS] [--spread MS]\n"
-                    "  [--log BYTES] [--power BYTES] [--root FILE --image FILE [--confirm MS]]\n");
+                    "  [--log BYTES] [--power BYTES] [--root FILE --image FILE [--confirm MS] [--slot BYTES]]\n");
     return 2;
 }
 
@@ -122,7 +122,8 @@ static bool parse(int argc, char **argv) {
         {"--base", NULL, &options.base_ms},  {"--batch", NULL, &options.batch_ms},
         {"--cap", NULL, &options.cap_ms},    {"--spread", NULL, &options.spread_ms},
         {"--root", &options.root, NULL},     {"--log", NULL, &options.log_size},
-        {"--image", &options.image, NULL},   {"--confirm", NULL, &options.confirm_ms}};
+        {"--image", &options.image, NULL},   {"--confirm", NULL, &options.confirm_ms},
+        {"--slot", NULL, &options.slot_size}};
     for (int i = 1; i + 1 < argc; i += 2) {
         long v = 0;
         bool found = false;
@@ -148,7 +149,8 @@ static bool parse(int argc, char **argv) {
     }
     bool known_server = options.server != NULL && options.key_file != NULL;
     int ways = known_server + (options.setup != NULL) + (options.console != NULL);
-    return argc % 2 == 1 && options.dir != NULL && ways == 1;
+    bool slots = options.slot_size > 0 && options.slot_size <= SLOT_MOST && options.slot_size % UH_SECTOR == 0;
+    return argc % 2 == 1 && options.dir != NULL && ways == 1 && slots;
 }
 
 /* read_line reads the first line of a file. */
@@ -359,7 +361,7 @@ static uh_status open_updater(const uh_clock *clock, const uh_random *random, ui
         fclose(f);
     snprintf(path, sizeof path, "%s/flash", options.dir);
     UH_TRY(uh_psa_crypto(&crypto));
-    UH_TRY(posix_board_open(&board, path, SLOT_SIZE, options.image, &crypto));
+    UH_TRY(posix_board_open(&board, path, options.slot_size, options.image, &crypto));
     printf("runs %s %u\n", board.running.version, (unsigned)board.running.version_code);
     fflush(stdout);
     if (strcmp(posix_board_does(), "crashes") == 0)
@@ -386,6 +388,12 @@ static int run(uh_session *session) {
         printf("reset: %s\n", uh_status_text(got));
     }
     return forget || posix_board_restarts() ? RESTART : 0;
+}
+
+/* deaf_open is the connection of an image that never reaches its server. */
+static uh_status deaf_open(void *ctx) {
+    (void)ctx;
+    return UH_IO;
 }
 
 static int fail(const char *what, uh_status s) {
@@ -452,6 +460,8 @@ int main(int argc, char **argv) {
         s = open_updater(&clock, &random, rx, sizeof rx);
     if (s != UH_OK)
         return fail(options.dir, s);
+    if (options.root != NULL && strcmp(posix_board_does(), "deaf") == 0)
+        stream.open = deaf_open;
     s = uh_session_init(&session, &(uh_session_options){
         .host = authority, .path = "/ws", .key = key, .model = "unhidra-agent", .version = "1.0.0",
         .batch_ms = options.batch_ms, .stream = &stream, .clock = &clock, .random = &random, .sensors = &sensors,

@@ -24,8 +24,8 @@ uh_status posix_flash_open(uh_flash *flash, const char *path, uint32_t size);
 /* A store whose values are files of a folder. */
 uh_store posix_store(const char *folder);
 
-/* A board in a file, whose bootloader runs now. Without an image it takes that of a file. Images are those of
- * `unhidra simulate image`, for ESP32-C3. */
+/* A board in a file, whose bootloader runs now. Without an image it takes that of a file. Images are for ESP32-C3: those
+ * of `unhidra simulate image`, or real ones, of which the board pretends that they run. */
 uh_status posix_board_open(uh_board *b, const char *path, uint32_t slot_size, const char *image, const uh_crypto *c);
 /* posix_board_does says how the image that runs fails: "crashes", "unfit", "deaf", or not at all. */
 const char *posix_board_does(void);
