@@ -144,13 +144,19 @@ def _create(file: Path, data: bytes) -> None:
         f.write(data)
 
 
+def check_owner(state: State, device: Path, what_to_do: str) -> None:
+    """Refuses the folder of another device."""
+    owner = device / "mac"
+    if owner.exists() and owner.read_text() != state.mac:
+        raise Refused(f"{device} has the keys of another device, {owner.read_text()}: {what_to_do}")
+
+
 def _device_key(material: Material, state: State, name: str, size: int) -> Path:
     """The file of a key of this device alone; it is made at random if it is not there."""
-    owner, file = material.device / "mac", material.device / name
+    file = material.device / name
     material.device.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if owner.exists() and owner.read_text() != state.mac:
-        raise Refused(f"{material.device} has the keys of another device, {owner.read_text()}: name an empty folder")
-    owner.write_text(state.mac)
+    check_owner(state, material.device, "name an empty folder")
+    (material.device / "mac").write_text(state.mac)
     if not file.exists():
         _create(file, secrets.token_bytes(size))
     if file.stat().st_size != size:

@@ -17,6 +17,7 @@ from steps import (
     add_burning,
     add_images,
     check_images,
+    check_owner,
     confirm,
     done,
     guarded,
@@ -33,6 +34,7 @@ def encrypt(state: State, material: Material, table: Path) -> list[tuple[int, Pa
     for step in STEPS[:4]:
         if not done(step, state):
             raise Refused(f"{step.name} comes before the flash is written. Run {step.name}.py first")
+    check_owner(state, material.device, f"name that of {state.mac}, which is connected")
     bootloader, app = check_images(state, material)
     if table.read_bytes()[:2] != b"\xaa\x50":
         raise Refused(f"{table} is no table of partitions: make it of partitions-secure.csv")
