@@ -34,7 +34,13 @@ func newLamp(t *testing.T) *lamp {
 	t.Helper()
 	s := live.Start(t, testkit.SQLite(t), firmwaretest.Quick)
 	ann := s.User("ann")
-	l := &lamp{t: t, s: s, d: registered(t, ann), m: firmwaretest.New(t, ann), dir: t.TempDir()}
+	return newLampOf(t, s, firmwaretest.New(t, ann), registered(t, ann))
+}
+
+// newLampOf makes a device of a product that runs version code 1.
+func newLampOf(t *testing.T, s *live.Server, m *firmwaretest.Maker, d device) *lamp {
+	t.Helper()
+	l := &lamp{t: t, s: s, d: d, m: m, dir: t.TempDir()}
 	var root struct{ Payload []byte }
 	must(t, json.Unmarshal(l.m.Root, &root))
 	files := t.TempDir()
@@ -125,6 +131,27 @@ func TestTheFirmwareIsUpdated(t *testing.T) {
 		l.until(bad.ID, "the device is back from what is "+string(how), failed)
 		l.runs("1.2.0 2")
 	}
+}
+
+// Firmware that never reaches the server takes itself back, and the server learns why.
+func TestDeafFirmwareIsTakenBack(t *testing.T) {
+	t.Parallel()
+	l := newLamp(t)
+	l.start("--confirm", "1000")
+	deaf := l.m.Bring(l.m.Publish(board.Firmware{Code: 2, Padding: 20 << 10, Does: board.Does{FailsOn: 100,
+		How: board.Deaf}}), "")
+	l.until(deaf.ID, "the device is back from what is deaf", failed, "--confirm", "1000")
+	if l.starts != 3 {
+		t.Errorf("it was started %d times", l.starts)
+	}
+	var page struct {
+		Items []struct{ State, Reason string }
+	}
+	l.m.Do("GET", "/rollouts/"+deaf.ID+"/updates", nil, &page)
+	if len(page.Items) != 1 || !strings.HasPrefix(page.Items[0].Reason, "rolled_back") {
+		t.Errorf("%+v", page)
+	}
+	l.runs("1.1.0 1")
 }
 
 // The power goes at any byte of downloading, installing and starting: the device ends up with the release, and never

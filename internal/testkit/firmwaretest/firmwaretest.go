@@ -48,6 +48,12 @@ func newSigner(t testing.TB) (crypto.Signer, []manifest.Key) {
 // New makes the product lamp, whose root trusts a release key and the server's offer key.
 func New(t testing.TB, c *client.Client) *Maker {
 	t.Helper()
+	return NewOf(t, c, "lamp")
+}
+
+// NewOf is New of a product of another name.
+func NewOf(t testing.TB, c *client.Client, name string) *Maker {
+	t.Helper()
 	m := &Maker{t: t, c: c}
 	var server struct{ Key string }
 	m.Do("GET", "/offer-key", nil, &server)
@@ -56,12 +62,12 @@ func New(t testing.TB, c *client.Client) *Maker {
 		t.Fatal(err)
 	}
 	var made struct{ ID string }
-	m.Do("POST", "/products", map[string]any{"name": "lamp", "title": "Lamp"}, &made)
+	m.Do("POST", "/products", map[string]any{"name": name, "title": "Lamp"}, &made)
 	m.Product = made.ID
 	rootKey, rootKeys := newSigner(t)
 	var releaseKeys []manifest.Key
 	m.release, releaseKeys = newSigner(t)
-	root := &manifest.Root{Type: "root", Product: "lamp", Version: 1, RootKeys: rootKeys, RootThreshold: 1,
+	root := &manifest.Root{Type: "root", Product: name, Version: 1, RootKeys: rootKeys, RootThreshold: 1,
 		ReleaseKeys: releaseKeys, ReleaseThreshold: 1, OfferKeys: []manifest.Key{offers}}
 	e, err := root.Seal()
 	if err == nil {
@@ -97,14 +103,18 @@ func Image(t testing.TB, f board.Firmware) []byte {
 // Publish uploads a firmware, signs it as a release, and activates that.
 func (m *Maker) Publish(f board.Firmware) (release string) {
 	m.t.Helper()
-	b := m.Build(f)
+	return m.PublishImage(m.Build(f), fmt.Sprintf("1.%d.0", f.Code), f.Code)
+}
+
+// PublishImage uploads an image, signs it as a release, and activates that.
+func (m *Maker) PublishImage(b []byte, version string, code uint32) (release string) {
+	m.t.Helper()
 	u, err := m.c.UploadFirmware(m.t.Context(), m.Product, "image", bytes.NewReader(b), int64(len(b)), nil)
 	if err != nil {
 		m.t.Fatal(err)
 	}
 	var made struct{ ID string }
-	m.Do("POST", "/products/"+m.Product+"/releases", map[string]any{"version": fmt.Sprintf("1.%d.0", f.Code),
-		"version_code": f.Code}, &made)
+	m.Do("POST", "/products/"+m.Product+"/releases", map[string]any{"version": version, "version_code": code}, &made)
 	at := "/releases/" + made.ID
 	m.Do("POST", at+"/images", map[string]any{"upload": u.ID}, nil)
 	var doc json.RawMessage
