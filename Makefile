@@ -11,6 +11,7 @@ export GOFLAGS     := $(GOFLAGS) -trimpath
 
 .PHONY: run demo build test unit integration crash crash-long chaos chaos-ml soak e2e bench bench-cluster fuzz fuzz-api \
 	verify-deploy check fmt web web-check tools clean load drills autoscale verify-admission release-notes firmware-test \
+	fleet fleet-agents firmware-image \
 	model-examples
 
 ## run: build the server and start it on http://localhost:9000, this machine only; ML=1: with models, in a Python environment that is made first
@@ -121,6 +122,15 @@ bench:
 ## fleet: rollouts of good and bad builds over simulated fleets of 10,000 and 100,000 devices (make test: 1,000)
 fleet:
 	UNHIDRA_FLEET=10000,100000 $(GO) test -count=1 -timeout 60m -v -run TestFleet ./internal/rollout
+
+## fleet-agents: a rollout on 20 agents, which are the firmware as Linux programs and are killed all the time, and 1,000 simulated devices (make test: 4 and 30)
+fleet-agents:
+	UNHIDRA_AGENTS=20 UNHIDRA_SIMULATED=1000 $(GO) test -count=1 -timeout 30m -v -run TestAFleetOfAgents ./e2e/firmware
+
+## firmware-image: an image for ESP32-C3 that runs the firmware's core, with Wi-Fi and TLS, into bin/firmware-image; and the tests that take it
+firmware-image:
+	@.ci/firmware-image
+	UNHIDRA_FIRMWARE_IMAGES=$(CURDIR)/bin/firmware-image $(GO) test -count=1 -v -run 'TestRealImages' ./internal/espimage ./internal/delta ./e2e/firmware
 
 ## fuzz: twenty seconds for each fuzz target
 fuzz:

@@ -21,8 +21,10 @@ import diagnose
 import efuses
 import factory
 import make_keys
+import partition_table
 import revoke_key
 import sign_image
+import sizes
 import steps
 import write_flash
 from chips import CHIPS, Chip
@@ -331,6 +333,9 @@ def test_from_the_key_ceremony_to_encrypted_images(  # noqa: PLR0915
     how = f"--keyfile {device}/flash.key --address 0x20000 --output {plain} {written[2][1]}"
     efuses.run("espsecure", "decrypt-flash-data", *how.split())
     assert plain.read_bytes() == signed_app.read_bytes()
+    swapped = changed(state, {"MAC": {"value": "34:85:18:00:00:01 (OK)"}})
+    with pytest.raises(Refused, match="the keys of another device"):
+        write_flash.encrypt(swapped, material, table)
     (device / "flash.key").rename(device / "lost")
     with pytest.raises(Refused, match="nobody can read it from the chip"):
         write_flash.encrypt(state, material, table)
@@ -437,3 +442,46 @@ def test_missing_tools_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     with pytest.raises(Refused, match="pip install esptool"):
         efuses.run("no_such_tool")
+
+
+def test_a_table_of_partitions_is_made() -> None:
+    text = "# Name\nnvs, data, nvs, 0x9000, 24K\nota_1,app,ota_1,0x20000,1M,encrypted\n"
+    text += "log, data, 0x40, 0x3a0000, 0x40000,\n"
+    made = partition_table.table(text)
+    assert len(made) == partition_table.SIZE
+    first, second, third = (made[at : at + 32] for at in (0, 32, 64))
+    assert first == struct.pack("<HBBII16sI", 0x50AA, 1, 2, 0x9000, 0x6000, b"nvs", 0)
+    assert second == struct.pack("<HBBII16sI", 0x50AA, 0, 0x11, 0x20000, 1 << 20, b"ota_1", 1)
+    assert third == struct.pack("<HBBII16sI", 0x50AA, 1, 0x40, 0x3A0000, 0x40000, b"log", 0)
+    assert made[96:128] == b"\xeb\xeb" + b"\xff" * 14 + hashlib.md5(made[:96]).digest()  # noqa: S324
+    assert set(made[128:]) == {0xFF}
+    long = f"{'n' * 17}, data, nvs, 0, 1"
+    for wrong in ("nvs, data, nvs, 0x9000", "nvs, file, nvs, 0, 1", "nvs, data, what, 0, 1", long):
+        with pytest.raises(Refused):
+            partition_table.table(wrong)
+    with pytest.raises(Refused, match="too many"):
+        partition_table.table("nvs, data, nvs, 0, 1\n" * 96)
+
+
+def test_a_map_is_added_up() -> None:
+    text = """\
+     VMA      LMA     Size Align Out     In      Symbol
+40380000 40380000       10     4 .rwtext
+40380000 40380000       10     4         /x/out/libpp.a(a.o):(.wifi0iram.1)
+42000020 42000020      150     4 .text
+42000020 42000020       64     2         /x/out/libunhidra_core.a(ws.o):(.text.uh_ws_feed)
+42000020 42000020       64     1                 uh_ws_feed
+42000084 42000084       ec     2         /x/unhidra-0123456789abcdef.unhidra.rcgu.o:(.text.main)
+3fc80000 3fc80000        8     4 .bss
+3fc80000 3fc80000        8     4         /x/out/libmbedtls.a(ssl.o):(.bss.x)
+       0        0      999     1 .debug_info
+       0        0      999     1         /x/out/libmbedtls.a(ssl.o):(.debug_info)
+"""
+    libraries, symbols = sizes.read(text)
+    assert libraries["flash"] == {"unhidra_core": 100, "rust": 236}
+    assert libraries["RAM with contents"] == {"pp": 16}
+    assert libraries["RAM"] == {"mbedtls": 8}
+    assert symbols == {"uh_ws_feed": 100}
+    printed = sizes.report(text)
+    assert "our core" in printed
+    assert "Espressif's libpp.a" in printed
