@@ -161,6 +161,30 @@ static bool start(void) {
     return true;
 }
 
+static bool phones; /* network_provisioning waits for one */
+
+/* finish ends network_provisioning. */
+static void finish(void) {
+    if (!phones)
+        return;
+    network_prov_mgr_stop_provisioning();
+    network_prov_mgr_wait();
+    network_prov_mgr_deinit();
+    phones = false;
+}
+
+/* join_told joins the network that the console was told. There is one radio: meanwhile the access point is away. If the
+ * network cannot be joined it is back, so that a phone can set the device up after all. */
+static bool join_told(const uh_setup *s) {
+    finish();
+    if (setup_join(s, JOIN_MS))
+        return true;
+    joins = false;
+    (void)esp_wifi_stop();
+    phones = start();
+    return false;
+}
+
 static void line_out(void *ctx, const void *b, size_t n) {
     (void)ctx;
     (void)write(STDOUT_FILENO, b, n);
@@ -172,7 +196,7 @@ static bool hear(uh_console *c, const uh_store *store, uh_setup *s) {
     while (read(STDIN_FILENO, &b, 1) == 1) {
         if (!uh_console_feed(c, b))
             continue;
-        uh_status tried = c->setup->ssid[0] == '\0' || setup_join(c->setup, JOIN_MS) ? UH_OK : UH_MISSING;
+        uh_status tried = c->setup->ssid[0] == '\0' || join_told(c->setup) ? UH_OK : UH_MISSING;
         if (tried == UH_OK)
             tried = uh_setup_save(c->setup, store);
         uh_wipe(c->setup, sizeof *c->setup);
@@ -194,7 +218,7 @@ void setup_wait(const uh_store *store, uh_setup *s) {
     console = (uh_console){.write = line_out, .firmware = app->project_name, .version = app->version,
                            .chip = CONFIG_IDF_TARGET, .name = label.name, .setup = &typed,
                            .joined = s->ssid[0] != '\0'};
-    bool started = start();
+    phones = start();
     (void)fcntl(STDIN_FILENO, F_SETFL, O_NONBLOCK);
     while (!hear(&console, store, s)) {
         if (network_came && claim_came) {
@@ -205,10 +229,7 @@ void setup_wait(const uh_store *store, uh_setup *s) {
         vTaskDelay(pdMS_TO_TICKS(20));
     }
     uh_wipe(&given, sizeof given);
-    if (started) {
+    if (phones)
         vTaskDelay(pdMS_TO_TICKS(2000)); /* the phone asks once more whether it has joined */
-        network_prov_mgr_stop_provisioning();
-        network_prov_mgr_wait();
-        network_prov_mgr_deinit();
-    }
+    finish();
 }
