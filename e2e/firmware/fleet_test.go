@@ -111,7 +111,9 @@ func TestAFleetOfAgentsIsUpdated(t *testing.T) {
 			return r.Counts.States["succeeded"]+r.Counts.Failed == all || r.State == "paused"
 		})
 	took := time.Since(began).Round(time.Second)
-	var page struct{ Items []struct{ Device, State, Reason string } }
+	var page struct {
+		Items []struct{ Device, State, Reason string }
+	}
 	m.Do("GET", "/rollouts/"+first.ID+"/updates?limit=200", nil, &page)
 	for _, u := range page.Items {
 		killed := slices.ContainsFunc(victims, func(v *victim) bool { return v.d.id == u.Device })
