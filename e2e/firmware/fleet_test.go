@@ -3,6 +3,7 @@ package firmware
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -68,7 +69,8 @@ func TestAFleetOfAgentsIsUpdated(t *testing.T) {
 	t.Parallel()
 	agents, simulated := size(t, "UNHIDRA_AGENTS", 4), size(t, "UNHIDRA_SIMULATED", 30)
 	program(t)
-	s := live.Start(t, testkit.SQLite(t), firmwaretest.Quick)
+	s := live.Start(t, testkit.SQLite(t), firmwaretest.Quick,
+		fmt.Sprintf("UNHIDRA_DEVICES_PER_USER=%d", agents+simulated))
 	ann := s.User("ann")
 	m := firmwaretest.New(t, ann)
 	model := newLampOf(t, s, m, device{})
