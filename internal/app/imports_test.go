@@ -119,10 +119,11 @@ func floors() map[string][]string {
 		// where they cross
 		"internal/store/departure": part("accounts", "alarms", "bots", "commands", "devices", "files", "firmware", "hooks",
 			"messages", "moderation", "mqtt", "notifications", "personal", "rollouts", "rooms", "roomlog", "usergroups"),
-		"internal/store/guests": part("accounts", "rooms"),
+		"internal/store/guests":  part("accounts", "rooms"),
+		"internal/store/owndata": part(),
 		"internal/store/all": part("accounts", "alarms", "audit", "blobs", "bots", "commands", "dashboards", "departure", "devices",
-			"feedlog", "files", "firmware", "guests", "hooks", "mails", "messages", "moderation", "mqtt", "notifications", "personal",
-			"previews", "rollouts", "rooms", "roomlog", "search", "server", "usergroups"),
+			"feedlog", "files", "firmware", "guests", "hooks", "mails", "messages", "moderation", "mqtt", "notifications", "owndata",
+			"personal", "previews", "rollouts", "rooms", "roomlog", "search", "server", "usergroups"),
 		"internal/store/readings/rollup": {"internal/chunk", "internal/domain"}, // without SQL
 
 		"internal/backup": ground,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -99,12 +100,17 @@ func exported(t *testing.T, url string, bob *client.Client, room string, seq int
 	must(t, err)
 	defer func() { _ = res.Body.Close() }()
 	var saved, draft, sections int
+	var others []string
 	for d := json.NewDecoder(res.Body); d.More(); {
 		var line struct {
 			Saved json.RawMessage
 			Draft json.RawMessage
 
 			Sections *wire.RoomSections `json:"room_sections"`
+
+			Room          *struct{ Room string }
+			Digest        *wire.DigestSettings
+			Notifications *wire.Notifications
 		}
 		must(t, d.Decode(&line))
 		var ref wire.SavedRef
@@ -121,6 +127,15 @@ func exported(t *testing.T, url string, bob *client.Client, room string, seq int
 		if kept.Room == room && kept.Text == "and cream" {
 			draft++
 		}
+		if line.Room != nil && line.Room.Room == room {
+			others = append(others, "room")
+		}
+		if line.Digest != nil && line.Digest.Every == "never" {
+			others = append(others, "digest")
+		}
+		if line.Notifications != nil && line.Notifications.Level == "mentions" {
+			others = append(others, "notifications")
+		}
 		if line.Sections != nil && line.Sections.Favourites.Rooms[0] == room {
 			sections++
 		}
@@ -128,6 +143,9 @@ func exported(t *testing.T, url string, bob *client.Client, room string, seq int
 	if res.StatusCode != http.StatusOK || saved != 1 || draft != 1 || sections != 1 {
 		t.Errorf("status %d; the download has the saved message %d times, the draft %d times, the sections %d times",
 			res.StatusCode, saved, draft, sections)
+	}
+	if slices.Sort(others); !slices.Equal(others, []string{"digest", "notifications", "room"}) {
+		t.Errorf("besides, it has %v", others)
 	}
 }
 

@@ -135,7 +135,7 @@ func authStore(db *all.Store) auth.Store {
 	accounts := people{db.Accounts, db.Guests}
 	return auth.Store{
 		UserStore: accounts, AvatarStore: db.Accounts, DepartureStore: db.Departure,
-		MessageStore: db.Log, PersonalStore: db.Personal, EachReportBy: db.Moderation.EachReportBy,
+		MessageStore: db.Log, PersonalStore: db.Personal, EachOther: otherData(db),
 		PeerStore: db.Rooms, DeviceStore: db.Devices,
 		FlowStore: db.Sessions, Sessions: db.Sessions, Attempts: db.Sessions,
 		Factors:      factor.Store{FactorStore: db.Factors, IdentityStore: db.Factors, TicketStore: db.Accounts},

@@ -77,7 +77,7 @@ func (s *Service) exported(ctx context.Context, p domain.Principal, c Client) (e
 }
 
 // writeExport writes the account on the first line, and one more for each message, reaction and vote of its owner,
-// for each thing that they keep for themselves, and for each message that they reported. After an error in the middle,
+// for each thing that they keep for themselves, and for all else that there is about them. After an error in the middle,
 // the last line, which tells that it is the last, is not there.
 func (s *Service) writeExport(ctx context.Context, w io.Writer, account export) error {
 	e, id, db := json.NewEncoder(w), account.Me.ID, s.Store
@@ -103,11 +103,10 @@ func (s *Service) writeExport(ctx context.Context, w io.Writer, account export) 
 	if err != nil {
 		return err
 	}
-	report := func(r domain.MessageReport) error { return put("report", wire.FromOwnReport(r)) }
-	reports, err := db.EachReportBy(ctx, id, report)
+	reports, others, err := db.EachOther(ctx, id, put)
 	if err != nil {
 		return err
 	}
 	return e.Encode(map[string]int{"messages": messages, "reactions": reactions, "votes": votes, "kept": kept,
-		"reports": reports})
+		"reports": reports, "others": others})
 }

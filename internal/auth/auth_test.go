@@ -52,7 +52,10 @@ func storeOf(db *all.Store) Store {
 		FlowStore: db.Sessions, Sessions: db.Sessions, Attempts: db.Sessions,
 		Factors:      factor.Store{FactorStore: db.Factors, IdentityStore: db.Factors, TicketStore: db.Accounts},
 		Links:        db.Accounts,
-		SettingStore: db.Server, PersonalStore: db.Personal, EachReportBy: db.Moderation.EachReportBy,
+		SettingStore: db.Server, PersonalStore: db.Personal,
+		EachOther: func(context.Context, string, func(string, any) error) (reports, others int, err error) {
+			return 0, 0, nil
+		},
 	}
 }
 

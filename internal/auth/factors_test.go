@@ -409,7 +409,7 @@ func TestDeletedAccount(t *testing.T) {
 		var lines bytes.Buffer
 		if err := f.writeExport(ctx, &lines, account); err != nil || !strings.Contains(lines.String(), `"text":"hello"`) ||
 			!strings.Contains(lines.String(), `"emoji":"👍"`) ||
-			!strings.HasSuffix(lines.String(), "{\"kept\":0,\"messages\":1,\"reactions\":1,\"reports\":0,\"votes\":0}\n") {
+			!strings.HasSuffix(lines.String(), "\"messages\":1,\"others\":0,\"reactions\":1,\"reports\":0,\"votes\":0}\n") {
 			t.Fatal(lines.String(), err)
 		}
 		refused(t, f.Delete(ctx, p, here), domain.CodeLastOwner)

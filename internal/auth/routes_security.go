@@ -53,7 +53,7 @@ func (s *Service) securityRoutes(api huma.API) {
 	export := own("export-me", "GET", "/me/export",
 		"Everything that the server has about you, and all that you wrote, a JSON object to a line")
 	export.Responses = map[string]*huma.Response{"200": {
-		Description: "account, then messages, reactions, votes and what you keep for yourself, then how many of each",
+		Description: "account, then messages, reactions, votes, what you keep for yourself and all else, then how many of each",
 		Content:     map[string]*huma.MediaType{"application/x-ndjson": {}}}}
 	httpx.Register(api, export, s.getExport)
 	httpx.Register(api, gone(own("delete-me", "DELETE", "/me", "Delete your account; what you said stays, under no name")),

@@ -22,11 +22,12 @@ type Store struct {
 	PeerStore
 	DeviceStore
 	FlowStore
-	EachReportBy func(ctx context.Context, user string, do func(domain.MessageReport) error) (count int, err error)
-	Sessions     sessions.Store
-	Attempts     lockout.Store
-	Factors      factor.Store
-	Links        links.Store
+	// EachOther calls do for what other parts have about a user: reports of theirs, and others.
+	EachOther func(ctx context.Context, user string, do func(kind string, v any) error) (reports, others int, err error)
+	Sessions  sessions.Store
+	Attempts  lockout.Store
+	Factors   factor.Store
+	Links     links.Store
 	SettingStore
 }
 

@@ -26,6 +26,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store/moderation"
 	"github.com/unhidra/unhidra/internal/store/mqtt"
 	"github.com/unhidra/unhidra/internal/store/notifications"
+	"github.com/unhidra/unhidra/internal/store/owndata"
 	"github.com/unhidra/unhidra/internal/store/personal"
 	"github.com/unhidra/unhidra/internal/store/previews"
 	"github.com/unhidra/unhidra/internal/store/rollouts"
@@ -79,6 +80,7 @@ type Store struct {
 	Previews      *previews.Repository
 	Assistants    *bots.Assistants
 	Moderation    *moderation.Repository
+	OwnData       *owndata.Repository
 	UserGroups    *usergroups.Repository
 	Guests        *guests.Repository
 }
@@ -106,7 +108,7 @@ func Open(ctx context.Context, o store.Options) (*Store, error) {
 		Feed: feedlog.New(db), Blobs: blobs.New(db), MQTT: mqtt.New(db),
 		Notifications: notifications.New(db), Personal: personal.New(db),
 		Previews: previews.New(db), Assistants: bots.NewAssistants(db),
-		Moderation: moderation.New(db), UserGroups: usergroups.New(db),
+		Moderation: moderation.New(db), OwnData: owndata.New(db), UserGroups: usergroups.New(db),
 	}
 	s.Guests = guests.New(db, s.Rooms)
 	if !o.Tool {
