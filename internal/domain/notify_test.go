@@ -3,6 +3,7 @@ package domain
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -84,6 +85,17 @@ func TestNotifySettingsAreChecked(t *testing.T) {
 		if _, err := CheckNotifySettings(s, now); !errors.As(err, &e) || len(e.Fields) != 1 || e.Fields[0].Pointer != field {
 			t.Errorf("%s: %v", field, err)
 		}
+	}
+	many := NotifySettings{Keywords: make([]string, MaxKeywords+1)}
+	for i := range many.Keywords {
+		many.Keywords[i] = fmt.Sprint("word", i)
+	}
+	if _, err := CheckNotifySettings(many, now); KindOf(err) != Invalid {
+		t.Errorf("%d keywords: %v", len(many.Keywords), err)
+	}
+	many.Keywords = many.Keywords[1:]
+	if _, err := CheckNotifySettings(many, now); err != nil {
+		t.Errorf("%d keywords: %v", len(many.Keywords), err)
 	}
 	s, err := CheckNotifySettings(NotifySettings{Keywords: []string{" Tea ", "tea", "Café"}}, now)
 	if err != nil || !slices.Equal(s.Keywords, []string{"Tea", "Café"}) {

@@ -154,6 +154,40 @@ func TestAPageThatStallsIsGivenUp(t *testing.T) {
 	}
 }
 
+// Pages are followed, and read, so far and no further.
+func TestPagesAreBounded(t *testing.T) {
+	t.Parallel()
+	s := service(t, "")
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		left := 0
+		switch _, err := fmt.Sscanf(r.URL.Path, "/redirect/%d", &left); {
+		case err == nil && left > 0:
+			http.Redirect(w, r, fmt.Sprint("/redirect/", left-1), http.StatusFound)
+		case r.URL.Path == "/late":
+			_, _ = fmt.Fprint(w, strings.Repeat("<!-- -->", maxPage/8), "<title>Late</title>")
+		case r.URL.Path == "/picture":
+			w.Header().Set("Content-Type", "image/png")
+			_, _ = w.Write(make([]byte, maxImage+1))
+		default:
+			_, _ = fmt.Fprint(w, "<title>Found</title>")
+		}
+	}))
+	t.Cleanup(web.Close)
+	for path, want := range map[string]struct{ title, err string }{
+		fmt.Sprint("/redirect/", maxRedirects):   {"Found", ""},
+		fmt.Sprint("/redirect/", maxRedirects+1): {"", "redirects more than"},
+		"/late":                                  {"", ""},
+		"/picture":                               {"", "a picture of more than"},
+	} {
+		p, err := s.load(t.Context(), web.URL+path)
+		if (want.err == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), want.err) ||
+			err == nil && p.Title != want.title {
+			t.Errorf("%s: %+v %v", path, p, err)
+		}
+	}
+}
+
 func TestTheServerDoesNotLookAtItself(t *testing.T) {
 	t.Parallel()
 	s := service(t, "https://chat.example.org")

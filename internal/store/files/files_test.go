@@ -239,3 +239,31 @@ func TestOldFilesAreRetired(t *testing.T) {
 		}
 	})
 }
+
+// Who has many files that no message has posts or deletes some first.
+func TestFewFilesWaitToBePosted(t *testing.T) {
+	t.Parallel()
+	db := testkit.Open(t, testkit.SQLite(t))
+	room := testkit.Room(t, db, 2)
+	begin := func(owner int) (id string, err error) {
+		f := domain.File{ID: domain.NewID(domain.FilePrefix), Owner: testkit.UserID(owner), Room: room, Name: "a", Size: 1,
+			State: domain.FileUploading, Expires: now.Add(domain.UnattachedLife)}
+		return f.ID, db.Files.Create(t.Context(), f, 0, now)
+	}
+	var last string
+	for range domain.MaxOpenUploads {
+		id, err := begin(0)
+		must(t, err)
+		last = id
+	}
+	if _, err := begin(0); domain.CodeOf(err) != domain.CodeManyUploads {
+		t.Errorf("one more: %v", err)
+	}
+	if _, err := begin(1); err != nil {
+		t.Errorf("of somebody else: %v", err)
+	}
+	must(t, db.Files.Delete(t.Context(), last, testkit.UserID(0), now))
+	if _, err := begin(0); err != nil {
+		t.Errorf("after one was deleted: %v", err)
+	}
+}

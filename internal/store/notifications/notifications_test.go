@@ -268,3 +268,28 @@ func TestAPushIsNotPutOffByFormerSettings(t *testing.T) {
 		}
 	})
 }
+
+// What one is told of is chosen for so many rooms and threads; a choice can still be changed, and taken back.
+func TestChoicesAreBounded(t *testing.T) {
+	t.Parallel()
+	db := testkit.Open(t, testkit.SQLite(t))
+	room, bob, now := testkit.Room(t, db, 2), testkit.UserID(1), time.Now()
+	must(t, db.Write(t.Context(), func(ctx context.Context, tx *store.Tx) error {
+		for i := range domain.MaxNotifyLevels {
+			if _, err := tx.ExecContext(ctx, `INSERT INTO notify_levels (user_id, room_id, thread, level)
+				VALUES ($1, $2, $3, 'all')`, bob, room, i+1); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	choose := func(thread int64, level domain.NotifyLevel) error {
+		return db.Notifications.Choose(t.Context(), bob, domain.NotifyChoice{Room: room, Thread: thread, Level: level}, now)
+	}
+	if err := choose(0, domain.NotifyNothing); domain.CodeOf(err) != domain.CodeTooManyLevels {
+		t.Errorf("one more: %v", err)
+	}
+	must(t, choose(1, domain.NotifyNothing))
+	must(t, choose(1, domain.NotifyDefault))
+	must(t, choose(0, domain.NotifyNothing))
+}

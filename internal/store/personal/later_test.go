@@ -268,6 +268,20 @@ func TestAReminderComesOnce(t *testing.T) {
 	})
 }
 
+func TestRemindersAreBounded(t *testing.T) {
+	t.Parallel()
+	db := testkit.Open(t, testkit.SQLite(t))
+	testkit.Room(t, db, 1)
+	user, now := testkit.UserID(0), time.Now()
+	fill(t, db, `INSERT INTO reminders (id, user_id, text, key, zone, minute, weekdays, due_at) VALUES `,
+		domain.MaxReminders, func(i int) string { return fmt.Sprintf("('r%d', '%s', 'x', 'k%d', '', 0, 0, 1)", i, user, i) })
+	_, _, err := db.Personal.Remind(t.Context(), domain.Reminder{ID: domain.NewID(domain.ReminderPrefix), User: user,
+		Text: "tea", Key: "one more", At: now.Add(time.Hour)}, now)
+	if domain.CodeOf(err) != domain.CodeTooManyReminders {
+		t.Errorf("one more: %v", err)
+	}
+}
+
 // A push about a reminder goes to each browser, until the reminder is done.
 func TestAReminderIsPushed(t *testing.T) {
 	t.Parallel()
