@@ -140,3 +140,59 @@ story('who is away is told on the phone, even when no page is open', async ({ bo
   await bob.waitForFunction(() => document.activeElement?.value === 'Sugar?' && !location.hash);
   assert.equal(await composer(bob).inputValue(), 'Sugar?');
 });
+
+/** What the browser keeps of the rooms. */
+const kept = (page) =>
+  page.evaluate(
+    () =>
+      new Promise((done) => {
+        const asked = indexedDB.open('unhidra');
+        asked.onerror = () => done([]);
+        asked.onsuccess = () => {
+          const db = asked.result;
+          if (!db.objectStoreNames.contains('kept')) return done((db.close(), []));
+          const keys = db.transaction('kept').objectStore('kept').getAllKeys();
+          keys.onsuccess = () => done((db.close(), keys.result));
+        };
+      }),
+  );
+
+async function untilKept(page, is) {
+  while (!is(await kept(page))) await page.waitForTimeout(100);
+}
+
+story('without a way to the server the rooms are read, and all is right once there is one', async ({ ann }) => {
+  const annex = await call('ann', 'POST', '/rooms', { kind: 'private', name: 'Annex' });
+  const wrong = await call('ann', 'POST', `/rooms/${room.id}/messages`, { key: 'wrong', text: 'a mistake' });
+  await ann.goto(`${server.url}/rooms/${room.id}`);
+  await line(ann, 'a mistake').waitFor();
+  await untilKept(ann, (keys) => keys.includes('rooms') && keys.includes(`page/${room.id}`));
+  await ann.waitForFunction(() => navigator.serviceWorker.controller && caches.match('/'));
+  await server.kill();
+
+  await ann.reload();
+  await line(ann, 'a mistake').waitFor();
+  await ann.getByRole('link', { name: /Annex/ }).waitFor();
+  await ann.getByText(/What you see is from/).waitFor();
+  await accessibleEverywhere(ann, 'offline');
+  await shot(ann, 'offline');
+  await composer(ann).fill('from the train');
+  await composer(ann).press('Enter');
+  await ann.getByRole('log').getByText('Sending').waitFor();
+
+  await server.start();
+  await call('ann', 'DELETE', `/rooms/${room.id}/messages/${wrong.seq}`);
+  await call('ann', 'POST', `/rooms/${annex.id}/leave`);
+  await call('bob', 'POST', `/rooms/${room.id}/messages`, { key: 'news', text: 'welcome back' });
+  await line(ann, 'welcome back').waitFor();
+  await ann.getByRole('log').getByText('Sending').waitFor({ state: 'detached' });
+  await line(ann, 'from the train').waitFor();
+  await line(ann, 'a mistake').waitFor({ state: 'detached' });
+  await ann.getByRole('link', { name: /Annex/ }).waitFor({ state: 'detached' });
+  await ann.getByText(/What you see is from/).waitFor({ state: 'detached' });
+
+  // Signed out from elsewhere, she leaves nothing behind.
+  await call('ann', 'DELETE', '/me/sessions');
+  await ann.getByLabel('Username or e-mail').waitFor();
+  await untilKept(ann, (keys) => keys.length === 0);
+});

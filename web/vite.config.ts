@@ -1,8 +1,50 @@
+import { createHash } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
+import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
 
+// Pages that are nothing without the server, with their texts: an app without a network does not keep them.
+const online = /\/src\/(?:view|text)\/(?:admin|auth|bot|device|firmware|fleet|hook|install|models|moderation|setup)\//;
+const heavy = /\/node_modules\/(?!svelte|esm-env|clsx)/;
+
+/** Names in the service worker the files of this version, which it keeps. */
+function shell(): Plugin {
+  const files = new Set(['/favicon.svg', '/icon.svg', '/manifest.webmanifest']);
+  let entry = '';
+  let dist = '';
+  return {
+    name: 'shell',
+    apply: 'build',
+    configResolved: ({ root, build }) => void (dist = `${root}/${build.outDir}/`),
+    generateBundle(_, bundle) {
+      const add = (name: string) => {
+        const chunk = bundle[name];
+        if (chunk?.type !== 'chunk' || files.has(`/${name}`)) return;
+        files.add(`/${name}`);
+        for (const css of chunk.viteMetadata?.importedCss ?? []) files.add(`/${css}`);
+        chunk.imports.forEach(add); // whatever they are: it needs them
+      };
+      for (const [name, chunk] of Object.entries(bundle)) {
+        if (chunk.type !== 'chunk') continue;
+        if (chunk.isEntry) entry = `/${name}`;
+        const apart = chunk.moduleIds.length > 0 && chunk.moduleIds.every((id) => online.test(id) || heavy.test(id));
+        if (!apart) add(name);
+      }
+    },
+    closeBundle() {
+      const names = [...files].sort();
+      const hash = createHash('sha256').update(names.join('\n')).update(readFileSync(`${dist}index.html`));
+      const version = hash.digest('hex').slice(0, 16);
+      const worker = readFileSync(`${dist}sw.js`, 'utf8');
+      const named = `const shell = ${JSON.stringify({ version, entry, files: names })};`;
+      writeFileSync(`${dist}sw.js`, worker.replace(/^const shell = .*$/m, () => named));
+    },
+  };
+}
+
 export default defineConfig({
-  plugins: [svelte()],
+  plugins: [svelte(), shell()],
   build: {
     target: 'es2022',
     // The server refuses inline scripts and data: scripts.

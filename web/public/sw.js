@@ -1,4 +1,8 @@
-// The service worker: shows what the server pushes, opens what was clicked, and answers from a notification.
+// The service worker: shows what the server pushes, opens what was clicked, answers from a notification, and has the
+// files of the client for when there is no way to the server. It keeps nothing that the server says of anybody.
+
+// The build names here the files of its version: see vite.config.ts.
+const shell = { version: '', entry: '', files: [] };
 
 const words = {
   en: {
@@ -41,6 +45,87 @@ const say = (key, values = {}) =>
 
 self.addEventListener('install', () => self.skipWaiting());
 self.addEventListener('activate', (e) => e.waitUntil(self.clients.claim()));
+
+// Pages ask for it once they have what they need themselves. Pushes do not wait for the files.
+self.addEventListener('message', (e) => e.data?.type === 'keep' && e.waitUntil(keep()));
+
+const patience = 3_000; // for a page, which there is without the server
+const prefix = 'unhidra ';
+const own = prefix + shell.version;
+let filling;
+
+/** Keeps the files of this version, unless they are kept. The browser may have no room for them, or no way to all. */
+async function keep() {
+  if (!shell.version || (await caches.match('/', { cacheName: own }))) return;
+  filling ??= fill().finally(() => (filling = undefined));
+  await filling.then(tidy).catch(() => undefined);
+}
+
+/** Keeps the files of this version: all of them or none. The page comes last, so that there is none without the rest. */
+async function fill() {
+  try {
+    const page = await fetch('/index.html', { cache: 'reload' });
+    const text = await page.clone().text();
+    if (!page.ok || !text.includes(shell.entry)) throw new Error('the server has another version');
+    const cache = await caches.open(own);
+    await cache.addAll(shell.files);
+    await cache.put('/', page);
+  } catch (err) {
+    await caches.delete(own);
+    throw err;
+  }
+}
+
+/** Lets go of old versions, but for the last one, of which a page may still be open. */
+async function tidy() {
+  const names = (await caches.keys()).filter((name) => name.startsWith(prefix));
+  if (!names.includes(own)) return;
+  const old = names.filter((name) => name !== own).slice(0, -1);
+  await Promise.all(old.map((name) => caches.delete(name)));
+}
+
+self.addEventListener('fetch', (e) => {
+  const { request } = e;
+  const { origin, pathname } = new URL(request.url);
+  if (request.method !== 'GET' || origin !== self.location.origin || !shell.version) return;
+  if (request.mode === 'navigate') {
+    if (isPage(pathname)) e.respondWith(page(request));
+  } else if (shell.files.includes(pathname) || pathname.startsWith('/assets/')) e.respondWith(file(request, pathname));
+});
+
+/** Whether a path is the client's: not the API, what is written about it, or a file. */
+const isPage = (path) => !/^\/(api|docs|openapi)/.test(path) && !path.slice(path.lastIndexOf('/')).includes('.');
+
+/** The page as the server has it now. If that takes long or fails, the one that was kept whole last. */
+async function page(request) {
+  const answer = fetch(request);
+  let timer;
+  const late = new Promise((done) => (timer = setTimeout(done, patience)));
+  const now = await Promise.race([answer.catch(() => undefined), late]);
+  clearTimeout(timer);
+  if (now && now.status < 500) return now;
+  return (await lastPage()) ?? answer;
+}
+
+async function lastPage() {
+  const names = (await caches.keys()).filter((name) => name.startsWith(prefix) && name !== own);
+  for (const name of [...names, own].reverse()) {
+    const page = (await caches.has(name)) && (await caches.match('/', { cacheName: name }));
+    if (page) return page;
+  }
+  return undefined;
+}
+
+/** A file of the client. Its name has a hash of what is in it, or else the server's is newer than the one kept. */
+async function file(request, path) {
+  const kept = () => caches.match(path);
+  if (path.startsWith('/assets/')) return (await kept()) ?? fetch(request);
+  return fetch(request).catch(async (err) => {
+    const page = await kept();
+    if (page) return page;
+    throw err;
+  });
+}
 
 self.addEventListener('push', (e) => e.waitUntil(show(e.data)));
 

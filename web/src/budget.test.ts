@@ -20,3 +20,15 @@ test('no script stands in the page itself', () => {
   expect(html).not.toMatch(/<script(?![^>]*\bsrc=)/);
   expect(readdirSync(new URL('assets/', dist)).length).toBeGreaterThan(1);
 });
+
+test('the service worker names the files that a browser keeps: they are there, and not too many', () => {
+  const worker = readFileSync(new URL('sw.js', dist), 'utf8');
+  const named = /^const shell = (.*);$/m.exec(worker)?.[1] ?? '';
+  const { version, entry, files } = JSON.parse(named) as { version: string; entry: string; files: string[] };
+  expect(version).toMatch(/^[0-9a-f]{16}$/);
+  expect(html).toContain(entry);
+  for (const path of [...linked(/(?:src|href)="([^"]+\.js)"/g), ...linked(/href="([^"]+\.css)"/g)])
+    expect(files).toContain(`/${path}`);
+  expect(files.filter((path) => /\/(?:AdminPage|Firmware)-/.test(path))).toEqual([]);
+  expect(files.map((path) => size(path.slice(1))).reduce((a, b) => a + b)).toBeLessThan(500_000);
+});

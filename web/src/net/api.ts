@@ -76,6 +76,8 @@ export class Api<Me> {
   readonly tracing = new Tracing((spans) => this.call('POST', reports, { spans }));
   /** called when the session has ended, whoever ended it */
   onEnd: () => void = () => {};
+  /** called with each answer of the server that says who is signed in by the cookie */
+  onRefresh: (s: Signed<Me>) => void = () => {};
 
   constructor(unreachable: string) {
     this.#unreachable = unreachable;
@@ -167,7 +169,9 @@ export class Api<Me> {
   async #refresh(): Promise<Signed<Me>> {
     for (let tries = 0; ; tries++) {
       try {
-        return this.keep(await this.open<Signed<Me>>('POST', '/auth/refresh', {}));
+        const signed = this.keep(await this.open<Signed<Me>>('POST', '/auth/refresh', {}));
+        this.onRefresh(signed);
+        return signed;
       } catch (err) {
         if (err instanceof Refusal && err.code === 'refresh_raced' && tries < 3) {
           await new Promise((done) => setTimeout(done, 300));

@@ -14,6 +14,7 @@ import type { Files } from '../view/filesport';
 import type { Firmware } from '../view/firmwareport';
 import type { Arranged } from '../view/sectionport';
 import type { NotifyModel } from './notifymodel.svelte';
+import type { Kept, Snapshot } from './kept';
 import type { OwnThings } from './personal';
 import type { PostedFiles } from './files';
 import { Fleet, type Came, type Readings } from './fleet.svelte';
@@ -37,7 +38,7 @@ interface Hello {
 const readWithin = 1_000;
 
 export class SignedIn implements port.App {
-  readonly server: port.Server;
+  server: port.Server = $state.raw()!;
   readonly settings = new DeviceSettings();
   readonly notifications: Alerts;
   readonly link: Link;
@@ -54,10 +55,19 @@ export class SignedIn implements port.App {
   #loaded: PostedFiles | undefined;
   #choosing: NotifyModel | undefined;
   #own: OwnThings | undefined;
+  #kept: Promise<Kept | undefined> | undefined;
   #arranged: Arranged = $state.raw()!;
   #muted: ReadonlySet<string> = $state.raw()!;
 
-  constructor(api: Api<Me>, me: Me, server: port.Server, words: (err: unknown) => string, leave: () => Promise<void>) {
+  /** was: what was kept, which is shown until the server has said what is */
+  constructor(
+    api: Api<Me>,
+    me: Me,
+    server: port.Server,
+    words: (err: unknown) => string,
+    leave: () => Promise<void>,
+    was?: Snapshot,
+  ) {
     this.#account = api;
     this.#arranged = readArranged(storage, me.id);
     this.#muted = readMuted(storage, me.id);
@@ -67,7 +77,8 @@ export class SignedIn implements port.App {
     );
     this.server = server;
     this.#leave = leave;
-    this.link = new Link(api, {
+    if (was) this.#kept = import('./kept').then((made) => made.begin(me.id)).catch(() => undefined);
+    this.link = new Link(api, was?.at ?? 0, {
       hello: (data) => this.#hello(data as Hello),
       frames: (frames) => this.#frames(frames),
       live: () => {
@@ -95,8 +106,15 @@ export class SignedIn implements port.App {
       wrote: (place) => this.#own?.drafts.wrote(place),
       blocked: (user) => this.people.blocked(user),
       news: (room, m, followed) => this.#alert(room, m, followed),
-      counted: (unread, mentions) => this.notifications.count(unread, mentions),
+      counted: (unread, mentions) => {
+        this.notifications.count(unread, mentions);
+        if (this.link.live) this.#keep((kept) => kept.rooms(() => this.#snapshot()));
+      },
+      keep: (room, page) => this.#keep((kept) => kept.page(room, page)),
+      drop: (room) => this.#keep((kept) => kept.drop(room)),
+      kept: async (room) => (await this.#kept)?.of(room),
     });
+    if (was) this.rooms.restore(was.rooms);
     this.api = new RoomApi(api, this.rooms);
     this.requests = new Requests(api, (room) => this.rooms.enter(room));
     this.fleet = new Fleet(api, request);
@@ -140,8 +158,23 @@ export class SignedIn implements port.App {
     return storage.keys(uploadKeys(this.me.id)).length > 0;
   }
 
+  /** Keeps what the rooms show, for when there is no way to the server. */
+  keepIn(kept: Promise<Kept | undefined>): void {
+    this.#kept = kept;
+  }
+
+  #keep(work: (kept: Kept) => void): void {
+    void this.#kept?.then((kept) => kept && work(kept));
+  }
+
+  #snapshot(): Snapshot {
+    return { at: Date.now(), me: this.me, server: this.server, rooms: [...this.rooms.list] };
+  }
+
   /** Lets go of everything: somebody signed out. */
   close(): void {
+    this.#keep((kept) => kept.close());
+    this.#kept = undefined;
     this.#loaded?.close();
     this.#own?.close();
     this.link.close();

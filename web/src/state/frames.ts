@@ -40,3 +40,7 @@ export function escalated(e: Event): Message | undefined {
   if (e.type !== 'alarm.escalated' || !alarm) return undefined;
   return { room: e.room, seq: e.seq, sender: e.actor, text: alarm.name, at: e.at, ...(user && { mentions: [user] }) };
 }
+
+/** Whether events change what was said before: lines that are kept from before them are not true any more. */
+export const rewrites = (events: readonly Event[]): boolean =>
+  events.some((e) => e.type === 'message.deleted' || e.type === 'message.edited');

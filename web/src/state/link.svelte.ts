@@ -25,6 +25,7 @@ export class Link implements port.Link {
   readonly #batch: Batch<Frame>;
   readonly #idle = new Idle(() => this.#active());
   #now = $state(Date.now());
+  #since: number = $state(0);
   #stand: { state: State; show: boolean; retryAt: number } = $state.raw({
     state: 'connecting',
     show: false,
@@ -33,8 +34,10 @@ export class Link implements port.Link {
   #show: ReturnType<typeof setTimeout> | undefined;
   readonly #timers = [setInterval(() => this.#tick(), 1000), setInterval(() => void this.#renew(), 20_000)];
 
-  constructor(api: Api<Me>, on: Events) {
+  /** since: when what is shown at first was true; 0: nothing is */
+  constructor(api: Api<Me>, since: number, on: Events) {
     this.#api = api;
+    this.#since = since;
     this.#batch = new Batch(on.frames);
     this.#connection = new Connection({
       token: (fresh) => api.token(fresh),
@@ -72,6 +75,10 @@ export class Link implements port.Link {
   get show() {
     return this.#stand.show;
   }
+  /** when what is shown was true; 0: it is, or nothing is shown yet */
+  get since(): number {
+    return this.#since;
+  }
   get seconds(): number {
     return Math.max(0, Math.ceil((this.#stand.retryAt - this.#now) / 1000));
   }
@@ -95,6 +102,8 @@ export class Link implements port.Link {
 
   #linked(state: State, retryAt: number, live: () => void): void {
     this.#now = Date.now();
+    if (state === 'live') this.#since = 0;
+    else if (this.#stand.state === 'live') this.#since = this.#now;
     this.#stand = { state, show: this.#stand.show && state !== 'live', retryAt };
     if (state === 'live') {
       clearTimeout(this.#show);

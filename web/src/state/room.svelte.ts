@@ -1,7 +1,7 @@
 // One room that is open: the part of its timeline that is loaded, and what is
 // being written in it.
 
-import type { Api } from '../net/api';
+import { Unreachable, type Api } from '../net/api';
 import type { Store } from '../platform/storage.svelte';
 import type { PageOf, RoomModel } from '../view/port';
 import type { Pending } from '../view/room/lines';
@@ -9,6 +9,7 @@ import type { Event, FileView, Me, Member, Message, Poll, RoomState, Thread, Use
 import type { Pins } from '../view/pinport';
 import type { ThreadModel } from '../view/threadport';
 import type { Outbox } from './outbox';
+import type { KeptPage } from './kept';
 import type { RoomPins } from './pins.svelte';
 import type { OpenThread } from './thread.svelte';
 import * as win from './window';
@@ -39,6 +40,12 @@ export interface Around {
   /** the draft of a room or thread is another */
   wrote(place: string): void;
   words: (err: unknown) => string;
+  /** There has been no way to the server since the page was opened. */
+  away?(): boolean;
+  /** What the end of the room shows is kept for when there is no way to the server; undefined: it is not loaded. */
+  keep?(room: string, page: () => win.Page | undefined): void;
+  /** what was kept */
+  kept?(room: string): Promise<KeptPage | undefined>;
 }
 
 export class OpenRoom implements RoomModel {
@@ -49,6 +56,7 @@ export class OpenRoom implements RoomModel {
   #typing: { user: User; timer: ReturnType<typeof setTimeout> }[] = $state.raw([]);
   #phase: 'loading' | 'ready' | 'failed' = $state('loading');
   #error = $state('');
+  #since: number | undefined = $state();
   #loading: 'older' | 'newer' | '' = $state('');
   #draft: string = $state('');
   /** the load that is on its way, with the events that came meanwhile */
@@ -82,6 +90,13 @@ export class OpenRoom implements RoomModel {
   }
   get error() {
     return this.#error;
+  }
+  get since() {
+    return this.#since;
+  }
+  /** Whether what is shown is to be loaded once there is a way to the server. */
+  get outdated(): boolean {
+    return this.#since !== undefined || this.#phase === 'failed';
   }
   get hasOlder() {
     return this.#window.older;
@@ -135,6 +150,8 @@ export class OpenRoom implements RoomModel {
       const floor = this.#a.state(this.id)?.floor ?? 0;
       this.#window = win.apply(win.forget(put(this.#window, p), floor), mine.meanwhile, this.#a.me);
       this.#phase = 'ready';
+      this.#since = undefined;
+      this.#keep();
     } catch (err) {
       if (mine === this.#load) throw err;
     } finally {
@@ -152,6 +169,7 @@ export class OpenRoom implements RoomModel {
       await this.#fetch(query, (_, p) => win.of(p));
     } catch (err) {
       if (this.#phase === 'ready') throw err;
+      if (err instanceof Unreachable && (await this.#showKept())) return;
       this.#phase = 'failed';
       this.#error = this.#a.words(err);
     }
@@ -159,7 +177,38 @@ export class OpenRoom implements RoomModel {
 
   retryLoad(): void {
     this.#phase = 'loading';
-    void this.#show(''); // it does not fail: nothing is shown yet
+    void this.#begin();
+  }
+
+  async #begin(): Promise<void> {
+    if (this.#a.away?.() && (await this.#showKept())) return;
+    await this.#show(''); // it does not fail: nothing is shown yet
+  }
+
+  /** Shows what was kept of the room while nothing else can be shown. */
+  async #showKept(): Promise<boolean> {
+    const was = await this.#a.kept?.(this.id).catch(() => undefined);
+    if (this.#phase !== 'loading' || this.#load) return true; // it is shown, or on its way by now
+    if (!was) return false;
+    this.#window = win.of(was.page);
+    this.#since = was.at;
+    this.#phase = 'ready';
+    return true;
+  }
+
+  /** There is a way to the server: what was kept, or could not be loaded, is loaded. What is shown stays until then. */
+  renew(): void {
+    if (this.#phase === 'failed') return this.retryLoad();
+    this.#show('').catch(() => {}); // the next connection tries again
+  }
+
+  /** Keeps what the end of the room shows. */
+  #keep(): void {
+    this.#a.keep?.(this.id, () => {
+      const { events, older, newer } = this.#window;
+      if (this.#phase !== 'ready' || this.#since !== undefined || newer) return undefined;
+      return { items: [...events], ...(older && { prev: 'there' }) };
+    });
   }
 
   /** Forgets what is loaded: too much was missed to fill the gap. */
@@ -173,6 +222,7 @@ export class OpenRoom implements RoomModel {
   /** Drops what is no longer kept. */
   forget(floor: number): void {
     this.#window = win.forget(this.#window, floor);
+    this.#keep();
     for (const thread of this.#threads.values()) thread.forget(floor);
     this.#pins?.forget(floor);
     if (this.hasNewer && !this.#window.events.length) this.reset();
@@ -215,7 +265,10 @@ export class OpenRoom implements RoomModel {
   apply(events: readonly Event[]): void {
     for (const e of events) if (e.type === 'message.created') this.#stopTyping(e.actor.id);
     this.#load?.meanwhile.push(...events);
-    if (this.#phase === 'ready') this.#window = win.apply(this.#window, events, this.#a.me);
+    if (this.#phase === 'ready' && this.#since === undefined) {
+      this.#window = win.apply(this.#window, events, this.#a.me);
+      this.#keep();
+    }
     for (const thread of this.#threads.values()) thread.apply(events);
     this.#pins?.apply(events);
     const gone = events.filter((e) => e.type === 'message.deleted').map((e) => e.message?.thread ?? 0);
@@ -315,7 +368,10 @@ export class OpenRoom implements RoomModel {
     if (this.#keptUnread) return;
     const state = this.#a.state(this.id);
     const news = state && (state.read < state.head || state.unread > 0);
-    if (news || (all && state?.threads)) this.#a.read(this.id, state.head, all);
+    if (!state || !(news || (all && state.threads))) return;
+    // What was kept may end before the room does.
+    const seen = this.#since === undefined ? state.head : win.endOf(this.#window);
+    if (this.#since === undefined || seen > state.read) this.#a.read(this.id, seen, all);
   }
 
   keepUnread(kept: boolean): void {

@@ -2,22 +2,25 @@
 // room is in reduce.ts; here is which events are taken, and who is told.
 
 import { SvelteMap, SvelteSet } from 'svelte/reactivity';
-import type { Frame } from '../net/connection';
+import { Lost, type Frame } from '../net/connection';
 import type { Store } from '../platform/storage.svelte';
 import { latestFirst } from '../view/order';
 import type * as port from '../view/port';
 import type { Event, Message, Profile, RoomState, User } from '../view/types';
 import { Followed, type Standing } from './followed';
-import { escalated, type Mark, type Reason, type Stands, type Synced } from './frames';
+import { escalated, rewrites, type Mark, type Reason, type Stands, type Synced } from './frames';
 import { Gaps } from './gaps';
 import { Marks } from './marks';
 import { purge, reduce } from './reduce';
 import { draftsOf, draftRoom, OpenRoom, type Around as RoomAround } from './room.svelte';
 import { Tally } from './tally';
+import { marksKey } from './unsent';
 import { inRoom } from './window';
 
+type OfRoom = 'me' | 'api' | 'outbox' | 'request' | 'tell' | 'words' | 'wrote' | 'keep' | 'kept';
+
 /** What the rooms need of what is around them. */
-export interface Around extends Pick<RoomAround, 'me' | 'api' | 'outbox' | 'request' | 'tell' | 'words' | 'wrote'> {
+export interface Around extends Pick<RoomAround, OfRoom> {
   store: Store;
   /** somebody else's message that is new; followed: it is in a thread that the user follows, or names them */
   news(room: RoomState, m: Message, followed?: boolean): void;
@@ -25,6 +28,8 @@ export interface Around extends Pick<RoomAround, 'me' | 'api' | 'outbox' | 'requ
   blocked(user: string): boolean;
   /** how much is unread, and how much of it is meant for the user */
   counted(unread: number, mentions: number): void;
+  /** what is kept of a room is not to be seen any more */
+  drop?(room: string): void;
 }
 
 const syncRooms = 1000; // that one question may name
@@ -48,9 +53,7 @@ export class Rooms implements port.Rooms {
     head: (room) => this.#rooms.get(room)?.head,
     read: (room, after) => this.#sync({ [room]: after }),
   });
-  #marks = new Marks(async (room, seq) =>
-    this.#told(await this.#a.request<Mark>('read.mark', { room, seq, main: true })),
-  );
+  readonly #marks: Marks;
   #followed = new Followed({
     standing: async (room, root) => {
       const path = `/rooms/${room}/messages/${root}/thread?limit=1`;
@@ -59,9 +62,15 @@ export class Rooms implements port.Rooms {
     count: (room) => this.#recount(room),
   });
   #threadNews = $state(0);
+  #restored = false; // the rooms are those that were kept
 
   constructor(a: Around) {
     this.#a = a;
+    this.#marks = new Marks(
+      async (room, seq) => this.#told(await a.request<Mark>('read.mark', { room, seq, main: true })),
+      a.store,
+      marksKey(a.me),
+    );
     this.#drafts = new SvelteSet(draftsOf(a.store, a.me));
     this.#unfollow = a.store.follow((key, value) => this.#drafted(draftRoom(a.me, key), value));
   }
@@ -108,6 +117,7 @@ export class Rooms implements port.Rooms {
     if (model) this.#open.delete(room); // and to the end: the rooms seen last are kept
     model ??= new OpenRoom(room, {
       ...this.#a,
+      away: () => this.#restored,
       state: (id) => this.#rooms.get(id),
       read: (id, seq, all) => this.#read(id, seq, all),
       reading: (id) => this.#marks.stop(id),
@@ -145,8 +155,21 @@ export class Rooms implements port.Rooms {
     if (open) this.#open.get(room)?.showDraft(text, Number(root));
   }
 
+  /** Shows the rooms that were kept, until the server names them. */
+  restore(rooms: readonly RoomState[]): void {
+    this.#restored = true;
+    for (const room of rooms) {
+      this.#rooms.set(room.id, room);
+      this.#tally(room);
+    }
+    for (const [room, seq] of Object.entries(this.#marks.unsent)) this.#marked({ room, seq, mentions: 0 });
+    this.#known();
+    this.#count();
+  }
+
   /** A new connection: what came while we were away is asked for before anything else is shown. */
   async hello(rooms: readonly RoomState[]): Promise<void> {
+    this.#restored = false;
     this.#followed.clear();
     this.#threadNews++;
     const known = new Map(this.#rooms);
@@ -154,15 +177,19 @@ export class Rooms implements port.Rooms {
     for (const room of rooms) {
       const had = known.get(room.id);
       known.delete(room.id);
-      const missed = had && had.head < room.head && this.#open.has(room.id) ? had.head : undefined;
+      const open = this.#open.get(room.id);
+      const outdated = open?.outdated; // it is loaded anew, and not brought up to date
+      const missed = had && had.head < room.head && open && !outdated ? had.head : undefined;
       if (missed !== undefined) behind[room.id] = missed;
       this.#tally(room);
       // An open room is brought up to date event by event; the counts are the server's.
       this.#rooms.set(room.id, missed === undefined ? room : { ...room, head: missed });
+      if (outdated) open.renew();
     }
     for (const id of known.keys()) this.#drop(id, 'left');
     this.#known();
     if (Object.keys(behind).length) await this.#sync(behind);
+    for (const [room, seq] of Object.entries(this.#marks.take())) this.#read(room, seq, false);
     this.#count();
   }
 
@@ -241,7 +268,11 @@ export class Rooms implements port.Rooms {
 
   /** Gives the open rooms what was taken. */
   #show(): void {
-    for (const [room, events] of this.#news) this.#open.get(room)?.apply(events);
+    for (const [room, events] of this.#news) {
+      const open = this.#open.get(room);
+      if (open) open.apply(events);
+      else if (rewrites(events)) this.#a.drop?.(room);
+    }
     this.#news.clear();
   }
 
@@ -279,7 +310,8 @@ export class Rooms implements port.Rooms {
     if (!state || floor <= (state.floor ?? 0)) return;
     this.#show();
     this.#rooms.set(room, purge(state, floor));
-    this.#open.get(room)?.forget(floor);
+    if (this.#open.has(room)) this.#open.get(room)?.forget(floor);
+    else this.#a.drop?.(room);
     if ((state.unread && state.read < floor) || state.threads || state.mentions) void this.#followed.ask(room);
   }
 
@@ -362,7 +394,9 @@ export class Rooms implements port.Rooms {
     if (!all) return void this.#marks.mark(room, seq);
     this.#a.request<Mark>('read.mark', { room, seq }).then(
       (m) => this.#told(m),
-      () => {}, // the next look at the room marks it again
+      (err) => {
+        if (err instanceof Lost) this.#marks.keep(room, seq);
+      }, // or else the next look at the room marks it again
     );
   }
 
@@ -400,6 +434,7 @@ export class Rooms implements port.Rooms {
     this.#tallies.delete(room);
     this.#news.delete(room);
     this.#open.delete(room);
+    this.#a.drop?.(room);
   }
 
   #count(): void {

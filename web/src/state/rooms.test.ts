@@ -1,5 +1,6 @@
 import { expect, test, vi } from 'vitest';
-import type { Frame } from '../net/connection';
+import { Unreachable } from '../net/api';
+import { Lost, type Frame } from '../net/connection';
 import type { Event, RoomState, User } from '../view/types';
 import { MemoryBrowser } from './memorystore';
 import type { Outbox } from './outbox';
@@ -200,4 +201,98 @@ test('what a blocked person says is not unread and no news, and counts are asked
   await vi.runAllTimersAsync();
   expect(rooms.get('r')).toMatchObject({ unread: 1, mentions: 1 });
   vi.useRealTimers();
+});
+
+/** Ann's rooms without a way to the server at first, over what was kept of them. */
+function startAway(kept: Event[]) {
+  const store = new MemoryBrowser().tab();
+  const world = {
+    away: true,
+    timeline: [] as Event[],
+    marked: [] as number[],
+    dropped: [] as string[],
+    pages: [] as (() => { items: Event[] } | undefined)[],
+  };
+  const answer = <T>(value: T) => (world.away ? Promise.reject(new Unreachable('away')) : Promise.resolve(value));
+  const rooms = new Rooms({
+    me: ann.id,
+    api: { call: () => answer({ items: world.timeline }) } as unknown as Around['api'],
+    store,
+    outbox: { of: () => [], arrived: () => {} } as unknown as Outbox,
+    request: <T>(_: string, data: unknown) => {
+      if (world.away) return Promise.reject(new Lost());
+      const { room: id, seq } = data as { room: string; seq: number };
+      world.marked.push(seq);
+      return Promise.resolve({ room: id, seq, unread: 0 } as T);
+    },
+    blocked: () => false,
+    news: () => {},
+    counted: () => {},
+    words: () => 'away',
+    wrote: () => {},
+    tell: () => {},
+    keep: (_: string, page: () => { items: Event[] } | undefined) => void world.pages.push(page),
+    drop: (id: string) => void world.dropped.push(id),
+    kept: (id: string) => Promise.resolve(id === 'r' ? { at: 77, page: { items: kept } } : undefined),
+  } as unknown as Around);
+  return { rooms, world };
+}
+
+test('without a way to the server a room shows what was kept, and is loaded anew once there is one', async () => {
+  const { rooms, world } = startAway([said(1), said(2)]);
+  rooms.restore([room('r', { head: 5, unread: 4 }), room('old')]);
+  const open = rooms.open('r');
+  await settled();
+  expect(open).toMatchObject({ phase: 'ready', since: 77 });
+  expect(open.events.map((e) => e.seq)).toEqual([1, 2]);
+  expect(world.pages.map((page) => page())).toEqual([]); // it is no news
+
+  const edited = said(2, { message: { room: 'r', seq: 2, sender: bob, text: 'corrected', at: at(2), edits: 1 } });
+  Object.assign(world, { away: false, timeline: [edited, said(6)] }); // 1 was deleted
+  await rooms.hello([room('r', { head: 7, unread: 5 })]);
+  rooms.take(events(said(8)));
+  await settled();
+  expect(open.since).toBeUndefined();
+  expect(open.events.map((e) => e.message?.text)).toEqual(['corrected', 'm6', 'm8']);
+  expect(world.pages.at(-1)?.()?.items).toHaveLength(3);
+  expect(rooms.get('old')).toBeUndefined();
+  expect(world.dropped).toEqual(['old']);
+});
+
+test('what was read without a way to the server is marked once there is one, and no more than was shown', async () => {
+  const { rooms, world } = startAway([said(1), said(2), said(3)]);
+  rooms.restore([room('r', { head: 5, unread: 4 })]);
+  const open = rooms.open('r');
+  await settled();
+  open.markRead();
+  open.markRead();
+  await settled();
+  expect(rooms.get('r')?.read).toBe(3);
+  expect(world.marked).toEqual([]);
+  Object.assign(world, { away: false });
+  await rooms.hello([room('r', { head: 5, unread: 4 })]);
+  expect(world.marked).toEqual([3]);
+  expect(rooms.get('r')?.read).toBe(3);
+});
+
+test('a room of which nothing was kept says so, and is loaded once there is a way to the server', async () => {
+  const { rooms, world } = startAway([]);
+  rooms.restore([room('other')]);
+  const open = rooms.open('other');
+  await settled();
+  expect(open.phase).toBe('failed');
+  Object.assign(world, { away: false, timeline: [said(1, { room: 'other' })] });
+  await rooms.hello([room('other')]);
+  await settled();
+  expect(open).toMatchObject({ phase: 'ready', since: undefined });
+});
+
+test('what is kept of a room that is not open goes when a message of it is edited or deleted', async () => {
+  const { rooms, world } = startAway([]);
+  world.away = false;
+  await rooms.hello([room('r')]);
+  rooms.take(events(said(2)));
+  expect(world.dropped).toEqual([]);
+  rooms.take(events(said(3, { type: 'message.deleted', message: { ...said(2).message!, deleted_at: at(3) } })));
+  expect(world.dropped).toEqual(['r']);
 });

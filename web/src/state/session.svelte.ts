@@ -10,12 +10,14 @@ import type { Invitation, MailLink, Registration, Server, Session, Step } from '
 import type { Me, RoomState } from '../view/types';
 import { Administration } from './administration';
 import { SignedIn } from './app.svelte';
-import { asker } from './asker';
+import { asker, type Asker } from './asker';
 import { Devices } from './devices';
+import type { Kept, Snapshot } from './kept';
 import { Security } from './security';
 import { forgetUnsent } from './unsent';
 
 const again = 3_000;
+const patience = 3_000; // for the server, where there is something to show without it
 
 interface ServerInfo {
   name: string;
@@ -53,6 +55,8 @@ export class Visit implements Session {
   #elsewhere: string | undefined = $state();
   #ended = $state(false);
   #me = ''; // who is signed in
+  #away = false; // what is shown was kept: the server has not said yet who is signed in
+  #kept: Promise<Kept | undefined> | undefined;
   #app: SignedIn | undefined = $state.raw();
   #security: Security | undefined = $state.raw();
   #administration: Administration | undefined = $state.raw();
@@ -63,6 +67,7 @@ export class Visit implements Session {
   constructor(unreachable: string, words: (err: unknown) => string) {
     this.#api = new Api<Me>(unreachable);
     this.#api.onEnd = () => this.#end(true);
+    this.#api.onRefresh = (s) => this.#away && this.#back(s);
     this.#words = words;
     void this.#start();
   }
@@ -96,6 +101,7 @@ export class Visit implements Session {
   }
 
   async #start(): Promise<void> {
+    const slow = setTimeout(() => void this.#showKept(), patience);
     try {
       await this.#ask();
       if (this.#api.hinted) this.#enter(await this.#api.refresh());
@@ -103,9 +109,36 @@ export class Visit implements Session {
     } catch (err) {
       // A server that is busy or about to stop has ended nothing.
       const ended = err instanceof Refusal && err.status < 500 && err.status !== 429;
-      this.#stage = ended ? 'out' : 'unreachable';
-      if (!ended) setTimeout(() => void this.#start(), again);
+      if (ended) this.#stage = 'out';
+      else if (!(await this.#showKept())) {
+        this.#stage = 'unreachable';
+        setTimeout(() => void this.#start(), again);
+      }
+    } finally {
+      clearTimeout(slow);
     }
+  }
+
+  /** Shows what was kept of whoever was signed in here; from then on the connection tries to reach the server. */
+  async #showKept(): Promise<boolean> {
+    if (this.#app || !this.#api.hinted) return this.#app !== undefined;
+    const was = await import('./kept').then((made) => made.last()).catch(() => undefined);
+    if (!was || this.#app || (this.#stage !== 'starting' && this.#stage !== 'unreachable'))
+      return this.#app !== undefined;
+    this.#away = true;
+    this.#server = was.server;
+    this.#me = was.me.id;
+    this.#open(was.me, was);
+    return true;
+  }
+
+  /** The server has said who is signed in, while somebody looks at what was kept. */
+  #back(s: Signed<Me>): void {
+    this.#away = false;
+    if (s.me.id !== this.#me || s.limited) this.#drop();
+    this.#enter(s);
+    const ask = () => this.#ask().then(() => this.#app && (this.#app.server = this.#server));
+    void ask().catch(() => setTimeout(() => void ask().catch(() => {}), again));
   }
 
   async #ask(): Promise<void> {
@@ -125,8 +158,21 @@ export class Visit implements Session {
 
   #enter(s: Signed<Me>): void {
     this.#api.keep(s);
+    this.#away = false;
     this.#ended = false;
     this.#me = s.me.id;
+    // Whoever comes after somebody else finds nothing of theirs, whether they may go on or not.
+    this.#kept = import('./kept').then((made) => made.begin(s.me.id)).catch(() => undefined);
+    if (s.limited) {
+      this.#secure();
+      this.#stage = 'limited';
+      return;
+    }
+    this.#open(s.me);
+    this.#app?.keepIn(this.#kept);
+  }
+
+  #secure(): Asker {
     const ask = asker(() => this.#confirm());
     this.#security ??= new Security(
       this.#api,
@@ -134,13 +180,15 @@ export class Visit implements Session {
       (next) => this.#renewed(next),
       () => this.#left(),
     );
-    if (s.limited) {
-      this.#stage = 'limited';
-      return;
-    }
+    return ask;
+  }
+
+  /** Makes what is behind the views; was: what was kept, as long as the server has not said anything. */
+  #open(me: Me, was?: Snapshot): void {
+    const ask = this.#secure();
     this.#administration ??= new Administration(this.#api, ask);
     this.#devices ??= new Devices(this.#api);
-    this.#app ??= new SignedIn(this.#api, s.me, this.#server, this.#words, () => this.signOut());
+    this.#app ??= new SignedIn(this.#api, me, this.#server, this.#words, () => this.signOut(), was);
     this.#stage = 'in';
   }
 
@@ -170,13 +218,31 @@ export class Visit implements Session {
   #end(unasked: boolean): void {
     const was = this.#stage === 'in' || this.#stage === 'limited';
     this.#ended = unasked && was;
+    this.#drop();
+    void this.#wipe();
+    if (was) this.#stage = 'out';
+  }
+
+  /** Lets go of what is behind the views. */
+  #drop(): void {
     this.#confirming?.(false);
     this.#app?.close();
     this.#app = undefined;
     this.#security = undefined;
     this.#administration = undefined;
     this.#devices = undefined;
-    if (was) this.#stage = 'out';
+  }
+
+  /** Leaves nothing in this browser of what the rooms showed; if it is somebody else's by now, that is not touched. */
+  async #wipe(): Promise<void> {
+    const mine = this.#kept;
+    this.#kept = undefined;
+    try {
+      const kept = await mine;
+      await (kept ? kept.wipe() : (await import('./kept')).wipe());
+    } catch {
+      globalThis.indexedDB?.deleteDatabase('unhidra'); // what would empty it could not be loaded
+    }
   }
 
   async signOut(): Promise<void> {

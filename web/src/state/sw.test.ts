@@ -2,7 +2,11 @@ import { readFileSync } from 'node:fs';
 import { runInNewContext } from 'node:vm';
 import { expect, it, vi } from 'vitest';
 
-const script = readFileSync(new URL('../../public/sw.js', import.meta.url), 'utf8');
+const source = readFileSync(new URL('../../public/sw.js', import.meta.url), 'utf8');
+/** The worker of a version with these files. */
+const versioned = (version: string, ...files: string[]) =>
+  source.replace(/^const shell = .*$/m, `const shell = ${JSON.stringify({ version, entry: files[0] ?? '', files })};`);
+const script = versioned('');
 
 interface Told {
   title: string;
@@ -69,7 +73,7 @@ class Worker {
     };
     const soon = (f: () => void) => setTimeout(f);
     runInNewContext(script, {
-      ...{ self, fetch, crypto, AbortSignal, setTimeout: soon },
+      ...{ self, fetch, crypto, AbortSignal, setTimeout: soon, clearTimeout },
       navigator: { language, locks },
     });
   }
@@ -213,4 +217,135 @@ it('tries again when a tab has used the cookie at the same moment', async () => 
   await worker.click('read');
   expect(worker.told).toEqual([]);
   expect(worker.asked).toHaveLength(4);
+});
+
+/** The files of a server, and workers of several versions in one browser. */
+class Shells {
+  readonly caches = new Map<string, Map<string, string>>();
+  /** what the server has; undefined: there is no way to it */
+  files: Record<string, string> | undefined = {};
+  /** the server answers, but late */
+  slow = false;
+  status = 200;
+  #on: Record<string, (e: object) => void> = {};
+
+  #fetch = (request: string | { url: string }) => {
+    const path = typeof request === 'string' ? request : new URL(request.url).pathname;
+    if (!this.files) return Promise.reject(new TypeError('Failed to fetch'));
+    const text = this.files[path] ?? (path.startsWith('/assets/') ? undefined : this.files['/index.html']);
+    if (this.slow) return new Promise(() => undefined);
+    const status = text === undefined ? 404 : this.status;
+    const answer = { ok: status < 400, status, text: () => Promise.resolve(text), said: text };
+    return Promise.resolve({ ...answer, clone: () => answer });
+  };
+
+  run(version: string, ...files: string[]): this {
+    const match = (path: string, { cacheName }: { cacheName?: string } = {}) => {
+      const all = cacheName ? [this.caches.get(cacheName)] : [...this.caches.values()];
+      const said = all.map((c) => c?.get(path)).find((text) => text !== undefined);
+      return Promise.resolve(said === undefined ? undefined : { said });
+    };
+    const open = (name: string) => {
+      const cache = this.caches.get(name) ?? new Map<string, string>();
+      this.caches.set(name, cache);
+      return Promise.resolve({
+        put: (path: string, answer: { said: string }) => Promise.resolve(void cache.set(path, answer.said)),
+        addAll: async (paths: string[]) => {
+          for (const path of paths) {
+            const answer = (await this.#fetch(path)) as { ok: boolean; said: string };
+            if (!answer.ok) throw new TypeError('Request failed');
+            cache.set(path, answer.said);
+          }
+        },
+      });
+    };
+    const self = {
+      addEventListener: (type: string, f: (e: object) => void) => (this.#on[type] = f),
+      location: { origin: 'http://home' },
+    };
+    runInNewContext(versioned(version, ...files), {
+      ...{ self, URL, clearTimeout, fetch: this.#fetch, setTimeout: (f: () => void) => setTimeout(f) },
+      navigator: { language: 'en' },
+      caches: {
+        match,
+        open,
+        keys: () => Promise.resolve([...this.caches.keys()]),
+        has: (name: string) => Promise.resolve(this.caches.has(name)),
+        delete: (name: string) => Promise.resolve(this.caches.delete(name)),
+      },
+    });
+    return this;
+  }
+
+  async keep(): Promise<void> {
+    const done = vi.fn<(p: Promise<unknown>) => void>();
+    this.#on['message']?.({ data: { type: 'keep' }, waitUntil: done });
+    await done.mock.calls[0]?.[0];
+  }
+
+  /** What the browser gets; 'as it comes': the worker leaves the request to the browser. */
+  async get(path: string, mode = 'navigate', method = 'GET'): Promise<string | undefined> {
+    const given = vi.fn<(p: Promise<{ said: string; status?: number }>) => void>();
+    this.#on['fetch']?.({ request: { url: `http://home${path}`, method, mode }, respondWith: given });
+    const [[answer] = []] = given.mock.calls;
+    if (!answer) return 'as it comes';
+    return answer.then(
+      ({ said }) => said,
+      () => undefined,
+    );
+  }
+}
+
+const one = { '/index.html': 'page of /assets/a1.js', '/assets/a1.js': 'a1', '/assets/b1.js': 'b1' };
+const two = { '/index.html': 'page of /assets/a2.js', '/assets/a2.js': 'a2', '/assets/b1.js': 'b1' };
+
+it('opens the client without a server, once all its files are kept', async () => {
+  const shells = new Shells().run('1', '/assets/a1.js', '/assets/b1.js');
+  shells.files = one;
+  expect(await shells.get('/rooms/r')).toBe('page of /assets/a1.js');
+  await shells.keep();
+  shells.files = undefined;
+  for (const path of ['/', '/rooms/r/9', '/settings/profile']) expect(await shells.get(path)).toBe(one['/index.html']);
+  expect(await shells.get('/assets/b1.js', 'cors')).toBe('b1');
+  for (const path of ['/api/v1/files/f', '/docs', '/openapi.json', '/sw.js'])
+    expect(await shells.get(path)).toBe('as it comes');
+  expect(await shells.get('/api/v1/me', 'cors')).toBe('as it comes');
+  expect(await shells.get('/rooms/r', 'navigate', 'POST')).toBe('as it comes');
+});
+
+it('shows the page that was kept when the server is slow, or has to say that it is not there', async () => {
+  const shells = new Shells().run('1', '/assets/a1.js', '/assets/b1.js');
+  shells.files = one;
+  await shells.keep();
+  shells.files = two;
+  expect(await shells.get('/')).toBe(two['/index.html']);
+  shells.slow = true;
+  expect(await shells.get('/')).toBe(one['/index.html']);
+  Object.assign(shells, { slow: false, status: 503 });
+  expect(await shells.get('/')).toBe(one['/index.html']);
+});
+
+it('never mixes two versions', async () => {
+  const shells = new Shells().run('1', '/assets/a1.js', '/assets/b1.js');
+  shells.files = one;
+  await shells.keep();
+  const { '/assets/b1.js': _, ...half } = two;
+  shells.files = half;
+  shells.run('2', '/assets/a2.js', '/assets/b1.js');
+  await shells.keep(); // one of its files is not to be had
+  shells.files = undefined;
+  expect(await shells.get('/')).toBe(one['/index.html']);
+  expect(await shells.get('/assets/a1.js', 'cors')).toBe('a1');
+  expect(await shells.get('/assets/a2.js', 'cors')).toBeUndefined();
+  shells.files = one;
+  await shells.keep(); // a server that is still the old one
+  expect([...shells.caches.keys()]).toEqual(['unhidra 1']);
+  shells.files = two;
+  await shells.keep();
+  shells.files = undefined;
+  expect(await shells.get('/')).toBe(two['/index.html']);
+  expect(await shells.get('/assets/a1.js', 'cors')).toBe('a1'); // of a page that is still open
+  shells.files = { '/index.html': 'page of /assets/a3.js', '/assets/a3.js': 'a3' };
+  await shells.run('3', '/assets/a3.js').keep();
+  expect([...shells.caches.keys()]).toEqual(['unhidra 2', 'unhidra 3']);
 });

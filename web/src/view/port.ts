@@ -188,6 +188,8 @@ export interface Connection {
   show: boolean;
   /** until the next try */
   seconds: number;
+  /** when what is shown was true, in milliseconds since 1970; 0: it is true now */
+  since: number;
 }
 
 /** A page of hits. While older messages are being indexed it is not complete. */
@@ -212,6 +214,8 @@ export interface RoomModel {
   readonly pending: readonly Pending[];
   readonly phase: 'loading' | 'ready' | 'failed';
   readonly error: string;
+  /** when what is shown was true, if it was kept in the browser and the server has not said anything since */
+  readonly since?: number | undefined;
   readonly hasOlder: boolean;
   readonly hasNewer: boolean;
   readonly loading: 'older' | 'newer' | '';

@@ -1,0 +1,163 @@
+// What the rooms showed when they were last read, kept in the browser for when there is no way to the server: the list
+// of the rooms, and the last lines of those that were opened last. It is of one person and one session: whoever signs
+// out, is signed out or signs in after somebody else finds nothing.
+
+import { newKey } from '../platform/key';
+import type { Server } from '../view/port';
+import type { Me, RoomState } from '../view/types';
+import { browserShelf } from './shelf';
+import type { Page } from './window';
+
+/** Texts in the browser, for one owner at a time. */
+export interface Shelf {
+  /** Empties it unless it is a user's already, and makes it theirs; returns the mark by which they write. */
+  claim(user: string, mark: string): Promise<string>;
+  get(key: string): Promise<string | undefined>;
+  /** Puts texts, and drops those that are undefined; nothing once the shelf is under another mark. */
+  write(mark: string, texts: ReadonlyMap<string, string | undefined>): Promise<void>;
+  /** Empties it; under this mark only, if there is one. */
+  clear(mark?: string): Promise<void>;
+}
+
+/** All that is known before the server has said anything. */
+export interface Snapshot {
+  /** when it was true, in milliseconds since 1970 */
+  at: number;
+  me: Me;
+  server: Server;
+  rooms: RoomState[];
+}
+
+/** The last lines of a room. */
+export interface KeptPage {
+  at: number;
+  page: Page;
+}
+
+const pages = 20; // rooms whose lines are kept
+const lines = 50; // of each
+const pageMost = 100_000; // characters of one room's lines
+const listMost = 500_000; // and of the list of rooms; a character takes one or two bytes: all that is kept, 5 MB
+const apart = 2_000; // from a change until it is kept, with those that came meanwhile
+
+const list = 'rooms';
+const order = 'order';
+const pageOf = (room: string) => `page/${room}`;
+
+const settled = 5_000; // until the page has what it needs itself
+
+/** Has the browser keep the files of the client as well, where it can. */
+function keepShell(): void {
+  if (typeof navigator === 'undefined' || !('serviceWorker' in navigator)) return;
+  const ask = async () => {
+    await navigator.serviceWorker.register('/sw.js');
+    (await navigator.serviceWorker.ready).active?.postMessage({ type: 'keep' });
+  };
+  setTimeout(() => void ask().catch(() => {}), settled); // at each start: there may be a new version
+}
+
+/** Begins to keep what a user sees. */
+export async function begin(user: string, shelf: Shelf = browserShelf): Promise<Kept> {
+  if (shelf === browserShelf) keepShell();
+  const mark = await shelf.claim(user, newKey());
+  return new Kept(shelf, mark, parsed<string[]>(await shelf.get(order)) ?? []);
+}
+
+/** What was kept last, whoever it was of. */
+export const last = async (shelf: Shelf = browserShelf): Promise<Snapshot | undefined> =>
+  parsed<Snapshot>(await shelf.get(list));
+
+/** Leaves nothing. */
+export const wipe = (shelf: Shelf = browserShelf): Promise<void> => shelf.clear();
+
+export class Kept {
+  readonly #shelf: Shelf;
+  readonly #mark: string;
+  /** rooms whose lines are kept, the one that was shown last at the end */
+  #order: string[];
+  #due = new Map<string, () => Iterable<[string, string | undefined]>>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(shelf: Shelf, mark: string, rooms: string[]) {
+    this.#shelf = shelf;
+    this.#mark = mark;
+    this.#order = rooms;
+  }
+
+  /** Keeps the rooms in a while, as they are then: those of which something was said last, if they are too many. */
+  rooms(now: () => Snapshot): void {
+    this.#soon(list, () => {
+      const all = now();
+      const there = new Set(all.rooms.map((r) => r.id));
+      const gone = this.#order.filter((room) => !there.has(room));
+      return [[list, fitting(all.rooms, listMost, (rooms) => ({ ...all, rooms }))], ...this.#without(gone)];
+    });
+  }
+
+  /** Keeps the last lines of a room in a while, as they are then; undefined: they are not known. */
+  page(room: string, now: () => Page | undefined): void {
+    this.#soon(pageOf(room), () => {
+      const page = now();
+      if (!page) return [];
+      const last = page.items.slice(-lines).reverse();
+      const text = fitting(last, pageMost, (items): KeptPage => {
+        const cut = items.length < page.items.length || page.prev !== undefined;
+        return { at: Date.now(), page: { items: items.toReversed(), ...(cut && { prev: 'there' }) } };
+      });
+      this.#order = [...this.#order.filter((id) => id !== room), room];
+      return [...this.#without(this.#order.slice(0, -pages)), [pageOf(room), text]];
+    });
+  }
+
+  /** Drops the lines of a room: they are not to be seen any more. */
+  drop(room: string): void {
+    this.#soon(pageOf(room), () => this.#without([room]));
+  }
+
+  /** What was kept of a room. */
+  async of(room: string): Promise<KeptPage | undefined> {
+    return parsed<KeptPage>(await this.#shelf.get(pageOf(room)));
+  }
+
+  /** Keeps nothing any more. */
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#due.clear();
+  }
+
+  /** Leaves nothing of its owner: they are gone. */
+  wipe(): Promise<void> {
+    this.close();
+    return this.#shelf.clear(this.#mark);
+  }
+
+  #without(rooms: readonly string[]): [string, string | undefined][] {
+    this.#order = this.#order.filter((room) => !rooms.includes(room));
+    const gone = rooms.map((room): [string, undefined] => [pageOf(room), undefined]);
+    return [...gone, [order, JSON.stringify(this.#order)]];
+  }
+
+  #soon(key: string, texts: () => Iterable<[string, string | undefined]>): void {
+    this.#due.set(key, texts);
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      const due = [...this.#due.values()];
+      this.#due.clear();
+      const all = new Map(due.flatMap((texts) => [...texts()]));
+      this.#shelf.write(this.#mark, all).catch(() => {}); // the browser is full: what is there stays
+    }, apart);
+  }
+}
+
+/** A text of the first of some things, as many as fit. */
+function fitting<T>(all: readonly T[], most: number, make: (some: T[]) => object): string {
+  for (let some = [...all]; ; some = some.slice(0, Math.floor(some.length * 0.75))) {
+    const text = JSON.stringify(make(some));
+    if (text.length <= most || !some.length) return text;
+  }
+}
+
+function parsed<T>(text: string | undefined): T | undefined {
+  return text === undefined ? undefined : (JSON.parse(text) as T);
+}
