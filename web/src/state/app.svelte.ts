@@ -108,7 +108,8 @@ export class SignedIn implements port.App {
       news: (room, m, followed) => this.#alert(room, m, followed),
       counted: (unread, mentions) => {
         this.notifications.count(unread, mentions);
-        if (this.link.live) this.#keep((kept) => kept.rooms(() => this.#snapshot()));
+        const { state } = this.link;
+        if (state === 'live' || state === 'syncing') this.#keep((kept) => kept.rooms(() => this.#snapshot()));
       },
       keep: (room, page) => this.#keep((kept) => kept.page(room, page)),
       drop: (room) => this.#keep((kept) => kept.drop(room)),
