@@ -141,18 +141,51 @@ story('who is away is told on the phone, even when no page is open', async ({ bo
   assert.equal(await composer(bob).inputValue(), 'Sugar?');
 });
 
+story('what another app shares goes into a room that one chooses', async ({ ann }) => {
+  await ann.goto(server.url);
+  await ann.waitForFunction(() => navigator.serviceWorker.controller);
+  await ann.evaluate(() => {
+    const form = Object.assign(document.createElement('form'), { action: '/share', method: 'post' });
+    form.enctype = 'multipart/form-data';
+    const text = Object.assign(document.createElement('input'), { name: 'text', value: 'Look at this' });
+    const files = Object.assign(document.createElement('input'), { name: 'files', type: 'file', multiple: true });
+    const chosen = new DataTransfer();
+    chosen.items.add(new File(['leaf'], 'leaf.txt', { type: 'text/plain' }));
+    files.files = chosen.files;
+    form.append(text, files);
+    document.body.append(form);
+    form.submit();
+  });
+  const ask = ann.getByRole('dialog', { name: 'Share to…' });
+  await ask.waitFor();
+  await accessibleEverywhere(ann, 'share');
+  await shot(ann, 'share');
+  await ask.getByText('Workshop').click();
+  await ann.getByText('leaf.txt').waitFor();
+  assert.equal(await composer(ann).inputValue(), 'Look at this');
+  await ann.getByRole('button', { name: 'Send', exact: true }).click();
+  await line(ann, 'Look at this').waitFor();
+  await ann.goto(`${server.url}/share`);
+  await ann.getByText(/^Nothing to share has come here/).waitFor();
+});
+
 /** What the browser keeps of the rooms. */
 const kept = (page) =>
   page.evaluate(
     () =>
       new Promise((done) => {
         const asked = indexedDB.open('unhidra');
-        asked.onerror = () => done([]);
+        asked.onerror = () => done({});
         asked.onsuccess = () => {
           const db = asked.result;
-          if (!db.objectStoreNames.contains('kept')) return done((db.close(), []));
-          const keys = db.transaction('kept').objectStore('kept').getAllKeys();
-          keys.onsuccess = () => done((db.close(), keys.result));
+          if (!db.objectStoreNames.contains('kept')) return done((db.close(), {}));
+          const texts = {};
+          const each = db.transaction('kept').objectStore('kept').openCursor();
+          each.onsuccess = () => {
+            if (!each.result) return done((db.close(), texts));
+            texts[each.result.key] = each.result.value;
+            each.result.continue();
+          };
         };
       }),
   );
@@ -166,7 +199,7 @@ story('without a way to the server the rooms are read, and all is right once the
   const wrong = await call('ann', 'POST', `/rooms/${room.id}/messages`, { key: 'wrong', text: 'a mistake' });
   await ann.goto(`${server.url}/rooms/${room.id}`);
   await line(ann, 'a mistake').waitFor();
-  await untilKept(ann, (keys) => keys.includes('rooms') && keys.includes(`page/${room.id}`));
+  await untilKept(ann, (texts) => texts.rooms?.includes('Annex') && texts[`page/${room.id}`]?.includes('a mistake'));
   await ann.waitForFunction(() => navigator.serviceWorker.controller && caches.match('/'));
   await server.kill();
 
@@ -194,5 +227,5 @@ story('without a way to the server the rooms are read, and all is right once the
   // Signed out from elsewhere, she leaves nothing behind.
   await call('ann', 'DELETE', '/me/sessions');
   await ann.getByLabel('Username or e-mail').waitFor();
-  await untilKept(ann, (keys) => keys.length === 0);
+  await untilKept(ann, (texts) => Object.keys(texts).length === 0);
 });

@@ -10,7 +10,7 @@ const heavy = /\/node_modules\/(?!svelte|esm-env|clsx)/;
 
 /** Names in the service worker the files of this version, which it keeps. */
 function shell(): Plugin {
-  const files = new Set(['/favicon.svg', '/icon.svg', '/manifest.webmanifest']);
+  const files = new Set(['/badge.png', '/favicon.svg', '/icon-192.png', '/icon.svg', '/manifest.webmanifest']);
   let entry = '';
   let dist = '';
   return {

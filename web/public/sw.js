@@ -50,6 +50,7 @@ self.addEventListener('activate', (e) => e.waitUntil(self.clients.claim()));
 self.addEventListener('message', (e) => e.data?.type === 'keep' && e.waitUntil(keep()));
 
 const patience = 3_000; // for a page, which there is without the server
+const shared = 'unhidra-shared';
 const prefix = 'unhidra ';
 const own = prefix + shell.version;
 let filling;
@@ -61,7 +62,7 @@ async function keep() {
   await filling.then(tidy).catch(() => undefined);
 }
 
-/** Keeps the files of this version: all of them or none. The page comes last, so that there is none without the rest. */
+/** Keeps the files of this version: all or none. The page comes last, so that there is none without the rest. */
 async function fill() {
   try {
     const page = await fetch('/index.html', { cache: 'reload' });
@@ -87,11 +88,27 @@ async function tidy() {
 self.addEventListener('fetch', (e) => {
   const { request } = e;
   const { origin, pathname } = new URL(request.url);
+  if (request.method === 'POST' && origin === self.location.origin && pathname === '/share')
+    return e.respondWith(take(request));
   if (request.method !== 'GET' || origin !== self.location.origin || !shell.version) return;
   if (request.mode === 'navigate') {
     if (isPage(pathname)) e.respondWith(page(request));
   } else if (shell.files.includes(pathname) || pathname.startsWith('/assets/')) e.respondWith(file(request, pathname));
 });
+
+/** Keeps what another app shares, and has the page ask where it goes. */
+async function take(request) {
+  const form = await request.formData();
+  await caches.delete(shared);
+  const cache = await caches.open(shared);
+  const text = ['title', 'text', 'url'].map((name) => form.get(name)).filter(Boolean);
+  await cache.put('/share', new Response([...new Set(text)].join('\n')));
+  for (const [i, file] of form.getAll('files').entries()) {
+    const headers = { 'Content-Type': file.type, 'X-Name': encodeURIComponent(file.name) };
+    await cache.put(`/share/${i}`, new Response(file, { headers }));
+  }
+  return Response.redirect('/share', 303);
+}
 
 /** Whether a path is the client's: not the API, what is written about it, or a file. */
 const isPage = (path) => !/^\/(api|docs|openapi)/.test(path) && !path.slice(path.lastIndexOf('/')).includes('.');
@@ -150,7 +167,8 @@ async function show(data) {
     renotify: !told,
     silent: told || undefined,
     timestamp: Date.parse(m.at),
-    icon: m.icon || '/icon.svg',
+    icon: m.icon || '/icon-192.png',
+    badge: '/badge.png',
     actions: actionsOf(m),
     data: {
       user: m.user,
@@ -178,7 +196,8 @@ async function remind(m) {
     tag: m.id,
     renotify: true,
     timestamp: Date.parse(m.at),
-    icon: '/icon.svg',
+    icon: '/icon-192.png',
+    badge: '/badge.png',
     data: { path: m.room ? `/rooms/${m.room}/${m.seq}` : '/scheduled' },
   });
   await count();
@@ -232,7 +251,8 @@ async function send(about) {
     await self.registration.showNotification(say('unsent', { place: about.place ?? '' }), {
       body: text,
       tag: `unsent/${key}`,
-      icon: '/icon.svg',
+      icon: '/icon-192.png',
+      badge: '/badge.png',
       requireInteraction: true,
       actions: [{ action: 'again', title: say('again') }],
       data: about,
@@ -245,8 +265,9 @@ async function read(n) {
   try {
     await mark(await as(n.data.user), n.data);
   } catch {
-    const { title, body, tag, timestamp, icon, actions, data } = n;
-    await self.registration.showNotification(title, { body, tag, timestamp, icon, actions, data, silent: true });
+    const { title, body, tag, timestamp, icon, badge, actions, data } = n;
+    const same = { body, tag, timestamp, icon, badge, actions, data };
+    await self.registration.showNotification(title, { ...same, silent: true });
   }
 }
 

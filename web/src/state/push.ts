@@ -94,7 +94,7 @@ export class Push {
     if (!worker) throw new Error('no service worker');
     const { seq } = options.data;
     const acting = seq && { actions: actions(), data: { ...options.data, user: this.#me } };
-    await worker.showNotification(title, { icon: '/icon.svg', ...options, ...acting });
+    await worker.showNotification(title, { icon: '/icon-192.png', badge: '/badge.png', ...options, ...acting });
   }
 
   async close(tag: string): Promise<void> {

@@ -235,6 +235,7 @@ export class Visit implements Session {
 
   /** Leaves nothing in this browser of what the rooms showed; if it is somebody else's by now, that is not touched. */
   async #wipe(): Promise<void> {
+    void globalThis.caches?.delete('unhidra-shared'); // what another app has shared, and nobody has placed
     const mine = this.#kept;
     this.#kept = undefined;
     try {

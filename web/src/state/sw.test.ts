@@ -34,6 +34,7 @@ class Worker {
   readonly told: Told[] = [];
   readonly asked: Asked[] = [];
   readonly opened: string[] = [];
+  readonly shared = new Map<string, Response>();
   /** what is held while a request is sent */
   readonly held: string[] = [];
   /** what the server answers; without it, there is no way to it */
@@ -60,6 +61,7 @@ class Worker {
       addEventListener: (type: string, f: (e: object) => void) => (this.#on[type] = f),
       registration,
       clients,
+      location: { origin: 'http://home' },
       Notification: { maxActions },
     };
     const fetch = (url: string, init: { method: string; body: string; headers: Record<string, string> }) => {
@@ -71,11 +73,27 @@ class Worker {
       this.asked.push(asked);
       return Promise.resolve({ ok: status < 400, status, json: () => Promise.resolve(body) });
     };
+    const cache = { put: (path: string, answer: Response) => Promise.resolve(void this.shared.set(path, answer)) };
+    const caches = {
+      delete: () => Promise.resolve(void this.shared.clear()),
+      open: () => Promise.resolve(cache),
+    };
+    class Answer extends Response {
+      static override redirect = (to: string) => ({ to }) as unknown as Response;
+    }
     const soon = (f: () => void) => setTimeout(f);
     runInNewContext(script, {
-      ...{ self, fetch, crypto, AbortSignal, setTimeout: soon, clearTimeout },
+      ...{ self, fetch, caches, crypto, AbortSignal, URL, Response: Answer, setTimeout: soon, clearTimeout },
       navigator: { language, locks },
     });
+  }
+
+  /** Another app shares something. */
+  async share(form: FormData): Promise<string | undefined> {
+    const given = vi.fn<(p: Promise<{ to: string }>) => void>();
+    const request = { url: 'http://home/share', method: 'POST', formData: () => Promise.resolve(form) };
+    this.#on['fetch']?.({ request, respondWith: given });
+    return (await given.mock.calls[0]?.[0])?.to;
   }
 
   async #run(type: string, event: object): Promise<void> {
@@ -348,4 +366,26 @@ it('never mixes two versions', async () => {
   shells.files = { '/index.html': 'page of /assets/a3.js', '/assets/a3.js': 'a3' };
   await shells.run('3', '/assets/a3.js').keep();
   expect([...shells.caches.keys()]).toEqual(['unhidra 2', 'unhidra 3']);
+});
+
+it('keeps what another app shares, until the next, and has the page ask where it goes', async () => {
+  const worker = new Worker();
+  const form = new FormData();
+  form.set('title', 'Tea');
+  form.set('url', 'https://tea.example');
+  form.append('files', new File(['leaf'], 'größe.txt', { type: 'text/plain' }));
+  form.append('files', new File(['pot'], 'pot.bin'));
+  expect(await worker.share(form)).toBe('/share');
+  const kept = [...worker.shared].map(async ([path, answer]) => [
+    path,
+    await answer.text(),
+    decodeURIComponent(answer.headers.get('X-Name') ?? ''),
+  ]);
+  expect(await Promise.all(kept)).toEqual([
+    ['/share', 'Tea\nhttps://tea.example', ''],
+    ['/share/0', 'leaf', 'größe.txt'],
+    ['/share/1', 'pot', 'pot.bin'],
+  ]);
+  await worker.share(new FormData());
+  expect([...worker.shared.keys()]).toEqual(['/share']);
 });

@@ -24,7 +24,7 @@ export type Route =
   | { page: 'settings'; section: string }
   | { page: 'admin'; section: string; id?: string; query?: string }
   | { page: 'sign-in' | 'sign-up'; next?: string; invite?: string }
-  | { page: 'forgot' }
+  | { page: 'forgot' | 'share' }
   | { page: 'signed-in'; query: string }
   | { page: 'verify' | 'unlock' | 'confirm-email' | 'undo-email' | 'unsubscribe' | 'reset'; token: string }
   | { page: 'setup'; token: string }
@@ -101,7 +101,8 @@ export function parse(url: URL): Route {
     case 'register':
       return { page: 'sign-up', invite: new URLSearchParams(hash).get('invite') ?? '' };
     case 'forgot':
-      return { page: 'forgot' };
+    case 'share':
+      return { page };
     case 'signed-in':
       return { page: 'signed-in', query: url.search.slice(1) };
     case 'verify':
@@ -165,6 +166,7 @@ export function href(r: Route): string {
     case 'sign-up':
       return `/${r.page}${r.next ? `?next=${encodeURIComponent(r.next)}` : ''}${r.invite ? `#invite=${r.invite}` : ''}`;
     case 'forgot':
+    case 'share':
     case 'threads':
     case 'saved':
     case 'scheduled':

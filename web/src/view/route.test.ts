@@ -16,6 +16,7 @@ describe('addresses', () => {
     '/rooms/room_1/7?panel=search&q=a+b&all=',
     '/search?q=tea%20time',
     '/settings/status',
+    '/share',
     '/admin/users',
     '/admin/users/usr_1',
     '/admin/audit?type=auth.*&outcome=failure',
