@@ -4,9 +4,18 @@ import { svelte } from '@sveltejs/vite-plugin-svelte';
 import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
 
-// Pages that are nothing without the server, with their texts: an app without a network does not keep them.
-const online = /\/src\/(?:view|text)\/(?:admin|auth|bot|device|firmware|fleet|hook|install|models|moderation|setup)\//;
-const heavy = /\/node_modules\/(?!svelte|esm-env|clsx)/;
+// What of the client is of use without the server, besides its first load: rooms and what stands in them, and where one
+// writes. What is imported later and not named here is not there without a network.
+const parts = 'device|dialog|files|forward|later|moderation|pin|poll|preview|reaction|refused|saved|sections|share|thread|typed|usergroup';
+const offline = new RegExp(
+  [
+    '/src/(?:state|platform|view/(?:room|share|shell))/',
+    '/src/view/(?:Broken|saved/saving|later/planning|moderation/decided|panel/Thread)\\.',
+    '/src/view/dialog/(?:Keys|Overlays|ToDate|UserCard)\\.',
+    '/src/view/files/(?:DropHint|MessageFiles|Recorder|Tray)\\.',
+    `/src/text/(?:(?:${parts})/)?[\\w-]+\\.json$`,
+  ].join('|'),
+);
 
 /** Names in the service worker the files of this version, which it keeps. */
 function shell(): Plugin {
@@ -28,8 +37,7 @@ function shell(): Plugin {
       for (const [name, chunk] of Object.entries(bundle)) {
         if (chunk.type !== 'chunk') continue;
         if (chunk.isEntry) entry = `/${name}`;
-        const apart = chunk.moduleIds.length > 0 && chunk.moduleIds.every((id) => online.test(id) || heavy.test(id));
-        if (!apart) add(name);
+        if (chunk.isEntry || offline.test(chunk.facadeModuleId ?? '')) add(name);
       }
     },
     closeBundle() {

@@ -62,19 +62,17 @@ async function keep() {
   await filling.then(tidy).catch(() => undefined);
 }
 
-/** Keeps the files of this version: all or none. The page comes last, so that there is none without the rest. */
+/**
+ * Keeps the files of this version, one after the other: nobody waits for them. The page comes last, so that there is
+ * none without the rest. Where that breaks off, the next time goes on.
+ */
 async function fill() {
-  try {
-    const page = await fetch('/index.html', { cache: 'reload' });
-    const text = await page.clone().text();
-    if (!page.ok || !text.includes(shell.entry)) throw new Error('the server has another version');
-    const cache = await caches.open(own);
-    await cache.addAll(shell.files);
-    await cache.put('/', page);
-  } catch (err) {
-    await caches.delete(own);
-    throw err;
-  }
+  const page = await fetch('/index.html', { cache: 'reload' });
+  const text = await page.clone().text();
+  if (!page.ok || !text.includes(shell.entry)) throw new Error('the server has another version');
+  const cache = await caches.open(own);
+  for (const path of shell.files) if (!(await cache.match(path))) await cache.add(path);
+  await cache.put('/', page);
 }
 
 /** Lets go of old versions, but for the last one, of which a page may still be open. */
@@ -96,18 +94,21 @@ self.addEventListener('fetch', (e) => {
   } else if (shell.files.includes(pathname) || pathname.startsWith('/assets/')) e.respondWith(file(request, pathname));
 });
 
-/** Keeps what another app shares, and has the page ask where it goes. */
+/** Keeps what another app shares, all or nothing, and has the page ask where it goes. */
 async function take(request) {
-  const form = await request.formData();
   await caches.delete(shared);
+  await keepShared(await request.formData()).catch(() => caches.delete(shared)); // the browser is full
+  return Response.redirect('/share', 303);
+}
+
+async function keepShared(form) {
   const cache = await caches.open(shared);
   const text = ['title', 'text', 'url'].map((name) => form.get(name)).filter(Boolean);
-  await cache.put('/share', new Response([...new Set(text)].join('\n')));
   for (const [i, file] of form.getAll('files').entries()) {
     const headers = { 'Content-Type': file.type, 'X-Name': encodeURIComponent(file.name) };
     await cache.put(`/share/${i}`, new Response(file, { headers }));
   }
-  return Response.redirect('/share', 303);
+  await cache.put('/share', new Response([...new Set(text)].join('\n')));
 }
 
 /** Whether a path is the client's: not the API, what is written about it, or a file. */
@@ -135,13 +136,9 @@ async function lastPage() {
 
 /** A file of the client. Its name has a hash of what is in it, or else the server's is newer than the one kept. */
 async function file(request, path) {
-  const kept = () => caches.match(path);
+  const kept = () => caches.match(path).catch(() => undefined); // a browser that lost what it kept asks the server
   if (path.startsWith('/assets/')) return (await kept()) ?? fetch(request);
-  return fetch(request).catch(async (err) => {
-    const page = await kept();
-    if (page) return page;
-    throw err;
-  });
+  return fetch(request).catch(async () => (await kept()) ?? Response.error());
 }
 
 self.addEventListener('push', (e) => e.waitUntil(show(e.data)));

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Server } from '../view/port';
 import type { Event, Me, RoomState } from '../view/types';
 import { rewrites } from './frames';
-import { begin, last, type Shelf, type Snapshot } from './kept';
+import { begin, last, type Change, type Shelf, type Snapshot } from './kept';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -10,11 +10,13 @@ afterEach(() => void vi.useRealTimers());
 /** A browser's shelf over a map, as shelf.ts has it over a database. */
 class MapShelf implements Shelf {
   readonly texts = new Map<string, string>();
+  order: readonly string[] = [];
   owner: { user: string; mark: string } | undefined;
+  full = false;
 
   claim(user: string, mark: string): Promise<string> {
     if (this.owner?.user !== user) {
-      this.texts.clear();
+      this.empty();
       this.owner = { user, mark };
     }
     return Promise.resolve(this.owner.mark);
@@ -22,8 +24,11 @@ class MapShelf implements Shelf {
   get(key: string): Promise<string | undefined> {
     return Promise.resolve(this.texts.get(key));
   }
-  write(mark: string, texts: ReadonlyMap<string, string | undefined>): Promise<void> {
+  write(mark: string, change: (order: readonly string[]) => Change): Promise<void> {
     if (this.owner?.mark !== mark) return Promise.resolve();
+    if (this.full) return Promise.reject(new DOMException('full', 'QuotaExceededError'));
+    const { texts, order } = change(this.order);
+    this.order = order;
     for (const [key, text] of texts) {
       if (text === undefined) this.texts.delete(key);
       else this.texts.set(key, text);
@@ -32,9 +37,13 @@ class MapShelf implements Shelf {
   }
   clear(mark?: string): Promise<void> {
     if (mark !== undefined && this.owner?.mark !== mark) return Promise.resolve();
-    this.texts.clear();
+    this.empty();
     this.owner = undefined;
     return Promise.resolve();
+  }
+  empty(): void {
+    this.texts.clear();
+    this.order = [];
   }
   get size(): number {
     return [...this.texts.values()].reduce((n, text) => n + text.length, 0);
@@ -86,11 +95,16 @@ test('the lines of twenty rooms are kept: those that were shown last', async () 
   expect(left).toHaveLength(20);
   expect(left).toContain('page/r24');
   expect(left).not.toContain('page/r4');
-  const next = await begin('ann', shelf); // another start knows which
+  const next = await begin('ann', shelf); // another tab, or start, knows which
   next.page('new', () => ({ items: [said(1)] }));
   await passed();
   expect(shelf.texts.has('page/r5')).toBe(false);
   expect(shelf.texts.has('page/r6')).toBe(true);
+  kept.page('newer', () => ({ items: [said(1)] }));
+  await passed();
+  expect(shelf.texts.has('page/r6')).toBe(false);
+  expect(shelf.texts.has('page/new')).toBe(true);
+  expect(shelf.texts.size).toBe(20);
 });
 
 test('no more than some megabytes are kept: the latest lines and rooms', async () => {
@@ -151,6 +165,17 @@ test('nothing is left of who signs out, nor written after that', async () => {
   expect(shelf.texts.size).toBe(0);
   await begin('ann', shelf); // again, in another session
   tab.page('r', () => ({ items: [said(1)] }));
+  await passed();
+  expect(shelf.texts.size).toBe(0);
+});
+
+test('a browser that is full keeps nothing rather than what was deleted since', async () => {
+  const shelf = new MapShelf();
+  const kept = await begin('ann', shelf);
+  kept.page('r', () => ({ items: [said(1)] }));
+  await passed();
+  shelf.full = true;
+  kept.page('r', () => ({ items: [] }));
   await passed();
   expect(shelf.texts.size).toBe(0);
 });

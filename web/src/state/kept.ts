@@ -13,10 +13,17 @@ export interface Shelf {
   /** Empties it unless it is a user's already, and makes it theirs; returns the mark by which they write. */
   claim(user: string, mark: string): Promise<string>;
   get(key: string): Promise<string | undefined>;
-  /** Puts texts, and drops those that are undefined; nothing once the shelf is under another mark. */
-  write(mark: string, texts: ReadonlyMap<string, string | undefined>): Promise<void>;
+  /** Changes it, over all tabs one change after the other; nothing once the shelf is under another mark. */
+  write(mark: string, change: (order: readonly string[]) => Change): Promise<void>;
   /** Empties it; under this mark only, if there is one. */
   clear(mark?: string): Promise<void>;
+}
+
+export interface Change {
+  /** texts to put, and those to drop, which are undefined */
+  texts: ReadonlyMap<string, string | undefined>;
+  /** rooms whose lines are kept, the one that was shown last at the end */
+  order: readonly string[];
 }
 
 /** All that is known before the server has said anything. */
@@ -41,14 +48,14 @@ const listMost = 500_000; // and of the list of rooms; a character takes one or 
 const apart = 2_000; // from a change until it is kept, with those that came meanwhile
 
 const list = 'rooms';
-const order = 'order';
 const pageOf = (room: string) => `page/${room}`;
 
 const settled = 5_000; // until the page has what it needs itself
 
-/** Has the browser keep the files of the client as well, where it can. */
+/** Has the browser keep the files of the client as well, where it can, and nobody asked it to save data. */
 function keepShell(): void {
   if (typeof navigator === 'undefined' || !('serviceWorker' in navigator)) return;
+  if ((navigator as { connection?: { saveData?: boolean } }).connection?.saveData) return;
   const ask = async () => {
     await navigator.serviceWorker.register('/sw.js');
     (await navigator.serviceWorker.ready).active?.postMessage({ type: 'keep' });
@@ -59,8 +66,7 @@ function keepShell(): void {
 /** Begins to keep what a user sees. */
 export async function begin(user: string, shelf: Shelf = browserShelf): Promise<Kept> {
   if (shelf === browserShelf) keepShell();
-  const mark = await shelf.claim(user, newKey());
-  return new Kept(shelf, mark, parsed<string[]>(await shelf.get(order)) ?? []);
+  return new Kept(shelf, await shelf.claim(user, newKey()));
 }
 
 /** What was kept last, whoever it was of. */
@@ -70,48 +76,53 @@ export const last = async (shelf: Shelf = browserShelf): Promise<Snapshot | unde
 /** Leaves nothing. */
 export const wipe = (shelf: Shelf = browserShelf): Promise<void> => shelf.clear();
 
+/** One change among those of a while: it sets texts, and returns the new order. */
+type Work = (texts: Map<string, string | undefined>, order: readonly string[]) => readonly string[];
+
 export class Kept {
   readonly #shelf: Shelf;
   readonly #mark: string;
-  /** rooms whose lines are kept, the one that was shown last at the end */
-  #order: string[];
-  #due = new Map<string, () => Iterable<[string, string | undefined]>>();
+  #due = new Map<string, Work>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(shelf: Shelf, mark: string, rooms: string[]) {
+  constructor(shelf: Shelf, mark: string) {
     this.#shelf = shelf;
     this.#mark = mark;
-    this.#order = rooms;
   }
 
   /** Keeps the rooms in a while, as they are then: those of which something was said last, if they are too many. */
   rooms(now: () => Snapshot): void {
-    this.#soon(list, () => {
+    this.#soon(list, (texts, order) => {
       const all = now();
       const there = new Set(all.rooms.map((r) => r.id));
-      const gone = this.#order.filter((room) => !there.has(room));
-      return [[list, fitting(all.rooms, listMost, (rooms) => ({ ...all, rooms }))], ...this.#without(gone)];
+      texts.set(list, fitting(all.rooms, listMost, (rooms) => ({ ...all, rooms })));
+      return only(texts, order, (room) => there.has(room));
     });
   }
 
   /** Keeps the last lines of a room in a while, as they are then; undefined: they are not known. */
   page(room: string, now: () => Page | undefined): void {
-    this.#soon(pageOf(room), () => {
+    this.#soon(pageOf(room), (texts, order) => {
       const page = now();
-      if (!page) return [];
+      if (!page) return order;
       const last = page.items.slice(-lines).reverse();
       const text = fitting(last, pageMost, (items): KeptPage => {
         const cut = items.length < page.items.length || page.prev !== undefined;
         return { at: Date.now(), page: { items: items.toReversed(), ...(cut && { prev: 'there' }) } };
       });
-      this.#order = [...this.#order.filter((id) => id !== room), room];
-      return [...this.#without(this.#order.slice(0, -pages)), [pageOf(room), text]];
+      texts.set(pageOf(room), text);
+      const next = [...order.filter((id) => id !== room), room];
+      const latest = new Set(next.slice(-pages));
+      return only(texts, next, (id) => latest.has(id));
     });
   }
 
   /** Drops the lines of a room: they are not to be seen any more. */
   drop(room: string): void {
-    this.#soon(pageOf(room), () => this.#without([room]));
+    this.#soon(pageOf(room), (texts, order) => {
+      texts.set(pageOf(room), undefined);
+      return only(texts, order, (id) => id !== room);
+    });
   }
 
   /** What was kept of a room. */
@@ -132,22 +143,29 @@ export class Kept {
     return this.#shelf.clear(this.#mark);
   }
 
-  #without(rooms: readonly string[]): [string, string | undefined][] {
-    this.#order = this.#order.filter((room) => !rooms.includes(room));
-    const gone = rooms.map((room): [string, undefined] => [pageOf(room), undefined]);
-    return [...gone, [order, JSON.stringify(this.#order)]];
-  }
-
-  #soon(key: string, texts: () => Iterable<[string, string | undefined]>): void {
-    this.#due.set(key, texts);
+  #soon(key: string, work: Work): void {
+    this.#due.set(key, work);
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
       const due = [...this.#due.values()];
       this.#due.clear();
-      const all = new Map(due.flatMap((texts) => [...texts()]));
-      this.#shelf.write(this.#mark, all).catch(() => {}); // the browser is full: what is there stays
+      this.#write(due).catch(() => this.#shelf.clear(this.#mark)).catch(() => {});
     }, apart);
   }
+
+  /** If this fails, as the browser is full, nothing is kept rather than what is not true any more. */
+  #write(due: readonly Work[]): Promise<void> {
+    return this.#shelf.write(this.#mark, (order) => {
+      const texts = new Map<string, string | undefined>();
+      return { texts, order: due.reduce((now, work) => work(texts, now), order) };
+    });
+  }
+}
+
+/** Drops the lines of all rooms but some; returns these. */
+function only(texts: Map<string, string | undefined>, order: readonly string[], stays: (room: string) => boolean) {
+  for (const room of order) if (!stays(room)) texts.set(pageOf(room), undefined);
+  return order.filter(stays);
 }
 
 /** A text of the first of some things, as many as fit. */

@@ -175,14 +175,17 @@ export class OpenRoom implements RoomModel {
     }
   }
 
+  /** Loads what could not be loaded, or was kept. What is shown stays until then. */
   retryLoad(): void {
+    if (this.#since !== undefined) return void this.#show('').catch(() => {}); // who looks can see that it is old
     this.#phase = 'loading';
     void this.#begin();
   }
 
   async #begin(): Promise<void> {
-    if (this.#a.away?.() && (await this.#showKept())) return;
-    await this.#show(''); // it does not fail: nothing is shown yet
+    const shown = this.#a.away?.() && (await this.#showKept());
+    if (shown && this.#a.away?.()) return;
+    await this.#show('').catch(() => {}); // it fails only if what was kept is shown
   }
 
   /** Shows what was kept of the room while nothing else can be shown. */
@@ -190,16 +193,11 @@ export class OpenRoom implements RoomModel {
     const was = await this.#a.kept?.(this.id).catch(() => undefined);
     if (this.#phase !== 'loading' || this.#load) return true; // it is shown, or on its way by now
     if (!was) return false;
-    this.#window = win.of(was.page);
+    const { floor = 0, since = 0 } = this.#a.state(this.id) ?? {};
+    this.#window = win.forget(win.of(was.page), Math.max(floor, since));
     this.#since = was.at;
     this.#phase = 'ready';
     return true;
-  }
-
-  /** There is a way to the server: what was kept, or could not be loaded, is loaded. What is shown stays until then. */
-  renew(): void {
-    if (this.#phase === 'failed') return this.retryLoad();
-    this.#show('').catch(() => {}); // the next connection tries again
   }
 
   /** Keeps what the end of the room shows. */
@@ -214,6 +212,7 @@ export class OpenRoom implements RoomModel {
   /** Forgets what is loaded: too much was missed to fill the gap. */
   reset(): void {
     this.#window = win.empty;
+    this.#since = undefined;
     for (const thread of this.#threads.values()) void thread.show();
     void this.#pins?.load();
     this.retryLoad();
@@ -239,7 +238,7 @@ export class OpenRoom implements RoomModel {
   }
 
   #more(way: 'older' | 'newer', query: string, put: (w: win.Window, p: win.Page) => win.Window): void {
-    if (this.#load || this.#phase !== 'ready') return;
+    if (this.#load || this.#phase !== 'ready' || this.#since !== undefined) return;
     this.#loading = way;
     this.#fetch(query, put).catch(() => {}); // the next scroll tries again
   }

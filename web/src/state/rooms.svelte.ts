@@ -184,7 +184,7 @@ export class Rooms implements port.Rooms {
       this.#tally(room);
       // An open room is brought up to date event by event; the counts are the server's.
       this.#rooms.set(room.id, missed === undefined ? room : { ...room, head: missed });
-      if (outdated) open.renew();
+      if (outdated) open.retryLoad();
     }
     for (const id of known.keys()) this.#drop(id, 'left');
     this.#known();

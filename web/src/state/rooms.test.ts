@@ -233,7 +233,7 @@ function startAway(kept: Event[]) {
     tell: () => {},
     keep: (_: string, page: () => { items: Event[] } | undefined) => void world.pages.push(page),
     drop: (id: string) => void world.dropped.push(id),
-    kept: (id: string) => Promise.resolve(id === 'r' ? { at: 77, page: { items: kept } } : undefined),
+    kept: (id: string) => Promise.resolve(id === 'r' ? { at: 77, page: { items: kept, prev: 'there' } } : undefined),
   } as unknown as Around);
   return { rooms, world };
 }
@@ -257,6 +257,37 @@ test('without a way to the server a room shows what was kept, and is loaded anew
   expect(world.pages.at(-1)?.()?.items).toHaveLength(3);
   expect(rooms.get('old')).toBeUndefined();
   expect(world.dropped).toEqual(['old']);
+});
+
+test('what was kept stays old where it cannot be loaded, until somebody tries again', async () => {
+  const { rooms, world } = startAway([said(3), said(4)]);
+  rooms.restore([room('r', { head: 4, since: 3 })]);
+  const open = rooms.open('r');
+  await settled();
+  expect(open.events.map((e) => e.seq)).toEqual([4]); // what the user is not to see any more is not shown either
+  await rooms.hello([room('r', { head: 5 })]); // connected, but the timeline is refused
+  await settled();
+  expect(open.since).toBe(77);
+  Object.assign(world, { away: false, timeline: [said(4), said(5)] });
+  rooms.take(events(said(6)));
+  open.older(); // lines above do not make those below new
+  await settled();
+  expect(open.since).toBe(77);
+  open.retryLoad();
+  await settled();
+  expect(open.since).toBeUndefined();
+  expect(open.events.map((e) => e.seq)).toEqual([4, 5]);
+});
+
+test('a room that is being opened when the way is back is loaded', async () => {
+  const { rooms, world } = startAway([said(1)]);
+  rooms.restore([room('r')]);
+  const open = rooms.open('r');
+  Object.assign(world, { away: false, timeline: [said(1), said(2)] });
+  await rooms.hello([room('r')]);
+  await settled();
+  expect(open.since).toBeUndefined();
+  expect(open.events.map((e) => e.seq)).toEqual([1, 2]);
 });
 
 test('what was read without a way to the server is marked once there is one, and no more than was shown', async () => {

@@ -5,6 +5,7 @@ import type { Shelf } from './kept';
 const name = 'unhidra';
 const store = 'kept';
 const owner = 'owner';
+const order = 'order';
 
 interface Owner {
   user: string;
@@ -61,14 +62,18 @@ export const browserShelf: Shelf = {
   get: (key) =>
     within<string>('readonly', (texts, done) => read<string>(texts, key, (text) => text !== undefined && done(text))),
 
-  write: (mark, all) =>
+  write: (mark, change) =>
     within<void>('readwrite', (texts) =>
       read<Owner>(texts, owner, (now) => {
         if (now?.mark !== mark) return;
-        for (const [key, text] of all) {
-          if (text === undefined) texts.delete(key);
-          else texts.put(text, key);
-        }
+        read<string[]>(texts, order, (had = []) => {
+          const { texts: all, order: next } = change(had);
+          texts.put(next, order);
+          for (const [key, text] of all) {
+            if (text === undefined) texts.delete(key);
+            else texts.put(text, key);
+          }
+        });
       }),
     ),
 

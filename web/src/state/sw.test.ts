@@ -35,6 +35,7 @@ class Worker {
   readonly asked: Asked[] = [];
   readonly opened: string[] = [];
   readonly shared = new Map<string, Response>();
+  full = false;
   /** what is held while a request is sent */
   readonly held: string[] = [];
   /** what the server answers; without it, there is no way to it */
@@ -73,7 +74,11 @@ class Worker {
       this.asked.push(asked);
       return Promise.resolve({ ok: status < 400, status, json: () => Promise.resolve(body) });
     };
-    const cache = { put: (path: string, answer: Response) => Promise.resolve(void this.shared.set(path, answer)) };
+    const put = (path: string, answer: Response) => {
+      if (this.full && this.shared.size) return Promise.reject(new DOMException('full', 'QuotaExceededError'));
+      return Promise.resolve(void this.shared.set(path, answer));
+    };
+    const cache = { put };
     const caches = {
       delete: () => Promise.resolve(void this.shared.clear()),
       open: () => Promise.resolve(cache),
@@ -242,8 +247,12 @@ class Shells {
   readonly caches = new Map<string, Map<string, string>>();
   /** what the server has; undefined: there is no way to it */
   files: Record<string, string> | undefined = {};
+  /** what was kept of them, in this order */
+  readonly fetched: string[] = [];
   /** the server answers, but late */
   slow = false;
+  /** the browser has lost what it kept */
+  lost = false;
   status = 200;
   #on: Record<string, (e: object) => void> = {};
 
@@ -259,6 +268,7 @@ class Shells {
 
   run(version: string, ...files: string[]): this {
     const match = (path: string, { cacheName }: { cacheName?: string } = {}) => {
+      if (this.lost) return Promise.reject(new Error('lost'));
       const all = cacheName ? [this.caches.get(cacheName)] : [...this.caches.values()];
       const said = all.map((c) => c?.get(path)).find((text) => text !== undefined);
       return Promise.resolve(said === undefined ? undefined : { said });
@@ -268,12 +278,12 @@ class Shells {
       this.caches.set(name, cache);
       return Promise.resolve({
         put: (path: string, answer: { said: string }) => Promise.resolve(void cache.set(path, answer.said)),
-        addAll: async (paths: string[]) => {
-          for (const path of paths) {
-            const answer = (await this.#fetch(path)) as { ok: boolean; said: string };
-            if (!answer.ok) throw new TypeError('Request failed');
-            cache.set(path, answer.said);
-          }
+        match: (path: string) => Promise.resolve(cache.get(path)),
+        add: async (path: string) => {
+          const answer = (await this.#fetch(path)) as { ok: boolean; said: string };
+          if (!answer.ok) throw new TypeError('Request failed');
+          this.fetched.push(path);
+          cache.set(path, answer.said);
         },
       });
     };
@@ -354,18 +364,28 @@ it('never mixes two versions', async () => {
   shells.files = undefined;
   expect(await shells.get('/')).toBe(one['/index.html']);
   expect(await shells.get('/assets/a1.js', 'cors')).toBe('a1');
-  expect(await shells.get('/assets/a2.js', 'cors')).toBeUndefined();
   shells.files = one;
   await shells.keep(); // a server that is still the old one
-  expect([...shells.caches.keys()]).toEqual(['unhidra 1']);
+  shells.files = undefined;
+  expect(await shells.get('/')).toBe(one['/index.html']);
   shells.files = two;
-  await shells.keep();
+  await shells.keep(); // goes on
+  expect(shells.fetched).toEqual(['/assets/a1.js', '/assets/b1.js', '/assets/a2.js', '/assets/b1.js']);
   shells.files = undefined;
   expect(await shells.get('/')).toBe(two['/index.html']);
   expect(await shells.get('/assets/a1.js', 'cors')).toBe('a1'); // of a page that is still open
   shells.files = { '/index.html': 'page of /assets/a3.js', '/assets/a3.js': 'a3' };
   await shells.run('3', '/assets/a3.js').keep();
   expect([...shells.caches.keys()]).toEqual(['unhidra 2', 'unhidra 3']);
+});
+
+it('asks the server when the browser has lost what was kept', async () => {
+  const shells = new Shells().run('1', '/assets/a1.js', '/assets/b1.js');
+  shells.files = one;
+  await shells.keep();
+  shells.lost = true;
+  expect(await shells.get('/assets/b1.js', 'cors')).toBe('b1');
+  expect(await shells.get('/')).toBe(one['/index.html']);
 });
 
 it('keeps what another app shares, until the next, and has the page ask where it goes', async () => {
@@ -382,10 +402,13 @@ it('keeps what another app shares, until the next, and has the page ask where it
     decodeURIComponent(answer.headers.get('X-Name') ?? ''),
   ]);
   expect(await Promise.all(kept)).toEqual([
-    ['/share', 'Tea\nhttps://tea.example', ''],
     ['/share/0', 'leaf', 'größe.txt'],
     ['/share/1', 'pot', 'pot.bin'],
+    ['/share', 'Tea\nhttps://tea.example', ''],
   ]);
   await worker.share(new FormData());
   expect([...worker.shared.keys()]).toEqual(['/share']);
+  worker.full = true;
+  expect(await worker.share(form)).toBe('/share'); // which says that nothing has come
+  expect(worker.shared.size).toBe(0);
 });
