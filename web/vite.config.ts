@@ -6,7 +6,9 @@ import { defineConfig } from 'vitest/config';
 
 // What of the client is of use without the server, besides its first load: rooms and what stands in them, and where one
 // writes. What is imported later and not named here is not there without a network.
-const parts = 'device|dialog|files|forward|later|moderation|pin|poll|preview|reaction|refused|saved|sections|share|thread|typed|usergroup';
+const parts =
+  'device|dialog|files|forward|later|moderation|pin|poll|preview|reaction|refused|saved|sections|share|thread|typed|' +
+  'usergroup';
 const offline = new RegExp(
   [
     '/src/(?:state|platform|view/(?:room|share|shell))/',
