@@ -200,7 +200,8 @@ story('without a way to the server the rooms are read, and all is right once the
   await ann.goto(`${server.url}/rooms/${room.id}`);
   await line(ann, 'a mistake').waitFor();
   await untilKept(ann, (texts) => texts.rooms?.includes('Annex') && texts[`page/${room.id}`]?.includes('a mistake'));
-  await ann.waitForFunction(() => navigator.serviceWorker.controller && caches.match('/'));
+  while (!(await ann.evaluate(async () => navigator.serviceWorker.controller && !!(await caches.match('/')))))
+    await ann.waitForTimeout(100);
   await server.kill();
 
   await ann.reload();
@@ -209,6 +210,9 @@ story('without a way to the server the rooms are read, and all is right once the
   await ann.getByText(/What you see is from/).waitFor();
   await accessibleEverywhere(ann, 'offline');
   await shot(ann, 'offline');
+  await ann.getByRole('button', { name: /^\d+ members?$/ }).click();
+  await ann.getByText('Couldn’t load this').waitFor();
+  await ann.getByRole('button', { name: 'Close' }).click();
   await composer(ann).fill('from the train');
   await composer(ann).press('Enter');
   await ann.getByRole('log').getByText('Sending').waitFor();

@@ -3,21 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
-
-// What of the client is of use without the server, besides its first load: rooms and what stands in them, and where one
-// writes. What is imported later and not named here is not there without a network.
-const parts =
-  'device|dialog|files|forward|later|moderation|pin|poll|preview|reaction|refused|saved|sections|share|thread|typed|' +
-  'usergroup';
-const offline = new RegExp(
-  [
-    '/src/(?:state|platform|view/(?:room|share|shell))/',
-    '/src/view/(?:Broken|saved/saving|later/planning|moderation/decided|panel/Thread)\\.',
-    '/src/view/dialog/(?:Keys|Overlays|ToDate|UserCard)\\.',
-    '/src/view/files/(?:DropHint|MessageFiles|Recorder|Tray)\\.',
-    `/src/text/(?:(?:${parts})/)?[\\w-]+\\.json$`,
-  ].join('|'),
-);
+import { offline } from './offline.ts';
 
 /** Names in the service worker the files of this version, which it keeps. */
 function shell(): Plugin {

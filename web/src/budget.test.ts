@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
+import { offline, parts } from '../offline';
+import { laters } from './testing/loads';
 
 const dist = new URL('../dist/', import.meta.url);
 const html = readFileSync(new URL('index.html', dist), 'utf8');
@@ -31,4 +33,10 @@ test('the service worker names the files that a browser keeps: they are there, a
     expect(files).toContain(`/${path}`);
   expect(files.filter((path) => /\/(?:AdminPage|Firmware|Devices|SetUp|flash|SettingsPage)-/.test(path))).toEqual([]);
   expect(files.map((path) => size(path.slice(1))).reduce((a, b) => a + b)).toBeLessThan(260_000);
+});
+
+test('what a browser keeps has its texts', () => {
+  const kept = laters().filter((l) => offline.test(`/src/${l.name}`));
+  expect(kept.length).toBeGreaterThan(20);
+  for (const l of kept) expect([l.name, ...[...l.parts].filter((part) => !parts.includes(part))]).toEqual([l.name]);
 });

@@ -169,6 +169,17 @@ test('nothing is left of who signs out, nor written after that', async () => {
   expect(shelf.texts.size).toBe(0);
 });
 
+test('a page that goes out of sight keeps at once what it knows', async () => {
+  const page = new EventTarget();
+  vi.stubGlobal('document', page);
+  const shelf = new MapShelf();
+  const kept = await begin('ann', shelf);
+  vi.unstubAllGlobals();
+  kept.page('r', () => ({ items: [said(1)] }));
+  page.dispatchEvent(new globalThis.Event('visibilitychange'));
+  expect(await kept.of('r')).toBeDefined();
+});
+
 test('a browser that is full keeps nothing rather than what was deleted since', async () => {
   const shelf = new MapShelf();
   const kept = await begin('ann', shelf);

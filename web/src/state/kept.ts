@@ -88,6 +88,7 @@ export class Kept {
   constructor(shelf: Shelf, mark: string) {
     this.#shelf = shelf;
     this.#mark = mark;
+    globalThis.document?.addEventListener('visibilitychange', this.#now);
   }
 
   /** Keeps the rooms in a while, as they are then: those of which something was said last, if they are too many. */
@@ -132,6 +133,7 @@ export class Kept {
 
   /** Keeps nothing any more. */
   close(): void {
+    globalThis.document?.removeEventListener('visibilitychange', this.#now);
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#due.clear();
@@ -145,13 +147,20 @@ export class Kept {
 
   #soon(key: string, work: Work): void {
     this.#due.set(key, work);
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
-      const due = [...this.#due.values()];
-      this.#due.clear();
-      this.#write(due).catch(() => this.#shelf.clear(this.#mark)).catch(() => {});
-    }, apart);
+    this.#timer ??= setTimeout(this.#now, apart);
   }
+
+  /** Keeps what is due, also when the page goes out of sight: it may not come back. */
+  readonly #now = (): void => {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const due = [...this.#due.values()];
+    this.#due.clear();
+    if (due.length)
+      this.#write(due)
+        .catch(() => this.#shelf.clear(this.#mark))
+        .catch(() => {});
+  };
 
   /** If this fails, as the browser is full, nothing is kept rather than what is not true any more. */
   #write(due: readonly Work[]): Promise<void> {
