@@ -45,7 +45,7 @@ const pages = 20; // rooms whose lines are kept
 const lines = 50; // of each
 const pageMost = 100_000; // characters of one room's lines
 const listMost = 500_000; // and of the list of rooms; a character takes one or two bytes: all that is kept, 5 MB
-const apart = 2_000; // from a change until it is kept, with those that came meanwhile
+const apart = 1_000; // from a change until it is kept, with those that came meanwhile
 
 const list = 'rooms';
 const pageOf = (room: string) => `page/${room}`;
