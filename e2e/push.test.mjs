@@ -212,7 +212,7 @@ story('without a way to the server the rooms are read, and all is right once the
   await shot(ann, 'offline');
   await ann.getByRole('button', { name: /^\d+ members?$/ }).click();
   await ann.getByText('Couldn’t load this').waitFor();
-  await ann.getByRole('button', { name: 'Close' }).click();
+  await ann.getByRole('button', { name: 'Close', exact: true }).click();
   await composer(ann).fill('from the train');
   await composer(ann).press('Enter');
   await ann.getByRole('log').getByText('Sending').waitFor();
