@@ -1,4 +1,8 @@
-// The service worker: shows what the server pushes, opens what was clicked, and answers from a notification.
+// The service worker: shows what the server pushes, opens what was clicked, answers from a notification, and has the
+// files of the client for when there is no way to the server. It keeps nothing that the server says of anybody.
+
+// The build names here the files of its version: see vite.config.ts.
+const shell = {"version":"6a03e72d50bf8839","entry":"/assets/index-DXGCFwSE.js","files":["/assets/Answers-BlYwxVCE.js","/assets/Answers-Clu-j6Lf.css","/assets/Broken-B4JRK0SW.js","/assets/Card-Ceee_Tej.css","/assets/Card-Dy8uIZmh.js","/assets/Dialog-DvhAGVob.js","/assets/Dialog-RvIfSpDn.css","/assets/DropHint-B-PcPIJL.js","/assets/DropHint-hFa0tP8q.css","/assets/EmojiPicker-CFdpUxBk.js","/assets/EmojiPicker-fV7YIIrs.css","/assets/Field-Bp3toK-l.css","/assets/Field-C3V_9SV5.js","/assets/ForwardCard-BrPrCI5-.js","/assets/ForwardCard-CF7ZGa8T.css","/assets/Icon-CMaj6mdi.css","/assets/Icon-ClQBOU6o.js","/assets/Keys-ByNMt5uE.js","/assets/Keys-DW5z6Xxt.css","/assets/KindChoice-7m_3Fkf1.css","/assets/KindChoice-CrR5qCOT.js","/assets/MenuList-DHN9usRK.css","/assets/MenuList-Dugo7ZF_.js","/assets/MessageFiles-JgQX3Md5.css","/assets/MessageFiles-jHqqPihn.js","/assets/Overlays-BPPfq99y.js","/assets/Overlays-BRqUKwzs.css","/assets/PanelFrame-BmkpC4eu.css","/assets/PanelFrame-HzY-H5h9.js","/assets/PeoplePicker-0BaH8aP-.css","/assets/PeoplePicker-B4iUKRDx.js","/assets/PollCard-DvED-e_-.css","/assets/PollCard-Dxa9cVDg.js","/assets/Previews-Cd270WHB.css","/assets/Previews-cVpAM4Mn.js","/assets/RailMenu-OpRwcCOM.js","/assets/ReactionPicker-D4-Lx6dI.js","/assets/ReactionPicker-D_YXqnJr.css","/assets/Reactions-DiarlTnB.css","/assets/Reactions-VM16f7Aq.js","/assets/Recorder-BMLLrJSL.js","/assets/Recorder-Ci6xDnD-.css","/assets/Replies-C-tf-zBV.js","/assets/Replies-DOjnsUdu.css","/assets/Share-DkvrmNMG.css","/assets/Share-DyMn21iS.js","/assets/Spark-CSs85JJS.css","/assets/Spark-DVBnIury.js","/assets/Switch-CHs4GuPN.js","/assets/Switch-D1dv8XY3.css","/assets/Thread-QrU5UNfo.js","/assets/Thread-vuCRHEty.css","/assets/ToDate-D0BFRdji.js","/assets/ToDate-ZgB5p6nx.css","/assets/Tray-B9GZUTZx.js","/assets/Tray-BxSbX69h.css","/assets/UserCard-DBwjHZMh.css","/assets/UserCard-IHn9f5QZ.js","/assets/WhyPaused-FN3gABkg.js","/assets/about-laTFaBJJ.js","/assets/arrange-DYBEyYmS.js","/assets/arranging-hTtHbUV8.js","/assets/chartcommand-CxKVtNlp.js","/assets/choices-dg1G7YRm.js","/assets/complete-s--_nuRb.js","/assets/de-B-zhj5_4.js","/assets/de-B3r33t4y.js","/assets/de-BFrvzg5S.js","/assets/de-BLPp9zqe.js","/assets/de-BPc2kirJ.js","/assets/de-BWoEOj_l.js","/assets/de-BWs1fiNE.js","/assets/de-CS4CzBCW.js","/assets/de-CltveoUS.js","/assets/de-CmJEKOHK.js","/assets/de-CtNido_1.js","/assets/de-CtTSjUt4.js","/assets/de-DMDy6P_8.js","/assets/de-DpuYYH3w.js","/assets/de-MZUEXev3.js","/assets/de-lKdDoLij.js","/assets/de-oSxM-L_1.js","/assets/de-t6kf40Ac.js","/assets/decided-D2WnavRk.js","/assets/devicestate-CNLJnvDW.js","/assets/disclose-version-xihTtKlq.js","/assets/emoji-Du38HuvS.js","/assets/en-B-dBXvJq.js","/assets/en-B_GpsHZ_.js","/assets/en-Bdaq7kM-.js","/assets/en-C1HhqqjD.js","/assets/en-CKIvktCP.js","/assets/en-Colr5kuW.js","/assets/en-DLwFslAZ.js","/assets/en-DxSY3owo.js","/assets/en-GKxMvcCj.js","/assets/en-HnD7Mdow.js","/assets/en-L93yHERY.js","/assets/en-_puJ7XJf.js","/assets/en-dwxNvgHl.js","/assets/en-fOm6T7gd.js","/assets/en-ixLExvGY.js","/assets/en-qanWgLSF.js","/assets/en-urd0TbZW.js","/assets/failure-DXWxGHBg.js","/assets/files-BzJEs15j.js","/assets/firmware-jFy7zFYx.js","/assets/fuzzy-LSYMlPgQ.js","/assets/highlight-vznRvbm3.js","/assets/hue-0V8-j7Eu.js","/assets/index-Bcnc4h4I.css","/assets/index-DXGCFwSE.js","/assets/index-client-BOPfE1ei.js","/assets/kept-Dik4OmRj.js","/assets/keys-LpWMyKio.js","/assets/legacy-CZGuve8p.js","/assets/linked.svelte-Hm3gF-sd.js","/assets/markdown-Cw1LT8ys.js","/assets/modal-u4yNdoIe.js","/assets/moderationapi-Bukr6EVO.js","/assets/notifymodel.svelte-mvXWj1KC.js","/assets/outgoing-DccvX6ny.js","/assets/parts-BhDYKEXR.js","/assets/personal-BaC4jscL.js","/assets/pinning-Bo3Sczzb.js","/assets/pins.svelte-DprBXj9R.js","/assets/place-cFt8B1xW.js","/assets/planning-yMwFiddm.js","/assets/points-DRg66gue.js","/assets/pollapi-CGGIYme1.js","/assets/preload-helper-DygEbaNj.js","/assets/push-CmH-yUow.js","/assets/revision-GPXzhfYH.js","/assets/rolldown-runtime-XKyaHtl9.js","/assets/roomcommands-BKiiMmkW.js","/assets/saving-qXWa5GxC.js","/assets/sha256-DbPxO8zp.js","/assets/size-8aTTPZ2K.js","/assets/slash-ChpAg1tw.js","/assets/storage.svelte-C95QRy-v.js","/assets/talk-Bs495Mp0.js","/assets/targets-2HS0pbtM.css","/assets/targets-BqH5Momn.js","/assets/text-DCy-jbvT.js","/assets/thread.svelte-B4lENkl1.js","/assets/usergroupapi-Bm-YjFzA.js","/assets/values-BXefhSw7.js","/assets/wishes.svelte-sfkLt_UV.js","/badge.png","/favicon.svg","/icon-192.png","/icon.svg","/manifest.webmanifest"]};
 
 const words = {
   en: {
@@ -42,6 +46,101 @@ const say = (key, values = {}) =>
 self.addEventListener('install', () => self.skipWaiting());
 self.addEventListener('activate', (e) => e.waitUntil(self.clients.claim()));
 
+// Pages ask for it once they have what they need themselves. Pushes do not wait for the files.
+self.addEventListener('message', (e) => e.data?.type === 'keep' && e.waitUntil(keep()));
+
+const patience = 3_000; // for a page, which there is without the server
+const shared = 'unhidra-shared';
+const prefix = 'unhidra ';
+const own = prefix + shell.version;
+let filling;
+
+/** Keeps the files of this version, unless they are kept. The browser may have no room for them, or no way to all. */
+async function keep() {
+  if (!shell.version || (await caches.match('/', { cacheName: own }))) return;
+  filling ??= fill().finally(() => (filling = undefined));
+  await filling.then(tidy).catch(() => undefined);
+}
+
+/**
+ * Keeps the files of this version, one after the other: nobody waits for them. The page comes last, so that there is
+ * none without the rest. Where that breaks off, the next time goes on.
+ */
+async function fill() {
+  const page = await fetch('/index.html', { cache: 'reload' });
+  const text = await page.clone().text();
+  if (!page.ok || !text.includes(shell.entry)) throw new Error('the server has another version');
+  const cache = await caches.open(own);
+  for (const path of shell.files) if (!(await cache.match(path))) await cache.add(path);
+  await cache.put('/', page);
+}
+
+/** Lets go of old versions, but for the last one, of which a page may still be open. */
+async function tidy() {
+  const names = (await caches.keys()).filter((name) => name.startsWith(prefix));
+  if (!names.includes(own)) return;
+  const old = names.filter((name) => name !== own).slice(0, -1);
+  await Promise.all(old.map((name) => caches.delete(name)));
+}
+
+self.addEventListener('fetch', (e) => {
+  const { request } = e;
+  const { origin, pathname } = new URL(request.url);
+  if (request.method === 'POST' && origin === self.location.origin && pathname === '/share')
+    return e.respondWith(take(request));
+  if (request.method !== 'GET' || origin !== self.location.origin || !shell.version) return;
+  if (request.mode === 'navigate') {
+    if (isPage(pathname)) e.respondWith(page(request));
+  } else if (shell.files.includes(pathname) || pathname.startsWith('/assets/')) e.respondWith(file(request, pathname));
+});
+
+/** Keeps what another app shares, all or nothing, and has the page ask where it goes. */
+async function take(request) {
+  await caches.delete(shared);
+  await keepShared(await request.formData()).catch(() => caches.delete(shared)); // the browser is full
+  return Response.redirect('/share', 303);
+}
+
+async function keepShared(form) {
+  const cache = await caches.open(shared);
+  const text = ['title', 'text', 'url'].map((name) => form.get(name)).filter(Boolean);
+  for (const [i, file] of form.getAll('files').entries()) {
+    const headers = { 'Content-Type': file.type, 'X-Name': encodeURIComponent(file.name) };
+    await cache.put(`/share/${i}`, new Response(file, { headers }));
+  }
+  await cache.put('/share', new Response([...new Set(text)].join('\n')));
+}
+
+/** Whether a path is the client's: not the API, what is written about it, or a file. */
+const isPage = (path) => !/^\/(api|docs|openapi)/.test(path) && !path.slice(path.lastIndexOf('/')).includes('.');
+
+/** The page as the server has it now. If that takes long or fails, the one that was kept whole last. */
+async function page(request) {
+  const answer = fetch(request);
+  let timer;
+  const late = new Promise((done) => (timer = setTimeout(done, patience)));
+  const now = await Promise.race([answer.catch(() => undefined), late]);
+  clearTimeout(timer);
+  if (now && now.status < 500) return now;
+  return (await lastPage()) ?? answer;
+}
+
+async function lastPage() {
+  const names = (await caches.keys()).filter((name) => name.startsWith(prefix) && name !== own);
+  for (const name of [...names, own].reverse()) {
+    const page = (await caches.has(name)) && (await caches.match('/', { cacheName: name }));
+    if (page) return page;
+  }
+  return undefined;
+}
+
+/** A file of the client. Its name has a hash of what is in it, or else the server's is newer than the one kept. */
+async function file(request, path) {
+  const kept = () => caches.match(path).catch(() => undefined); // a browser that lost what it kept asks the server
+  if (path.startsWith('/assets/')) return (await kept()) ?? fetch(request);
+  return fetch(request).catch(async () => (await kept()) ?? Response.error());
+}
+
 self.addEventListener('push', (e) => e.waitUntil(show(e.data)));
 
 // Something is always shown: a browser takes pushes away from who shows nothing for one.
@@ -65,7 +164,8 @@ async function show(data) {
     renotify: !told,
     silent: told || undefined,
     timestamp: Date.parse(m.at),
-    icon: m.icon || '/icon.svg',
+    icon: m.icon || '/icon-192.png',
+    badge: '/badge.png',
     actions: actionsOf(m),
     data: {
       user: m.user,
@@ -93,7 +193,8 @@ async function remind(m) {
     tag: m.id,
     renotify: true,
     timestamp: Date.parse(m.at),
-    icon: '/icon.svg',
+    icon: '/icon-192.png',
+    badge: '/badge.png',
     data: { path: m.room ? `/rooms/${m.room}/${m.seq}` : '/scheduled' },
   });
   await count();
@@ -147,7 +248,8 @@ async function send(about) {
     await self.registration.showNotification(say('unsent', { place: about.place ?? '' }), {
       body: text,
       tag: `unsent/${key}`,
-      icon: '/icon.svg',
+      icon: '/icon-192.png',
+      badge: '/badge.png',
       requireInteraction: true,
       actions: [{ action: 'again', title: say('again') }],
       data: about,
@@ -160,8 +262,9 @@ async function read(n) {
   try {
     await mark(await as(n.data.user), n.data);
   } catch {
-    const { title, body, tag, timestamp, icon, actions, data } = n;
-    await self.registration.showNotification(title, { body, tag, timestamp, icon, actions, data, silent: true });
+    const { title, body, tag, timestamp, icon, badge, actions, data } = n;
+    const same = { body, tag, timestamp, icon, badge, actions, data };
+    await self.registration.showNotification(title, { ...same, silent: true });
   }
 }
 

@@ -1,0 +1,1 @@
+var e={"shared.title":`Teilen`,"shared.to":`Teilen in …`,"shared.nothing":`Hier ist nichts zum Teilen angekommen. Teile es in der anderen App noch einmal.`};export{e as default};

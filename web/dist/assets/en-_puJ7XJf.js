@@ -1,0 +1,1 @@
+var e={"shared.title":`Share`,"shared.to":`Share to…`,"shared.nothing":`Nothing to share has come here. Share it once more from the other app.`};export{e as default};

@@ -1,0 +1,1 @@
+import{Tt as e}from"./index-DXGCFwSE.js";var t=t=>t.toSorted((e,t)=>e-t).map(e).join(`, `);export{t};
