@@ -148,6 +148,9 @@ const (
 	CodeTextTooLong      = domain.CodeTextTooLong
 	CodeQuota            = domain.CodeQuota
 	CodeTooManyReactions = domain.CodeTooManyReactions
+	CodeNoEmoji          = domain.CodeNoEmoji
+	CodeEmojiTaken       = domain.CodeEmojiTaken
+	CodeTooManyEmoji     = domain.CodeTooManyEmoji
 	CodeTooManyPins      = domain.CodeTooManyPins
 	CodeTooManyBlocked   = domain.CodeTooManyBlocked
 	CodePollAnonymous    = domain.CodePollAnonymous

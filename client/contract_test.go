@@ -85,6 +85,7 @@ func TestEveryAnswerIsKnown(t *testing.T) {
 	k.files(t.Context())
 	k.hooks(t.Context())
 	k.userGroups(t.Context())
+	k.emoji(t.Context())
 	k.slash(t.Context())
 	k.serverCommands(t.Context())
 	k.guests(t.Context())
@@ -503,6 +504,21 @@ func (k *contract) userGroups(ctx context.Context) {
 	if k.called(err, "UserGroup"); g.Group.Mine || len(g.Members) != 1 || g.Members[0].Username != "ann" {
 		k.Errorf("the user group is %+v", g)
 	}
+}
+
+// emoji has ann add an emoji and react with it, which bob sees.
+func (k *contract) emoji(ctx context.Context) {
+	k.Helper()
+	gif := "GIF89a\x01\x00\x01\x00\x80\x00\x00\xff\x00\x00\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
+	made, err := k.ann.AddEmoji(ctx, "parrot", []byte(gif))
+	if k.called(err, "AddEmoji"); made.Name != "parrot" || made.Picture == "" || made.By.Username != "ann" {
+		k.Errorf("added: %+v", made)
+	}
+	all, err := k.bob.CustomEmoji(ctx)
+	if k.called(err, "CustomEmoji"); len(all) != 1 || all[0].Picture != made.Picture {
+		k.Errorf("emoji of the server: %+v", all)
+	}
+	k.called(k.ann.DeleteEmoji(ctx, "parrot"), "DeleteEmoji")
 }
 
 // guests has the administrator of userGroups invite a guest, and end their access.

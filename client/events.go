@@ -36,6 +36,8 @@ func (k *link) take(b []byte) error {
 		return then(k, f, call(k.l.o.OnTyping))
 	case wire.TypeBlocked:
 		return then(k, f, call(k.l.o.OnBlocked))
+	case wire.TypeEmojiChanged:
+		return then(k, f, call(k.l.o.OnEmoji))
 	case wire.TypeReportChanged:
 		return then(k, f, call(k.l.o.OnReport))
 	case wire.TypeSlashAnswer:

@@ -51,6 +51,7 @@ type LiveOptions struct {
 	OnPresence func(Presence)                // of a watched user
 	OnRead     func(Mark)                    // the user's read mark has moved, on any device
 	OnBlocked  func(Blocking)                // the user has blocked somebody, or not any longer, on any device
+	OnEmoji    func(EmojiChanged)            // one was added to the server, or deleted
 	OnReport   func(ReportChanged)           // one decides on a report, or made one: see Client.RoomReports
 	OnSlash    func(SlashAnswer)             // a program answers a command of the user later: see RunSlashCommand
 	OnThread   func(ThreadState)             // the user has read a thread or follows it, on any device

@@ -29,6 +29,9 @@ type (
 	ReportedMessage = wire.ReportedMessage
 	ReportChanged   = wire.ReportChanged
 
+	CustomEmoji  = wire.CustomEmoji
+	EmojiChanged = wire.EmojiChanged
+
 	UserGroup        = wire.UserGroup
 	UserGroupMembers = wire.UserGroupMembers
 

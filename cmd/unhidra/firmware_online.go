@@ -32,7 +32,12 @@ type remote struct {
 
 // remote returns an action's flags.
 func (e *env) remote(name, text string) *remote {
-	o := &remote{env: e, fs: e.flags("firmware "+name, text+onlineText)}
+	return e.remoteOf("firmware "+name, text+onlineText)
+}
+
+// remoteOf returns a command's flags.
+func (e *env) remoteOf(name, text string) *remote {
+	o := &remote{env: e, fs: e.flags(name, text)}
 	o.fs.StringVar(&o.server, "server", "http://localhost:9000", "`address` of the server, with http:// or https://")
 	o.fs.StringVar(&o.login, "login", "", "username or e-mail address")
 	return o

@@ -29,6 +29,7 @@ func commands() []command {
 		{"backup", "back up all data to one file, also while the server runs", makeBackup},
 		{"restore", "restore a backup", restore},
 		chatCommand(),
+		emojiCommand(),
 		{"doctor", "check the setup, and say how to fix problems", doctor},
 		{"log-level", "show or change the log levels of the running server", logLevel},
 		{"plan", "estimate the resources for a number of people and messages", plan},

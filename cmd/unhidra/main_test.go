@@ -59,7 +59,8 @@ func TestScripts(t *testing.T) {
 			e.Setenv("UNHIDRA_OPERATOR_ADDR", "127.0.0.1:"+operator)
 			e.Setenv("UNHIDRA_DRAIN", "10ms")
 			e.Setenv("PATH", bin+string(os.PathListSeparator)+e.Getenv("PATH"))
-			return nil
+			return os.WriteFile(filepath.Join(e.WorkDir, "dot.gif"), []byte("GIF89a\x01\x00\x01\x00\x80\x00\x00\xff\x00\x00\x00"+
+				"\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"), 0o600)
 		},
 	})
 }

@@ -357,6 +357,7 @@ func values() map[string][]string {
 	return map[string][]string{
 		"registration":  {"open", "invite", "closed"},
 		"second_factor": {"none", "admins", "everyone"},
+		"custom_emoji":  {"everyone", "admins"},
 	}
 }
 

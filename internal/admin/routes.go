@@ -302,13 +302,15 @@ func (s *Service) patchSettings(ctx context.Context, in *struct {
 	Body struct {
 		Registration *string `json:"registration,omitempty" enum:"open,invite,closed"`
 		SecondFactor *string `json:"second_factor,omitempty" enum:"none,admins,everyone" doc:"who must have one"`
+		CustomEmoji  *string `json:"custom_emoji,omitempty" enum:"everyone,admins" doc:"who may add emoji to the server; everyone: but guests"`
 		Days         *int    `json:"retention_days,omitempty" minimum:"0" maximum:"36500" doc:"messages of rooms that chose nothing are kept for so many days; 0: for good"`
 		Lines        *int    `json:"retention_lines,omitempty" minimum:"0" maximum:"100000000" doc:"and so many of them; 0: all"`
 		MinDays      *int    `json:"retention_min_days,omitempty" minimum:"0" maximum:"36500" doc:"no room may let messages go earlier; 0: no such bound"`
 		MaxDays      *int    `json:"retention_max_days,omitempty" minimum:"0" maximum:"36500" doc:"no room may keep messages longer; 0: no such bound"`
 	}
 }) (*settingsOutput, error) {
-	for name, v := range map[string]*string{"registration": in.Body.Registration, "second_factor": in.Body.SecondFactor} {
+	for name, v := range map[string]*string{"registration": in.Body.Registration, "second_factor": in.Body.SecondFactor,
+		"custom_emoji": in.Body.CustomEmoji} {
 		if v == nil {
 			continue
 		}

@@ -29,7 +29,7 @@ const (
 		send-message get-message edit-message delete-message list-versions remove-previews tick-task get-thread
 		list-threads mark-thread follow-thread follow-threads add-reaction remove-reaction list-reactions create-poll
 		vote close-poll list-voters forward-message list-pins pin-message unpin-message report-message list-own-reports
-		list-slash-commands run-slash-command
+		list-slash-commands run-slash-command list-emoji
 		list-files create-file put-file-part complete-file delete-file get-file link-files list-room-files
 		list-devices list-room-devices get-device list-series get-readings list-alarms list-room-alarms
 		list-device-alarms get-dashboard post-chart
@@ -39,7 +39,7 @@ const (
 		get-digest set-digest list-subscriptions subscribe unsubscribe`
 	notForGuests = `create-room list-public-rooms join-room delete-room hand-over-room add-member remove-member
 		update-member list-bans ban unban list-invites create-invite revoke-invite get-invite accept-invite
-		set-room-avatar delete-room-avatar list-room-reports decide-room-report put-dashboard
+		set-room-avatar delete-room-avatar add-emoji delete-emoji list-room-reports decide-room-report put-dashboard
 		list-bots create-bot delete-bot create-bot-token revoke-bot-token list-assistants set-assistant end-assistant
 		list-hooks create-hook renew-hook delete-hook set-hook-avatar delete-hook-avatar
 		list-outgoing-hooks create-outgoing-hook update-outgoing-hook rotate-outgoing-hook delete-outgoing-hook

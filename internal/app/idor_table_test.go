@@ -71,6 +71,7 @@ func rows() map[string]row {
 		"forget-browser": {eve: 204},
 		"link-provider":  theirs(""), "unlink-provider": theirs(""), // there is no such provider here
 
+		"list-emoji": own, "add-emoji": {eve: 409}, "delete-emoji": {eve: 403}, // Ann's has the name
 		"get-retention": own, "list-users": own, "get-user": {eve: 200}, "list-shared-rooms": own, "get-presence": {own: true, more: "?users={user}"},
 		"search":     {own: true, more: "?q=secret"},
 		"list-rooms": own, "list-public-rooms": own, "create-room": with(own, `{"kind":"private","name":"Mine"}`),

@@ -85,7 +85,7 @@ func try(t *testing.T, s *live.Server, o operation, body, bearer string) (status
 	if body != "" {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	if o.id == "set-avatar" || o.id == "set-hook-avatar" || o.id == "set-room-avatar" {
+	if o.id == "set-avatar" || o.id == "set-hook-avatar" || o.id == "set-room-avatar" || o.id == "add-emoji" {
 		req.Body, req.ContentLength = io.NopCloser(bytes.NewReader([]byte("x"))), 1
 		req.Header.Set("Content-Type", "image/png")
 	}
@@ -156,6 +156,8 @@ func newHouse(t *testing.T) *house {
 	}
 	must(t, h.ann.Do(t.Context(), "POST", "/bots", map[string]any{"username": "deploy",
 		"token": map[string]any{"scopes": []string{"read"}}}, &program))
+	_, err = h.ann.AddEmoji(t.Context(), "anns", []byte(dot))
+	must(t, err)
 	var den, scheduled, reminder struct{ ID string }
 	must(t, h.ann.Do(t.Context(), "POST", "/rooms", map[string]any{"kind": "private", "name": "Den"}, &den))
 	must(t, h.ann.Do(t.Context(), "POST", "/me/scheduled", map[string]any{"key": "1", "room": den.ID, "text": "a secret",
@@ -168,7 +170,7 @@ func newHouse(t *testing.T) *house {
 		"{alarm}", domain.NewID(domain.AlarmPrefix),
 		"{window}", domain.NewID(domain.MaintenancePrefix),
 		"{rule}", domain.NewID(domain.AlarmRulePrefix),
-		"{usergroup}", "anns",
+		"{usergroup}", "anns", "{name}", "anns",
 		"{group}", "anns", "{template}", "anns", "{browser}", "rem_anns", "{passkey}", "anns-key", "{hash}", "nothing",
 		"{preview}", "nothing", "{model}", "greet",
 		"{provider}", "oidc", "{product}", product.ID, "{release}", release.ID, "{upload}", upload.ID, "{sha256}", hash,

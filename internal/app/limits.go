@@ -24,7 +24,7 @@ func writeLimits(c config.Config) httpx.Limits {
 	}
 	// What is made and stays: seldom, and by many from one address in an office.
 	shared(httpx.Limit{Name: "changes", User: perMinute(n), Addr: perMinute(10 * n)},
-		"create-room", "open-direct", "delete-room", "create-invite", "revoke-invite", "add-member", "hand-over-room",
+		"create-room", "open-direct", "add-emoji", "delete-emoji", "delete-room", "create-invite", "revoke-invite", "add-member", "hand-over-room",
 		"accept-request", "decline-request", "set-requests", "block", "unblock",
 		"register-device", "import-devices", "update-device", "revoke-device", "delete-readings",
 		"rotate-device-key", "revoke-device-key", "revoke-device-keys", "put-device-group",

@@ -26,6 +26,7 @@ import (
 	"github.com/unhidra/unhidra/internal/device"
 	"github.com/unhidra/unhidra/internal/disk"
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/emoji"
 	"github.com/unhidra/unhidra/internal/files"
 	"github.com/unhidra/unhidra/internal/firmware"
 	"github.com/unhidra/unhidra/internal/gateway"
@@ -46,6 +47,7 @@ import (
 	"github.com/unhidra/unhidra/internal/preview"
 	"github.com/unhidra/unhidra/internal/rollout"
 	"github.com/unhidra/unhidra/internal/shadow"
+	"github.com/unhidra/unhidra/internal/store/emojis"
 	"github.com/unhidra/unhidra/internal/store/readings"
 	"github.com/unhidra/unhidra/internal/telemetry"
 	"github.com/unhidra/unhidra/internal/usergroup"
@@ -102,6 +104,7 @@ type modules struct {
 	personal     *personal.Service
 	moderation   *moderation.Service
 	usergroup    *usergroup.Service
+	emoji        *emoji.Service
 	preview      *preview.Service
 	meaning      *meaning.Service
 	webtrace     *webtrace.Service
@@ -196,6 +199,8 @@ func (s *server) build(ctx context.Context) error {
 	s.buildModeration()
 	s.modules.usergroup = usergroup.New(usergroup.Deps{Store: s.db.UserGroups, Audit: s.modules.audit,
 		Log: s.logs.Part("usergroup")})
+	s.modules.emoji = emoji.New(emoji.Deps{Store: s.db.Emoji, Files: s.files, Bus: s.bus, Audit: s.modules.audit,
+		Log: s.logs.Part("emoji")})
 	s.watchQueues()
 	return nil
 }
@@ -358,7 +363,7 @@ func (s *server) buildAdmin() {
 		Health: s.healthCheckers(), Hash: s.keys.Hash, Log: s.logs.Part("admin"),
 		Version: s.Version, Started: s.started, URL: s.addrs.URL, Apply: m.auth.LoadRules,
 		Defaults: map[string]string{
-			auth.SettingRegistration: c.Registration, auth.SettingSecondFactor: c.SecondFactor,
+			emojis.SettingWho: "everyone", auth.SettingRegistration: c.Registration, auth.SettingSecondFactor: c.SecondFactor,
 			history.SettingRetentionDays:    strconv.Itoa(r.Days),
 			history.SettingRetentionLines:   strconv.Itoa(r.Lines),
 			history.SettingRetentionMinDays: strconv.Itoa(r.MinDays),
@@ -390,7 +395,8 @@ func (s *server) watchQueues() {
 	m := s.modules
 	obs.WatchQueues(s.reg, slices.Concat(s.db.Queues(), s.readings.Queues(), m.chat.Queues(), m.hub.Queues(),
 		m.gateway.Queues(), m.auth.Queues(), m.history.Queues(), m.command.Queues(), m.alarm.Queues(), m.firmware.Queues(),
-		m.rollout.Queues(), m.shadow.Queues(), m.files.Queues(), m.bot.Queues(), m.preview.Queues())...)
+		m.rollout.Queues(), m.shadow.Queues(), m.files.Queues(), m.bot.Queues(), m.preview.Queues(),
+		m.emoji.Queues())...)
 }
 
 // origins are those whose pages may connect beside the host that they are asked
@@ -432,6 +438,7 @@ func (m *modules) routes(api huma.API, c config.Config) {
 	m.personal.Routes(api)
 	m.moderation.Routes(api)
 	m.usergroup.Routes(api)
+	m.emoji.Routes(api)
 	m.preview.Routes(api)
 	m.device.Routes(api)
 	m.command.Routes(api)

@@ -18,6 +18,7 @@ import (
 	"github.com/unhidra/unhidra/internal/dashboard"
 	"github.com/unhidra/unhidra/internal/device"
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/emoji"
 	"github.com/unhidra/unhidra/internal/files"
 	"github.com/unhidra/unhidra/internal/firmware"
 	"github.com/unhidra/unhidra/internal/gateway"
@@ -41,6 +42,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store/commands"
 	"github.com/unhidra/unhidra/internal/store/dashboards"
 	"github.com/unhidra/unhidra/internal/store/devices"
+	"github.com/unhidra/unhidra/internal/store/emojis"
 	storefiles "github.com/unhidra/unhidra/internal/store/files"
 	storefirmware "github.com/unhidra/unhidra/internal/store/firmware"
 	"github.com/unhidra/unhidra/internal/store/guests"
@@ -75,6 +77,7 @@ var (
 	_ meaning.Store     = (*search.Repository)(nil)
 	_ presence.Users    = (*accounts.Repository)(nil)
 	_ presence.Peers    = (*rooms.Repository)(nil)
+	_ emoji.Store       = (*emojis.Repository)(nil)
 	_ device.Store      = (*devices.Repository)(nil)
 	_ device.Peers      = (*rooms.Repository)(nil)
 	_ alarm.Store       = (*alarms.Repository)(nil)
@@ -131,11 +134,24 @@ func (p people) VerifyEmail(ctx context.Context, hash []byte, now time.Time) (do
 	return p.guests.VerifyEmail(ctx, hash, now)
 }
 
+// kept is what people keep, by themselves and on the server.
+type kept struct{ db *all.Store }
+
+// EachKept calls do for all that user keeps, and then for each emoji that they added.
+func (k kept) EachKept(ctx context.Context, user string, do func(domain.Kept) error) (int, error) {
+	n, err := k.db.Personal.EachKept(ctx, user, do)
+	if err != nil {
+		return n, err
+	}
+	emoji, err := k.db.Emoji.EachEmojiBy(ctx, user, func(e domain.CustomEmoji) error { return do(domain.Kept{Emoji: &e}) })
+	return n + emoji, err
+}
+
 func authStore(db *all.Store) auth.Store {
 	accounts := people{db.Accounts, db.Guests}
 	return auth.Store{
 		UserStore: accounts, AvatarStore: db.Accounts, DepartureStore: db.Departure,
-		MessageStore: db.Log, PersonalStore: db.Personal, EachOther: otherData(db),
+		MessageStore: db.Log, PersonalStore: kept{db}, EachOther: otherData(db),
 		PeerStore: db.Rooms, DeviceStore: db.Devices,
 		FlowStore: db.Sessions, Sessions: db.Sessions, Attempts: db.Sessions,
 		Factors:      factor.Store{FactorStore: db.Factors, IdentityStore: db.Factors, TicketStore: db.Accounts},

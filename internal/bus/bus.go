@@ -28,6 +28,7 @@ type Bus interface {
 const (
 	PresenceSubject = "presence"    // who came and went, and wire.PackUser: new names and statuses
 	ProfileSubject  = "profiles"    // wire.PackUser: a new name or picture, for all who share a room
+	NewsSubject     = "news"        // wire.PackReply: for everybody who is connected
 	RevokeSubject   = "auth.revoke" // JSON: Revocation
 	// DescribedSubject carries the ids of devices that are described otherwise than before, by themselves or
 	// by their owner.

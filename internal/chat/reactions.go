@@ -20,7 +20,7 @@ func (s *Service) React(ctx context.Context, p domain.Principal, r domain.Reacti
 	if err := domain.CheckRoomID(r.Room); err != nil {
 		return a, err
 	}
-	if r.Emoji, err = domain.CheckEmoji("/emoji", r.Emoji); err != nil {
+	if r.Emoji, err = domain.CheckReaction("/emoji", r.Emoji); err != nil {
 		return a, err
 	}
 	if !r.Remove {
@@ -43,7 +43,7 @@ func (s *Service) reactionRoutes(api huma.API) {
 // OfEmoji is the input of operations on a reaction.
 type OfEmoji struct {
 	InMessage
-	Emoji string `path:"emoji" maxLength:"64" doc:"one emoji, percent-encoded"`
+	Emoji string `path:"emoji" maxLength:"64" doc:"one emoji, percent-encoded, or the name of one of the server between colons"`
 }
 
 func (in *OfEmoji) reacting(remove bool) domain.Reacting {

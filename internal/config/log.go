@@ -18,7 +18,7 @@ type Log struct {
 // LogParts are the parts of a server that have a level of their own.
 func LogParts() []string {
 	return []string{"admin", "alarm", "assistant", "audit", "auth", "backup", "blob", "bot", "bus", "captcha", "certs",
-		"chat", "command", "device", "disk", "feed", "files", "firmware", "gateway", "guest", "history", "http", "hub", "mail",
+		"chat", "command", "device", "disk", "emoji", "feed", "files", "firmware", "gateway", "guest", "history", "http", "hub", "mail",
 		"meaning", "ml", "moderation", "mqtt", "notify", "ota", "personal",
 		"presence", "preview", "proxy",
 		"rollout", "server",

@@ -92,6 +92,8 @@ const (
 	AuditAdminUserGroup     AuditType = "admin.user_group" // one was made, changed or deleted, or who is in it
 	AuditAdminCommand       AuditType = "admin.command"    // a slash command of the server was made, changed, renewed or removed
 
+	AuditEmoji AuditType = "emoji.change" // one was added to the server, or deleted
+
 	AuditConfigChange AuditType = "config.change"
 
 	AuditRoomRetention AuditType = "room.retention" // a room chose how long it keeps its messages

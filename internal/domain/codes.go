@@ -229,6 +229,11 @@ func messageCodes() []CodeInfo {
 			"You keep as many messages as one person may on this server. Delete some, or ask an administrator for more."},
 		{CodeTooManyReactions, []Kind{Conflict},
 			"The message has as many different reactions as it can have, or as you may give. Use one that is there."},
+		{CodeNoEmoji, []Kind{NotFound}, "This server has no emoji of this name. Choose one of those that it has."},
+		{CodeEmojiTaken, []Kind{Conflict}, "Another emoji has this name. Choose another name, or delete the other emoji first."},
+		{CodeTooManyEmoji, []Kind{Conflict},
+			"The server has as many emoji of its own as it can have, or you have added as many as one person may. Delete some " +
+				"that nobody uses."},
 		{CodeTooManyPins, []Kind{Conflict},
 			"The room has as many pinned messages as it can have. Unpin one first."},
 		{CodeTooManyBlocked, []Kind{Conflict},

@@ -41,6 +41,7 @@ const (
 	ReminderPrefix    = "rmd"
 	ReportPrefix      = "rpt"
 	UserGroupPrefix   = "ugr"
+	EmojiPrefix       = "emj"
 )
 
 // Crockford's alphabet, in lower case: sorts like the bytes that it encodes.

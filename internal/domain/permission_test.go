@@ -188,7 +188,9 @@ Of devices that they neither own nor share a room with they see the
 	}
 	b.WriteString("\n`room.join` is for those who are not members: anyone may join a public room that is not archived, " +
 		"unless banned from it.\n\n[Guests](guests.md) of the server are plain members, whatever role they have, and add nobody; a public " +
-		"room that they are not in does not exist for them.\n")
+		"room that they are not in does not exist for them.\n\n" +
+		"[Emoji](emoji.md) of the server are added by everybody but guests, bots and devices, or by administrators alone, as " +
+		"they choose. Whoever added one deletes it, and so do administrators.\n")
 	return b.String()
 }
 

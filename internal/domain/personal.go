@@ -27,14 +27,15 @@ type SavedRef struct {
 	At   time.Time
 }
 
-// Kept is one thing that somebody keeps for themselves: a saved message, a draft, a scheduled message, a reminder, or
-// the sections of their list of rooms.
+// Kept is one thing that somebody keeps: a saved message, a draft, a scheduled message, a reminder, the sections of
+// their list of rooms, or an emoji that they added to the server.
 type Kept struct {
 	Saved     *SavedRef
 	Draft     *PersonalDraft
 	Scheduled *Scheduled
 	Reminder  *Reminder
 	Sections  *RoomSections
+	Emoji     *CustomEmoji
 }
 
 // SavedCursor is the place in the list of saved messages after which the next page begins. The zero cursor is the

@@ -19,7 +19,7 @@ type Reactions struct {
 
 // Reaction is an emoji that users gave to a message.
 type Reaction struct {
-	Emoji string   // without U+FE0F, see CheckEmoji
+	Emoji string   // without U+FE0F, or the name of a CustomEmoji between colons: see CheckReaction
 	Count int      // of the users
 	Users []string // their ids, first given first; at most MaxReactors
 	Mine  bool     // whoever asks is one of them; only where it is asked for
@@ -44,6 +44,6 @@ type ReactionBy struct {
 type Reacting struct {
 	Room   string
 	Seq    int64  // of the message
-	Emoji  string // as CheckEmoji returns it
+	Emoji  string // as CheckReaction returns it
 	Remove bool   // take the reaction away, instead of adding it
 }

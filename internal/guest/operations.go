@@ -31,7 +31,7 @@ var open = set(
 	`send-message get-message edit-message delete-message list-versions remove-previews tick-task get-thread list-threads
 	mark-thread follow-thread follow-threads add-reaction remove-reaction list-reactions create-poll vote close-poll
 	list-voters forward-message list-pins pin-message unpin-message report-message list-own-reports list-slash-commands
-	run-slash-command`,
+	run-slash-command list-emoji`,
 	// files there
 	`list-files create-file put-file-part complete-file delete-file get-file link-files list-room-files`,
 	// what devices there measure

@@ -40,7 +40,7 @@ type reactor struct {
 func (s *Service) getReactors(ctx context.Context, in *struct {
 	Room   string `path:"room" maxLength:"64"`
 	Seq    int64  `path:"seq" minimum:"1"`
-	Emoji  string `path:"emoji" maxLength:"64" doc:"one emoji, percent-encoded"`
+	Emoji  string `path:"emoji" maxLength:"64" doc:"one emoji, percent-encoded, or the name of one of the server between colons"`
 	Cursor string `query:"cursor"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"100"`
 }) (*struct{ Body httpx.Page[reactor] }, error) {
@@ -48,7 +48,7 @@ func (s *Service) getReactors(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	emoji, err := domain.CheckEmoji("/emoji", in.Emoji)
+	emoji, err := domain.CheckReaction("/emoji", in.Emoji)
 	if err != nil {
 		return nil, err
 	}

@@ -108,6 +108,11 @@ func (h *Hub) Run(ctx context.Context) error {
 		return err
 	}
 	defer stopProfiles()
+	stopNews, err := h.Bus.Subscribe(bus.NewsSubject, h.onNews)
+	if err != nil {
+		return err
+	}
+	defer stopNews()
 	stopGaps, err := h.Bus.Subscribe(bus.GapSubject, func(bus.Message) { h.CompareSoon() })
 	if err != nil {
 		return err

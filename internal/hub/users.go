@@ -138,8 +138,12 @@ func (h *Hub) onUser(id string, m bus.Message) {
 
 // tellUser passes on what is said to a user, encoded once for each format.
 func (h *Hub) tellUser(id string, e event) {
-	frames := make(map[Format][]byte, 1)
-	for _, m := range h.MembersOf(id) {
+	h.tell(make(map[Format][]byte, 1), h.MembersOf(id), e)
+}
+
+// tell passes e on to members. frames has it as it is encoded for their formats.
+func (h *Hub) tell(frames map[Format][]byte, members []*Member, e event) {
+	for _, m := range members {
 		frame, known := frames[m.queue.Format()]
 		if !known {
 			frame = m.queue.Format().Event(e.Header, e.payload)
@@ -200,5 +204,18 @@ func (h *Hub) onProfile(m bus.Message) {
 		for _, id := range sharing {
 			h.tellUser(id, e)
 		}
+	}
+}
+
+// onNews tells everybody who is connected, encoded once for each format.
+func (h *Hub) onNews(m bus.Message) {
+	e, err := unpack(m)
+	if err != nil {
+		h.Log.Error("bus message that is not understood", "subject", m.Subject, "err", err)
+		return
+	}
+	frames := make(map[Format][]byte, 1)
+	for part := range Shards {
+		h.tell(frames, h.Members(part, nil), e)
 	}
 }

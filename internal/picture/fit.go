@@ -64,11 +64,7 @@ func (m *Maker) Fit(ctx context.Context, read func() (io.Reader, error), side in
 	if err != nil {
 		return small, errors.Join(ctx.Err(), unreadable().Because(err))
 	}
-	turn := orientationOf(data)
-	if turn > 1 && bytes.HasPrefix(data, []byte{0xff, 0xd8}) {
-		return encode(turned(fit(src, side), turn))
-	}
-	return encode(fit(src, side))
+	return encode(upright(fit(src, side), data))
 }
 
 // while reads as long as ctx has not ended: decoders cannot be told to stop.

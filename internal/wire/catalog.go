@@ -83,6 +83,7 @@ func News() []Frame {
 			Summary: "A program answers a slash command of the user later, and tells nobody else."},
 		{Type: TypeReportChanged, Data: ReportChanged{},
 			Summary: "The reports that the user decides on have changed, or one of the user's was decided on."},
+		{Type: TypeEmojiChanged, Data: EmojiChanged{}, Summary: "An emoji was added to the server, or deleted."},
 		{Type: TypeDeviceTransfer, Data: DeviceTransfer{},
 			Summary: "A device was offered to another user, or what became of that."},
 		{Type: TypeDeviceStatus, Data: DeviceStatuses{}, Summary: "Devices of the user, or that are watched, came or went."},

@@ -74,6 +74,7 @@ const (
 	TypeReminder        = "reminder"        // ReminderChanged: a reminder of the user came or has changed
 	TypeSlashAnswer     = "slash.answer"    // SlashAnswer: to whoever wrote a slash command
 	TypeReportChanged   = "report.changed"  // ReportChanged: to those who decide on a report, or who made it
+	TypeEmojiChanged    = "emoji.changed"   // EmojiChanged: to everybody
 	TypeDeviceStatus    = "device.status"   // DeviceStatuses: devices of the user, or watched ones, that came or went
 )
 

@@ -297,6 +297,7 @@ func goldenReplies() []frame {
 		news(TypeSlashAnswer, TypeSlashAnswer,
 			&SlashAnswer{Room: room1, Thread: 412, Command: "deploy", Text: "api is **deployed**."}),
 		news(TypeReportChanged, TypeReportChanged, &ReportChanged{Room: room1, Seq: 412, State: "removed", As: "reporter"}),
+		news(TypeEmojiChanged, TypeEmojiChanged, &EmojiChanged{Name: "parrot", Picture: AvatarPath("5d41402abc4b2a76b9719d911017c592")}),
 		news(TypeDeviceTransfer, TypeDeviceTransfer, &DeviceTransfer{Device: live.Device, Name: "Greenhouse", From: ada, To: lin,
 			State: "offered", At: t0, Expires: &later}),
 		news(TypeHello, TypeHello, &Hello{

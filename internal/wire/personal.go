@@ -65,13 +65,15 @@ type SlashAnswer struct {
 	Text    string `json:"text" doc:"Markdown"`
 }
 
-// Kept is a saved message, a draft, a scheduled message, a reminder or all sections in the download of one's data.
+// Kept is a saved message, a draft, a scheduled message, a reminder, all sections or an emoji that one added, in the
+// download of one's data.
 type Kept struct {
 	Saved     *SavedRef     `json:"saved,omitempty"`
 	Draft     *Draft        `json:"draft,omitempty"`
 	Scheduled *Scheduled    `json:"scheduled,omitempty"`
 	Reminder  *ReminderRef  `json:"reminder,omitempty"`
 	Sections  *RoomSections `json:"room_sections,omitempty"`
+	Emoji     *CustomEmoji  `json:"emoji,omitempty"`
 }
 
 // ReminderRef is a reminder in the download of one's data. The text of the message is left out.
@@ -102,6 +104,10 @@ func FromKept(k domain.Kept) Kept {
 	if k.Sections != nil {
 		s := FromRoomSections(*k.Sections)
 		v.Sections = &s
+	}
+	if k.Emoji != nil {
+		e := FromCustomEmoji(*k.Emoji, true)
+		v.Emoji = &e
 	}
 	return v
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store/dashboards"
 	"github.com/unhidra/unhidra/internal/store/departure"
 	"github.com/unhidra/unhidra/internal/store/devices"
+	"github.com/unhidra/unhidra/internal/store/emojis"
 	"github.com/unhidra/unhidra/internal/store/feedlog"
 	"github.com/unhidra/unhidra/internal/store/files"
 	"github.com/unhidra/unhidra/internal/store/firmware"
@@ -74,6 +75,7 @@ type Store struct {
 	Feed       *feedlog.Repository
 	Blobs      *blobs.Repository
 	MQTT       *mqtt.Repository
+	Emoji      *emojis.Repository
 
 	Notifications *notifications.Repository
 	Personal      *personal.Repository
@@ -105,7 +107,7 @@ func Open(ctx context.Context, o store.Options) (*Store, error) {
 		Transfers: devices.NewTransfers(db), Claims: devices.NewClaims(db),
 		Files:     files.New(db),
 		Departure: departure.New(db), Audit: audit.New(db), Mails: mails.New(db), Server: server.New(db),
-		Feed: feedlog.New(db), Blobs: blobs.New(db), MQTT: mqtt.New(db),
+		Feed: feedlog.New(db), Blobs: blobs.New(db), MQTT: mqtt.New(db), Emoji: emojis.New(db),
 		Notifications: notifications.New(db), Personal: personal.New(db),
 		Previews: previews.New(db), Assistants: bots.NewAssistants(db),
 		Moderation: moderation.New(db), OwnData: owndata.New(db), UserGroups: usergroups.New(db),

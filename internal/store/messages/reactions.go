@@ -6,6 +6,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/emojis"
 	"github.com/unhidra/unhidra/internal/store/roomlog"
 	"github.com/unhidra/unhidra/internal/store/rooms"
 )
@@ -78,6 +79,9 @@ func addReaction(ctx context.Context, t *store.Tx, r domain.Reacting, e *domain.
 	case g.ofOne >= domain.MaxReactionsOfUser:
 		return domain.Conflict.Errorf(domain.CodeTooManyReactions,
 			"you gave this message %d reactions, as many as one person may; take one away first", g.ofOne)
+	}
+	if err := emojis.Require(ctx, t, r.Emoji); err != nil {
+		return err
 	}
 	e.Type, e.Payload = domain.ReactionAdded, domain.ReactionAddedPayload{Of: r.Seq, Emoji: r.Emoji}
 	if err := appendReaction(ctx, t, r, e); err != nil {
