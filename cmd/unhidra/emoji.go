@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"strings"
 	"text/tabwriter"
@@ -85,6 +86,8 @@ func readPicture(path string) ([]byte, error) {
 	if err == nil && len(data) > picture.MaxEmojiBytes {
 		err = fmt.Errorf("%s has more than %d kB; make the picture smaller, 128 by 128 pixels are plenty", path,
 			picture.MaxEmojiBytes>>10)
+	} else if err == nil && !strings.HasPrefix(http.DetectContentType(data), "image/") {
+		err = fmt.Errorf("%s is no picture; use a PNG, JPEG, GIF or WebP", path)
 	}
 	return data, err
 }
