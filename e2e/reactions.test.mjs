@@ -78,6 +78,65 @@ story('two fast clicks send nothing, and a refused reaction is undone', async ({
   await ann.unroute('**/reactions/**');
 });
 
+// A green disc on nothing, drawn by a page.
+const disc = async (page) =>
+  Buffer.from(
+    await page.evaluate(() => {
+      const canvas = document.createElement('canvas');
+      canvas.width = canvas.height = 96;
+      const c = canvas.getContext('2d');
+      c.fillStyle = '#2e9e5b';
+      c.arc(48, 48, 44, 0, 7);
+      c.fill();
+      return canvas.toDataURL().split(',')[1];
+    }),
+    'base64',
+  );
+
+story('an emoji of the server is added from the picker, written, and reacted with until it is deleted', async ({ ann, bob }) => {
+  await ann.getByRole('button', { name: 'Insert emoji' }).click();
+  await ann.getByRole('dialog', { name: 'Emoji' }).getByRole('link', { name: 'Add emoji' }).click();
+  await ann.getByText('No emoji yet').waitFor();
+  await ann.locator('input[type=file]').setInputFiles({
+    name: 'Party Parrot.png',
+    mimeType: 'image/png',
+    buffer: await disc(ann),
+  });
+  await becomes(() => ann.getByRole('textbox', { name: 'Name' }).inputValue(), 'party_parrot');
+  await accessibleEverywhere(ann, 'emoji-add');
+  await ann.getByRole('button', { name: 'Add emoji', exact: true }).click();
+  await ann.getByRole('list', { name: 'Emoji of this server' }).getByText(':party_parrot:').waitFor();
+  await accessibleEverywhere(ann, 'emoji-list');
+  await ann.goBack();
+
+  const box = ann.getByRole('textbox', { name: /^Message/ });
+  await box.pressSequentially('look :party_p');
+  await ann.getByRole('option', { name: ':party_parrot:' }).waitFor();
+  await shot(ann, 'emoji-completion');
+  await box.press('Tab');
+  await box.pressSequentially('here');
+  await box.press('Enter');
+  await call('ann', 'POST', `/rooms/${room.id}/messages`, { key: 'large', text: ':party_parrot: 🎉' });
+  const picture = (page) => page.getByRole('log').getByAltText(':party_parrot:');
+  for (const page of [ann, bob]) await becomes(() => picture(page).count(), 2);
+  await call('ann', 'POST', `/rooms/${room.id}/messages`, { key: 'how', text: 'how?' });
+  await of(ann, 'how?').focus();
+  await ann.keyboard.press('+');
+  const picker = ann.getByRole('dialog', { name: 'Emoji' });
+  await picker.getByRole('group', { name: 'This server' }).getByRole('option').waitFor();
+  await accessible(ann, 'emoji-picker');
+  await ann.keyboard.type('party_par');
+  await ann.keyboard.press('Enter');
+  await chip(ann, ':party_parrot: 1, you reacted', 'how?').waitFor();
+  await chip(bob, ':party_parrot: 1', 'how?').tap();
+  await chip(ann, ':party_parrot: 2, you reacted', 'how?').waitFor();
+  await accessibleEverywhere(ann, 'emoji-shown');
+
+  await call('ann', 'DELETE', '/emoji/party_parrot');
+  for (const page of [ann, bob]) await becomes(() => picture(page).count(), 0);
+  await chip(bob, ':party_parrot: 2, you reacted', 'how?').getByText(':party_parrot:').waitFor();
+});
+
 story('reactions that come above move nothing under the reader', async ({ ann }) => {
   const log = ann.getByRole('log');
   await log.hover();

@@ -32,8 +32,8 @@ func CheckEmojiName(pointer, s string) (string, error) {
 		name = name[1 : len(name)-1]
 	}
 	if !isEmojiName(name) {
-		return "", InvalidField(pointer, "an emoji is named by %d to %d of these: a to z, 0 to 9, _, + and -", minEmojiName,
-			maxEmojiName)
+		return "", InvalidField(pointer, "an emoji is named by %d to %d of these: a to z, 0 to 9, _, + and -, with _ at neither end",
+			minEmojiName, maxEmojiName)
 	}
 	if standardEmoji[name] {
 		return "", Conflict.Errorf(CodeEmojiTaken, "%q is the name of an emoji that everybody has; choose another one", name)
@@ -42,7 +42,7 @@ func CheckEmojiName(pointer, s string) (string, error) {
 }
 
 func isEmojiName(s string) bool {
-	if len(s) < minEmojiName || len(s) > maxEmojiName {
+	if len(s) < minEmojiName || len(s) > maxEmojiName || s[0] == '_' || s[len(s)-1] == '_' { // marks of Markdown
 		return false
 	}
 	for _, c := range []byte(s) {

@@ -24,7 +24,8 @@ func TestNamesOfEmoji(t *testing.T) {
 	}
 	for s, code := range map[string]domain.Code{"": domain.CodeInvalidField, "a": domain.CodeInvalidField,
 		long + "a": domain.CodeInvalidField, "pär": domain.CodeInvalidField, "a b": domain.CodeInvalidField,
-		"a:b": domain.CodeInvalidField, "tada": domain.CodeEmojiTaken, ":+1:": domain.CodeEmojiTaken} {
+		"a:b": domain.CodeInvalidField, "_a": domain.CodeInvalidField,
+		"a_": domain.CodeInvalidField, "tada": domain.CodeEmojiTaken, ":+1:": domain.CodeEmojiTaken} {
 		if name, err := domain.CheckEmojiName("/name", s); domain.CodeOf(err) != code {
 			t.Errorf("%q is %q, %v", s, name, err)
 		}

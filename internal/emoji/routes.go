@@ -76,7 +76,7 @@ func (s *Service) getAll(ctx context.Context, in *listInput) (*listOutput, error
 
 // InEmoji names an emoji. It is exported because the decoder sets only exported fields.
 type InEmoji struct {
-	Name string `path:"name" maxLength:"64" doc:"of 2 to 32 of these: a to z, 0 to 9, _, + and -"`
+	Name string `path:"name" maxLength:"64" doc:"of 2 to 32 of these: a to z, 0 to 9, _, + and -, with _ at neither end"`
 }
 
 func by(ctx context.Context) By {

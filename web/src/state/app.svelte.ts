@@ -5,7 +5,9 @@ import type { Api } from '../net/api';
 import type { Frame } from '../net/connection';
 import { storage } from '../platform/storage.svelte';
 import { wordsOf } from '../view/later/reminder';
+import type { EmojiChanged } from '../view/emojiport';
 import type * as port from '../view/port';
+import { serverEmoji } from '../view/serveremoji.svelte';
 import type { Me, Message, Profile, RoomRequest, RoomState, Status } from '../view/types';
 import { Alerts } from './alerts.svelte';
 import { mutedKey, readArranged, readMuted } from './arranged';
@@ -119,6 +121,7 @@ export class SignedIn implements port.App {
     this.api = new RoomApi(api, this.rooms);
     this.requests = new Requests(api, (room) => this.rooms.enter(room));
     this.fleet = new Fleet(api, request);
+    serverEmoji.from(async () => (await this.api.emoji()).all());
     this.link.start();
   }
 
@@ -178,6 +181,7 @@ export class SignedIn implements port.App {
     this.#kept = undefined;
     this.#loaded?.close();
     this.#own?.close();
+    serverEmoji.from(undefined);
     this.link.close();
     this.rooms.close();
     this.people.close();
@@ -208,6 +212,7 @@ export class SignedIn implements port.App {
     this.requests.count(h.requests ?? 0);
     await this.rooms.hello(h.rooms);
     this.people.rewatch();
+    serverEmoji.reconnected();
     this.fleet.rewatch();
     // The next connection tries again.
     void this.personal().then((own) => own.hello(), () => {});
@@ -244,6 +249,8 @@ export class SignedIn implements port.App {
       case 'notifications':
         this.#choosing?.take(f.data as Chosen);
         return this.notifications.chosen(f.data as Chosen);
+      case 'emoji.changed':
+        return serverEmoji.take(f.data as EmojiChanged);
       case 'user.blocked': {
         const { user, blocked } = f.data as { user: string; blocked: boolean };
         this.people.block(user, blocked);

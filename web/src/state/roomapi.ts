@@ -23,6 +23,7 @@ import type {
   RoomState,
   User,
 } from '../view/types';
+import type { EmojiApi } from '../view/emojiport';
 import type { UserGroupApi } from '../view/usergroupport';
 
 /** The rooms as far as an answer can change them. */
@@ -181,6 +182,9 @@ export class RoomApi implements port.RoomApi {
   }
   async userGroups(): Promise<UserGroupApi> {
     return (this.#groups ??= new (await import('./usergroupapi')).UserGroups(this.#api));
+  }
+  async emoji(): Promise<EmojiApi> {
+    return new (await import('./emojiapi')).ServerEmojiApi(this.#api);
   }
   async outgoing(): Promise<port.OutgoingApi> {
     return new (await import('./outgoing')).Outgoing(this.#api);

@@ -61,6 +61,8 @@ export type RoomOrder = 'name' | 'activity' | 'size';
 export interface ServerSettings {
   registration: 'open' | 'invite' | 'closed';
   second_factor: 'none' | 'admins' | 'everyone';
+  /** who may add emoji */
+  custom_emoji: 'everyone' | 'admins';
   /** numbers; 0: no bound */
   retention_days: string;
   retention_lines: string;

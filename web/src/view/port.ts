@@ -42,6 +42,7 @@ import type {
   Status,
   User,
 } from './types';
+import type { EmojiApi } from './emojiport';
 import type { UserGroupApi } from './usergroupport';
 
 /** A page of a list and where to go on. */
@@ -412,6 +413,8 @@ export interface RoomApi extends HookApi, BotApi {
   moderation(): Promise<ModerationApi>;
   /** the same */
   userGroups(): Promise<UserGroupApi>;
+  /** the same */
+  emoji(): Promise<EmojiApi>;
   search(q: string, sort: 'newest' | 'relevance', cursor: string): Promise<SearchPage>;
 }
 

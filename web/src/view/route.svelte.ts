@@ -39,6 +39,7 @@ export const settingsPages = [
   'status',
   'notifications',
   'appearance',
+  'emoji',
   'blocked',
   'reports',
   'account',

@@ -4,6 +4,7 @@ import type { FleetDevice } from '../fleetport';
 import { may } from '../permit';
 import type { App, RoomModel } from '../port';
 import { t } from '../text';
+import { serverEmoji } from '../serveremoji.svelte';
 import type { RoomState, User } from '../types';
 import type { Choice } from './Completion.svelte';
 import { allowed, usageOf } from './roomcommands';
@@ -71,12 +72,18 @@ async function emoji(typed: string): Promise<Choice[]> {
     const named = all.find(([, ...names]) => names.includes(typed.slice(0, -1).toLowerCase()));
     return named ? [{ id: named[1] ?? '', label: named[1] ?? '', emoji: named[0], insert: named[0], whole: true }] : [];
   }
-  return all
+  const ours = serverEmoji.all.items
+    .map((e) => [fit(typed, e.name) + 1, e] as const) // before one of Unicode that fits as well
+    .filter(([score]) => score > 50)
+    .map(([score, e]) => [score, { id: `:${e.name}:`, label: `:${e.name}:`, picture: e.picture, insert: `:${e.name}:` }] as const);
+  const unicode = all
     .map(([char, ...names]) => [Math.max(...names.map((n) => fit(typed, n))), char, names[0] ?? ''] as const)
     .filter(([score]) => score >= 50)
+    .map(([score, char, name]) => [score, { id: name, label: `:${name}:`, emoji: char, insert: char }] as const);
+  return [...ours, ...unicode]
     .sort(([a], [b]) => b - a)
     .slice(0, most)
-    .map(([, char, name]): Choice => ({ id: name, label: `:${name}:`, emoji: char, insert: char }));
+    .map(([, choice]) => choice);
 }
 
 /** Offers what one can ask of the room and of the devices in it, and what may follow. */

@@ -3,6 +3,7 @@
 // algorithm of CommonMark, in which each mark is looked at a bounded number of
 // times; then the tokens become a tree. So the time grows with the length alone.
 import { addressEnd, angledEnd, destination, hostOf, pathEnd } from './address';
+import { nameEnd } from '../emojiport';
 import { charAt, charBefore, isSpace, isWord, joins } from './chars';
 import { CodeSpans } from './codespan';
 import { mentionEnd } from './mention';
@@ -13,6 +14,7 @@ export type Inline =
   | { type: 'code'; text: string }
   | { type: 'link'; href: string; children: Inline[]; host: string }
   | { type: 'mention'; name: string; text: string }
+  | { type: 'emoji'; name: string; text: string }
   | { type: 'break' };
 
 type Mark = 'strong' | 'em' | 'del' | 'spoiler';
@@ -63,6 +65,7 @@ class Parser {
   #plain = 0;
   #said = 0;
   #lastMention = 0;
+  #lastEmoji = 0;
 
   constructor(s: string) {
     this.#s = s;
@@ -121,6 +124,8 @@ class Parser {
         return this.#address(i, angledEnd(s, i), 1);
       case '@':
         return this.#mention(i);
+      case ':':
+        return this.#emoji(i);
       case 'h':
       case 'H': {
         const end = addressEnd(s, i);
@@ -166,6 +171,17 @@ class Parser {
     this.#lastMention = end;
     const text = this.#s.slice(i, end);
     return this.#take(i, { type: 'mention', name: text.slice(1).toLowerCase(), text }, end);
+  }
+
+  /** The name of an emoji of the server. Within a word, as in a time of day, there is none. */
+  #emoji(i: number): number {
+    const s = this.#s;
+    const end = nameEnd(s, i);
+    const before = charBefore(s, i);
+    if (end === i || joins(charAt(s, end)) || (i !== this.#lastEmoji && (joins(before) || before === ':'))) return i + 1;
+    this.#lastEmoji = end;
+    const text = s.slice(i, end);
+    return this.#take(i, { type: 'emoji', name: text.slice(1, -1), text }, end);
   }
 
   #run(i: number): number {

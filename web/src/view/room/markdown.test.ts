@@ -21,6 +21,8 @@ function show(nodes: readonly Inline[]): string {
           return `{${n.text}}`;
         case 'mention':
           return `@[${n.name}]`;
+        case 'emoji':
+          return n.text;
         case 'link':
           return `<${show(n.children)}|${n.href}${n.host && `|${n.host}`}>`;
         default:
@@ -143,6 +145,10 @@ it('knows emoji from words', () => {
   expect(onlyEmoji('🎉🎉')).toBe(true);
   expect(onlyEmoji('👩‍💻 🇸🇪 ❤️')).toBe(true);
   expect(onlyEmoji('ok 🎉')).toBe(false);
+  const known = (name: string) => name === 'parrot';
+  expect(onlyEmoji(':parrot: 🎉:parrot:', known)).toBe(true);
+  expect(onlyEmoji(':parrot: :tukan:', known)).toBe(false);
+  expect(onlyEmoji(':parrot:')).toBe(false);
   expect(onlyEmoji('12')).toBe(false);
   expect(onlyEmoji(' ')).toBe(false);
 });
@@ -154,4 +160,22 @@ it('keeps a spoiler that is cut a spoiler', () => {
   const text = `The end: ||it was${' the butler'.repeat(40)}||`;
   expect(plain(excerptOf(text))).toBe('The end: […]');
   expect(excerptOf('short ||x')).toBe('short ||x');
+});
+
+it('names between colons are emoji of the server, but not within words, addresses and code', () => {
+  const names = (text: string) => {
+    const all: string[] = [];
+    const walk = (nodes: readonly Inline[]) => {
+      for (const n of nodes) {
+        if (n.type === 'emoji') all.push(n.name);
+        if ('children' in n) walk(n.children);
+      }
+    };
+    for (const b of parse(text)) if (b.type === 'paragraph') walk(b.children);
+    return all;
+  };
+  expect(names('look :parrot:, **:party_parrot:** (:c++:)')).toEqual(['parrot', 'party_parrot', 'c++']);
+  expect(names(':aa::bb: 好:aa:')).toEqual(['aa', 'bb', 'aa']);
+  expect(names('12:30:45, a:bb:, :bb:c, :_a_:, `:parrot:`, https://a.example/:parrot: and ::parrot::')).toEqual([]);
+  expect(plain('_:party_parrot:_ :a_b: *c*')).toBe(':party_parrot: :a_b: c');
 });

@@ -5,6 +5,7 @@
 // grows with the text's length alone: lines are read by character, once for each
 // level of quotes and lists. internal/domain/blocks.go divides texts alike, and both
 // are checked against internal/domain/testdata/markdown.json.
+import { replaceNames } from '../emojiport';
 import { charAt, isPunctuation, isSpace } from './chars';
 import { inline, type Inline } from './inline';
 import { rowOf, tableAt, type Align } from './table';
@@ -220,8 +221,10 @@ function doneAt(line: string): boolean | undefined {
   return mark !== ' ';
 }
 
-/** Whether a text is a few emoji and nothing else. */
-export function onlyEmoji(text: string): boolean {
+/** Whether a text is a few emoji and nothing else. known: whether the server has an emoji of this name. */
+export function onlyEmoji(written: string, known: (name: string) => boolean = () => false): boolean {
+  if (written.length > 400) return false;
+  const text = replaceNames(written, (name, raw) => (known(name) ? '😀' : raw));
   return (
     text.length <= 60 &&
     /^(?:\p{Extended_Pictographic}|\p{Emoji_Modifier}|\p{Regional_Indicator}|[\u200d\ufe0f\s])+$/u.test(text) &&

@@ -1,4 +1,6 @@
 import { storage } from '../../platform/storage.svelte';
+import { nameIn } from '../emojiport';
+import { serverEmoji } from '../serveremoji.svelte';
 import type { Reaction } from '../types';
 
 /** Whether a reaction is one of the user's own. */
@@ -11,13 +13,20 @@ export const bare = (emoji: string): string => emoji.replaceAll('\ufe0f', '');
 const asText = /(?!\p{Emoji_Presentation}|\p{Emoji_Modifier})\p{Emoji}(?!\p{Emoji_Modifier}|\ufe0f)/gu;
 
 /** An emoji as it is shown: with the selector again where it is needed. */
-export const shown = (emoji: string): string => bare(emoji).replace(asText, '$&\ufe0f');
+export const shown = (emoji: string): string =>
+  nameIn(emoji) ? emoji : bare(emoji).replace(asText, '$&\ufe0f');
+
+/** Where the picture of an emoji is, if it is one that the server has. */
+export function pictureOf(emoji: string): string | undefined {
+  const name = nameIn(emoji);
+  return name ? serverEmoji.picture(name) : undefined;
+}
 
 /** Where the emoji that the user took last are kept. */
 export const lastTaken = 'unhidra.emoji';
 
 /** The six emoji that are offered first. */
 export function frequent(): string[] {
-  const taken = (storage.get(lastTaken) ?? '').split(' ').filter(Boolean);
+  const taken = (storage.get(lastTaken) ?? '').split(' ').filter((e) => e && (!nameIn(e) || pictureOf(e)));
   return [...new Set([...taken, ...['👍', '❤️', '😂', '🎉', '👀', '🙏']].map(shown))].slice(0, 6);
 }

@@ -14,6 +14,8 @@ function show(nodes: readonly Inline[]): string {
           return `{${n.text}}`;
         case 'mention':
           return `@[${n.name}]`;
+        case 'emoji':
+          return n.text;
         case 'link':
           return `<${show(n.children)}>`;
         case 'text':
