@@ -1,0 +1,1 @@
+var e=e=>`/emoji/${encodeURIComponent(e)}`,t=class{#e;constructor(e){this.#e=e}all(){return this.#e.call(`GET`,`/emoji`)}add(t,n){return this.#e.call(`PUT`,e(t),n)}remove(t){return this.#e.call(`DELETE`,e(t))}};export{t as ServerEmojiApi};

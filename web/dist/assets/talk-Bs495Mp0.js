@@ -1,1 +1,0 @@
-import{i as e}from"./failure-DXWxGHBg.js";import{H as t,rt as n}from"./index-DXGCFwSE.js";function r(r,i){t.card=void 0,r.api.direct([i.id]).then(e=>n.go({page:`room`,room:e}),n=>t.say(e(n),!0))}export{r as t};

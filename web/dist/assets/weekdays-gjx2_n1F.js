@@ -1,1 +1,0 @@
-import{Tt as e}from"./index-DXGCFwSE.js";var t=t=>t.toSorted((e,t)=>e-t).map(e).join(`, `);export{t};
