@@ -20,6 +20,7 @@ var elsewhere = []string{
 	"events.actor_id", "reactions.user_id", "poll_votes.user_id",
 	"saved_messages.user_id", "drafts.user_id", "scheduled_messages.user_id", "reminders.user_id", "room_sections.user_id",
 	"message_reports.user_id", "notify_settings.user_id", "notify_levels.user_id", "digests.user_id",
+	"custom_emoji.user_id",
 }
 
 const (
