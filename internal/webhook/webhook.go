@@ -99,6 +99,9 @@ func New(d Deps) *Service {
 		received: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "webhook_requests_total",
 			Help: "Requests to incoming webhooks, and later answers to slash commands, by result."}, []string{"result"}),
 	}
+	for _, result := range []string{resultAccepted, resultRefused, resultRateLimited, resultUnknown, resultFailed} {
+		s.received.WithLabelValues(result) // a rate of what never came is 0, and not unknown
+	}
 	if d.Metrics != nil {
 		d.Metrics.MustRegister(s.received)
 	}
