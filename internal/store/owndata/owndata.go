@@ -116,9 +116,9 @@ func (repo *Repository) rows(ctx context.Context, k kind, user string) ([]map[st
 	if err != nil {
 		return nil, err
 	}
+	defer func() { _ = rows.Close() }()
 	names, err := rows.Columns()
 	if err != nil {
-		_ = rows.Close()
 		return nil, err
 	}
 	return store.Collect(rows, func(rows *sql.Rows) (map[string]any, error) {
