@@ -1,1 +1,0 @@
-import{i as e}from"./failure-D1fELMy0.js";import{U as t,it as n}from"./index-D4lahXh_.js";function r(r,i){t.card=void 0,r.api.direct([i.id]).then(e=>n.go({page:`room`,room:e}),n=>t.say(e(n),!0))}export{r as t};

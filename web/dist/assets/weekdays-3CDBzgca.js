@@ -1,1 +1,0 @@
-import{Et as e}from"./index-D4lahXh_.js";var t=t=>t.toSorted((e,t)=>e-t).map(e).join(`, `);export{t};
