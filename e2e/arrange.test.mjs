@@ -17,6 +17,7 @@ let phone;
 
 /** Runs what the palette finds. */
 async function palette(page, words) {
+  await becomes(() => dialog(page).count(), 0, 'a dialog has the keys'); // the one before may still be closing
   await page.keyboard.press('Control+k');
   await dialog(page).getByRole('combobox').fill(words);
   await page.keyboard.press('Enter');

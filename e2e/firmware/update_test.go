@@ -147,10 +147,11 @@ func TestDeafFirmwareIsTakenBack(t *testing.T) {
 	var page struct {
 		Items []struct{ State, Reason string }
 	}
-	l.m.Do("GET", "/rollouts/"+deaf.ID+"/updates", nil, &page)
-	if len(page.Items) != 1 || !strings.HasPrefix(page.Items[0].Reason, "rolled_back") {
-		t.Errorf("%+v", page)
-	}
+	wait(t, "the server learns why", func() bool {
+		page.Items = nil
+		l.m.Do("GET", "/rollouts/"+deaf.ID+"/updates", nil, &page)
+		return len(page.Items) == 1 && strings.HasPrefix(page.Items[0].Reason, "rolled_back")
+	})
 	l.runs("1.1.0 1")
 }
 

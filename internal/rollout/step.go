@@ -278,6 +278,9 @@ func Stop(u domain.Update, r domain.Rollout, now time.Time) domain.Update {
 
 // failed takes that a device has given up.
 func failed(u domain.Update, p domain.FirmwareProgress, now time.Time, jitter float64) domain.Update {
+	if u.State == domain.UpdateRolledBack && u.Reason == "" {
+		u.Reason, u.Code = p.Reason, p.Code // what it runs was known before it said why
+	}
 	if !u.State.Active() {
 		return u
 	}

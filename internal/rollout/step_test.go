@@ -153,6 +153,10 @@ func TestWhatFailsIsTriedAgainWhereThatHelps(t *testing.T) {
 	if !s.u.Due.IsZero() {
 		t.Error("after a crash it is tried again")
 	}
+	s.says(domain.FirmwareFailed)
+	if s.is(domain.UpdateRolledBack); s.u.Reason == "" {
+		t.Error("what the device says why it is back is not kept")
+	}
 
 	s = begin(t)
 	s.u, _ = Progressed(s.u, s.r, domain.FirmwareProgress{State: domain.FirmwareFailed, Reason: "offer_expired: 30 h"},
