@@ -130,7 +130,8 @@ fleet-agents:
 ## firmware-image: an image for ESP32-C3 that runs the firmware's core, with Wi-Fi and TLS, into bin/firmware-image; and the tests that take it
 firmware-image:
 	@.ci/firmware-image
-	UNHIDRA_FIRMWARE_IMAGES=$(CURDIR)/bin/firmware-image $(GO) test -count=1 -v -run 'TestRealImages' ./internal/espimage ./internal/delta ./e2e/firmware
+	UNHIDRA_FIRMWARE_IMAGES=$(CURDIR)/bin/firmware-image $(GO) test -count=1 -v -run 'TestRealImages' \
+		./internal/espimage ./internal/delta ./e2e/firmware
 
 ## fuzz: twenty seconds for each fuzz target
 fuzz:

@@ -58,8 +58,8 @@ type flight struct {
 	done chan error
 }
 
-// SendParts sends the parts of a file that the server does not have, and completes it. After an error, get the
-// Upload anew and call it again: it goes on. sent is called with how many bytes from the start are there; it may be nil.
+// SendParts sends the parts of a file that the server does not have, and completes it. After an error, get the Upload
+// anew and call it again: it goes on. sent is called with how many bytes from the start are there; it may be nil.
 func (c *Client) SendParts(ctx context.Context, u Upload, r io.ReaderAt, sent func(bytes int64)) (Upload, error) {
 	if u.State == "ready" { // the answer to the first call was lost
 		return u, nil

@@ -93,7 +93,7 @@ const disc = async (page) =>
     'base64',
   );
 
-story('an emoji of the server is added from the picker, written, and reacted with until it is deleted', async ({ ann, bob }) => {
+story('an emoji of the server is added, written, and reacted with until it is deleted', async ({ ann, bob }) => {
   await ann.getByRole('button', { name: 'Insert emoji' }).click();
   await ann.getByRole('dialog', { name: 'Emoji' }).getByRole('link', { name: 'Add emoji' }).click();
   await ann.getByText('No emoji yet').waitFor();

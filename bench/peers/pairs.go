@@ -93,7 +93,8 @@ func (s *settings) prepare(ctx context.Context, binary, dir string) error {
 	var lines []string
 	for i := range pairUsers {
 		c := client.New("http://" + t.addrs[0])
-		if err := c.Register(ctx, client.Registration{Username: fmt.Sprint("user", i), Password: "an old song about rain"}); err != nil {
+		who := client.Registration{Username: fmt.Sprint("user", i), Password: "an old song about rain"}
+		if err := c.Register(ctx, who); err != nil {
 			return err
 		}
 		me, err := c.Me(ctx)

@@ -54,7 +54,8 @@ func BenchmarkUploads(b *testing.B) {
 					return writeSynced(filepath.Join(dir, fmt.Sprint("bare", i)), files[i])
 				})
 				bare, bareUsed = bare+time.Since(begin), bareUsed+testkit.ProcessorTime()-before
-				together(b, c.files, 1, func(i int) error { return people[0].DeleteFile(ctx, ids[i]) }) // as few may wait to be posted
+				// Few may wait to be posted.
+				together(b, c.files, 1, func(i int) error { return people[0].DeleteFile(ctx, ids[i]) })
 			}
 			b.ReportMetric(bare.Seconds()/ours.Seconds(), "of-bare")
 			b.ReportMetric(gb*1000/ours.Seconds(), "MB/s")

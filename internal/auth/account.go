@@ -76,8 +76,8 @@ func (s *Service) exported(ctx context.Context, p domain.Principal, c Client) (e
 	return export{wire.FromMe(u), sessions.Body.Items, factors.Body.Passkeys, factors.Body.Remembered, ids, s.Now()}, nil
 }
 
-// writeExport writes the account on the first line, and one more for each message, reaction and vote of its owner,
-// for each thing that they keep for themselves, and for all else that there is about them. After an error in the middle,
+// writeExport writes the account on the first line, and one more for each message, reaction and vote of its owner, for
+// each thing that they keep for themselves, and for all else that there is about them. After an error in the middle,
 // the last line, which tells that it is the last, is not there.
 func (s *Service) writeExport(ctx context.Context, w io.Writer, account export) error {
 	e, id, db := json.NewEncoder(w), account.Me.ID, s.Store

@@ -230,7 +230,7 @@ func messageCodes() []CodeInfo {
 		{CodeTooManyReactions, []Kind{Conflict},
 			"The message has as many different reactions as it can have, or as you may give. Use one that is there."},
 		{CodeNoEmoji, []Kind{NotFound}, "This server has no emoji of this name. Choose one of those that it has."},
-		{CodeEmojiTaken, []Kind{Conflict}, "Another emoji has this name. Choose another name, or delete the other emoji first."},
+		{CodeEmojiTaken, []Kind{Conflict}, "Another emoji has this name. Choose another name, or delete that emoji first."},
 		{CodeTooManyEmoji, []Kind{Conflict},
 			"The server has as many emoji of its own as it can have, or you have added as many as one person may. Delete some " +
 				"that nobody uses."},

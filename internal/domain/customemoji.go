@@ -32,7 +32,8 @@ func CheckEmojiName(pointer, s string) (string, error) {
 		name = name[1 : len(name)-1]
 	}
 	if !isEmojiName(name) {
-		return "", InvalidField(pointer, "an emoji is named by %d to %d of these: a to z, 0 to 9, _, + and -, with _ at neither end",
+		return "", InvalidField(pointer,
+			"an emoji is named by %d to %d of these: a to z, 0 to 9, _, + and -, with _ at neither end",
 			minEmojiName, maxEmojiName)
 	}
 	if standardEmoji[name] {
@@ -75,7 +76,8 @@ func CustomEmojiName(reaction string) (name string, ok bool) {
 
 // ErrNoEmoji is the answer to whoever names an emoji that the server does not have.
 func ErrNoEmoji(name string) error {
-	return NotFound.Errorf(CodeNoEmoji, "this server has no emoji :%s:; the list of its emoji has those that there are", name)
+	return NotFound.Errorf(CodeNoEmoji,
+		"this server has no emoji :%s:; the list of its emoji has those that there are", name)
 }
 
 // ErrEmojiTaken is the answer to whoever adds an emoji by a name that another one has.

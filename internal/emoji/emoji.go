@@ -90,7 +90,8 @@ func (s *Service) List(ctx context.Context, p domain.Principal) (all []domain.Cu
 func (s *Service) mayAdd(ctx context.Context, p domain.Principal) error {
 	switch {
 	case p.Kind != domain.KindUser:
-		return domain.Forbidden.Errorf(domain.CodePeopleOnly, "only people add emoji; bots and devices use those that there are")
+		return domain.Forbidden.Errorf(domain.CodePeopleOnly,
+			"only people add emoji; bots and devices use those that there are")
 	case p.IsGuest():
 		return domain.ErrNotForGuests()
 	case p.IsAdmin():

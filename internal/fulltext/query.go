@@ -37,9 +37,9 @@ type Query struct {
 	Plain string
 }
 
-// Parse parses a query: words, "phrases", prefix*, -without, from:name, in:room, in:"a room",
-// before:2026-01-31, after:2026-01-31, has:link, lang:de and lang:unknown. Days are in zone. before: excludes the day, and
-// after: includes it.
+// Parse parses a query: words, "phrases", prefix*, -without, from:name, in:room, in:"a room", before:2026-01-31,
+// after:2026-01-31, has:link, lang:de and lang:unknown. Days are in zone. before: excludes the day, and after: includes
+// it.
 //
 // Anything else is text: C++, --force, a colon with nothing after it. If a query has only
 // exclusions, they are searched for instead. A query of only punctuation finds nothing; see

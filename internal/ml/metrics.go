@@ -28,7 +28,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "ml_requests_total", Help: "Requests to models, by outcome: ok, invalid, unavailable or internal.",
 		}, append(of, "outcome")),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "ml_request_duration_seconds", Help: "Time that a request to a model takes, with its time in the queue; of a stream, to its first chunk.",
+			Name: "ml_request_duration_seconds", Help: "Time that a request to a model takes, with its time in the queue; " +
+				"of a stream, to its first chunk.",
 			Buckets: []float64{.001, .005, .01, .05, .1, .5, 1, 5, 10, 30},
 		}, of),
 		restarts: prometheus.NewCounterVec(prometheus.CounterOpts{

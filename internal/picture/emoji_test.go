@@ -11,8 +11,8 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-// A picture of an emoji is made small and stays transparent where it was; a small one is not blown up. Of one that moves
-// it is the first frame.
+// A picture of an emoji is made small and stays transparent where it was; a small one is not blown up. Of one that
+// moves it is the first frame.
 func TestEmoji(t *testing.T) {
 	t.Parallel()
 	wide := image.NewNRGBA(image.Rect(0, 0, 300, 150))

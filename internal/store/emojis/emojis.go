@@ -19,7 +19,8 @@ type Repository struct{ db *store.DB }
 // New returns the repository on db.
 func New(db *store.DB) *Repository { return &Repository{db} }
 
-// SettingWho is the name of the setting that says who may add emoji, and ByAdmins its value if administrators alone may.
+// SettingWho is the name of the setting that says who may add emoji, and ByAdmins its value if administrators alone
+// may.
 const (
 	SettingWho = "custom_emoji"
 	ByAdmins   = "admins"

@@ -45,8 +45,8 @@ func referred(t *testing.T, db *all.Store) (has string) {
 	return has
 }
 
-// Two people add emoji and react with them. Once one is deleted, nobody can react with it any more, and its picture goes
-// unless another emoji has it; the reactions stay, and are taken away one by one.
+// Two people add emoji and react with them. Once one is deleted, nobody can react with it any more, and its picture
+// goes unless another emoji has it; the reactions stay, and are taken away one by one.
 func TestEmojiComeAndGo(t *testing.T) {
 	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {

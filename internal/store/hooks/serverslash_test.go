@@ -93,8 +93,8 @@ func TestACommandOfTheServerIsInTheRoomsThatItIsFor(t *testing.T) {
 	})
 }
 
-// Who stands for a command of the server is an administrator; without them it asks nobody, and another one takes over by
-// switching it on.
+// Who stands for a command of the server is an administrator; without them it asks nobody, and another one takes over
+// by switching it on.
 func TestACommandOfTheServerEndsWithItsAdministrator(t *testing.T) {
 	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {

@@ -17,8 +17,8 @@ import (
 
 const benchLines = 200 // of the room, in each of the benchmarks
 
-// talked fills a room with lines, and with what is named beside each of them: one of four has a thread of three replies,
-// four reactions of three emoji, or a file.
+// talked fills a room with lines, and with what is named beside each of them: one of four has a thread of three
+// replies, four reactions of three emoji, or a file.
 func talked(b *testing.B, db *all.Store, room, what string) {
 	b.Helper()
 	must := func(err error) {
@@ -29,7 +29,8 @@ func talked(b *testing.B, db *all.Store, room, what string) {
 	now := time.Now()
 	for i := range benchLines {
 		me := testkit.UserID(i % 8)
-		d := domain.Draft{Room: room, Key: fmt.Sprint(i), Text: fmt.Sprint("a message of some words, as people write them ", i)}
+		d := domain.Draft{Room: room, Key: fmt.Sprint(i),
+			Text: fmt.Sprint("a message of some words, as people write them ", i)}
 		if what == "files" && i%4 == 0 {
 			d.Files = []string{uploaded(b, db, me, room, i)}
 		}

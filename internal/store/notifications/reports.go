@@ -21,7 +21,8 @@ const (
 )
 
 // TellReports has pushes sent about reports that came at least wait ago, and about all that came since, to those who
-// decide on them: to moderators, and again to administrators once these may decide. It returns how many people are told.
+// decide on them: to moderators, and again to administrators once these may decide. It returns how many people are
+// told.
 func (repo *Repository) TellReports(ctx context.Context, wait time.Duration, now time.Time) (told int, err error) {
 	since, waited := store.Millis(now.Add(-domain.NotificationsKept)), store.Millis(now.Add(-wait))
 	var due bool
@@ -104,7 +105,8 @@ const everyRoom = "*"
 func waitingReports(admins bool) string {
 	const own = ` AND SUM(CASE WHEN p.user_id <> $1 THEN 1 ELSE 0 END) > 0`
 	const from = `SELECT p.room_id, p.seq, MAX(p.at) AS at FROM message_reports p
-		JOIN rooms r ON r.id = p.room_id AND r.kind <> 'gone' JOIN events e ON e.room_id = p.room_id AND e.seq = p.seq AND e.actor_id <> $1 `
+		JOIN rooms r ON r.id = p.room_id AND r.kind <> 'gone'
+		JOIN events e ON e.room_id = p.room_id AND e.seq = p.seq AND e.actor_id <> $1 `
 	if admins {
 		return from + `WHERE p.state = 'open' AND $2 IN ('', '*')
 			GROUP BY p.room_id, p.seq HAVING MIN(p.admins_at) <= $3` + own

@@ -19,20 +19,25 @@ type kind struct {
 	query  string   // of user $1
 }
 
-// kinds are what the download has of other parts than accounts, messages and what people keep for themselves. Names that
-// end in _at are times.
+// kinds are what the download has of other parts than accounts, messages and what people keep for themselves. Names
+// that end in _at are times.
 var kinds = []kind{
 	{"room", []string{"members.user_id", "mutes.user_id"}, `SELECT m.room_id AS room, r.kind, r.name, m.role,
-		m.joined_at, m.muted_until AS muted_until_at FROM members m JOIN rooms r ON r.id = m.room_id WHERE m.user_id = $1 ORDER BY m.room_id`},
+		m.joined_at, m.muted_until AS muted_until_at
+		FROM members m JOIN rooms r ON r.id = m.room_id WHERE m.user_id = $1 ORDER BY m.room_id`},
 	{"thread", []string{"thread_marks.user_id"}, `SELECT room_id AS room, root AS seq, following
 		FROM thread_marks WHERE user_id = $1 ORDER BY room_id, root`},
-	{"room_request", []string{"room_requests.user_id", "room_requests.by_user"}, `SELECT room_id AS room, user_id AS "user",
+	{"room_request", []string{"room_requests.user_id", "room_requests.by_user"},
+		`SELECT room_id AS room, user_id AS "user",
 		by_user AS asked_by, state, at AS asked_at FROM room_requests WHERE user_id = $1 OR by_user = $1
 		ORDER BY room_id, user_id`},
-	{"ban", []string{"bans.user_id"}, `SELECT room_id AS room, at AS banned_at FROM bans WHERE user_id = $1 ORDER BY room_id`},
-	{"blocked", []string{"blocks.user_id"}, `SELECT u.id AS "user", u.username FROM blocks b JOIN users u ON u.id = b.other_id
+	{"ban", []string{"bans.user_id"}, `SELECT room_id AS room, at AS banned_at
+		FROM bans WHERE user_id = $1 ORDER BY room_id`},
+	{"blocked", []string{"blocks.user_id"}, `SELECT u.id AS "user", u.username
+		FROM blocks b JOIN users u ON u.id = b.other_id
 		WHERE b.user_id = $1 ORDER BY u.id`},
-	{"user_group", []string{"user_group_members.user_id"}, `SELECT g.id AS "group", g.handle, g.name FROM user_group_members m
+	{"user_group", []string{"user_group_members.user_id"}, `SELECT g.id AS "group", g.handle, g.name
+		FROM user_group_members m
 		JOIN user_groups g ON g.id = m.group_id WHERE m.user_id = $1 ORDER BY g.id`},
 	{"pin", []string{"pins.user_id"}, `SELECT room_id AS room, seq, at AS pinned_at FROM pins WHERE user_id = $1
 		ORDER BY room_id, seq`},
@@ -52,7 +57,8 @@ var kinds = []kind{
 		FROM incoming_hooks WHERE created_by = $1 ORDER BY id`},
 	{"outgoing_webhook", []string{"outgoing_hooks.created_by"}, `SELECT id, room_id AS room, url, created_at, sent_at
 		FROM outgoing_hooks WHERE created_by = $1 ORDER BY id`},
-	{"slash_command", []string{"slash_commands.created_by"}, `SELECT id, room_id AS room, name, description, url, created_at
+	{"slash_command", []string{"slash_commands.created_by"},
+		`SELECT id, room_id AS room, name, description, url, created_at
 		FROM slash_commands WHERE created_by = $1 ORDER BY id`},
 	{"server_command", []string{"server_commands.created_by"}, `SELECT id, name, description, url, created_at
 		FROM server_commands WHERE created_by = $1 ORDER BY id`},
