@@ -13,6 +13,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store"
 	"github.com/unhidra/unhidra/internal/store/all"
 	"github.com/unhidra/unhidra/internal/testkit"
+	"github.com/unhidra/unhidra/internal/testkit/traffic"
 )
 
 const benchLines = 200 // of the room, in each of the benchmarks
@@ -95,9 +96,7 @@ func BenchmarkRoom(b *testing.B) {
 			}
 			return len(hits)
 		}
-		for found() < 20 { // until they are indexed
-			time.Sleep(10 * time.Millisecond)
-		}
+		traffic.Wait(b.Context(), b, "all is indexed", func() bool { return found() == 20 })
 		b.Run("page/"+what, func(b *testing.B) {
 			testkit.Cost(b, "", 0, func(int) {
 				page, err := db.Log.Timeline(b.Context(), domain.WholeLog(room), domain.PageQuery{Limit: 50, Main: true})
