@@ -1,6 +1,8 @@
 package store_test
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -53,6 +55,35 @@ func TestNewerSchema(t *testing.T) {
 			t.Errorf("a second one that it cannot live with: %v", err)
 		}
 	})
+}
+
+// Once landed, a step is not changed, not even in a comment: databases know the checksum of each that they were made
+// with, and a program that has another refuses them. testdata/steps.sum is what sha256sum says of them.
+func TestStepsStayAsTheyLanded(t *testing.T) {
+	landed, err := os.ReadFile("testdata/steps.sum")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob("sql/*/*.sql")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d steps, %v", len(files), err)
+	}
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := strings.TrimPrefix(f, "sql/")
+		line := fmt.Sprintf("%x  %s\n", sha256.Sum256(text), name)
+		if strings.Contains(string(landed), line) {
+			continue
+		}
+		if strings.Contains(string(landed), "  "+name+"\n") {
+			t.Errorf("%s was changed; take that back, and write a further step", f)
+		} else {
+			t.Errorf("add to testdata/steps.sum: %s", line)
+		}
+	}
 }
 
 // compatibleFrom is the first step that older programs look at.

@@ -1,8 +1,7 @@
 -- oldest: 9
 -- Those who decide on reports get pushes about them. A node from before this step tells nobody; others do, also of what
 -- was reported there.
--- told: 1: moderators were told of it; 2: administrators
-ALTER TABLE message_reports ADD COLUMN told BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE message_reports ADD COLUMN told BIGINT NOT NULL DEFAULT 0; -- 1: moderators were told of it; 2: administrators
 CREATE INDEX message_reports_untold ON message_reports (at) WHERE state = 'open' AND told < 2;
 CREATE TABLE report_pushes (
 	subscription_id TEXT NOT NULL REFERENCES push_subscriptions ON DELETE CASCADE,

@@ -1,6 +1,5 @@
 -- oldest: 9
--- Slash commands of all rooms, as administrators make them. Each is a user, who comes into a room when it answers
--- there.
+-- Slash commands of all rooms, as administrators make them. Each is a user, who comes into a room when it answers there.
 CREATE TABLE server_commands (
 	id          TEXT PRIMARY KEY REFERENCES users ON DELETE CASCADE, -- as whom it answers
 	name        TEXT NOT NULL UNIQUE, -- without the slash
