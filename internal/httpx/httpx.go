@@ -5,13 +5,11 @@ package httpx
 
 import (
 	"context"
-	"encoding/json"
 	"log/slog"
 	"mime"
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -68,52 +66,22 @@ func New(mux *http.ServeMux, o Options) huma.API {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
-	api := huma.NewAPI(huma.Config{
-		OpenAPI: &huma.OpenAPI{
-			OpenAPI: "3.1.0",
-			Info:    &huma.Info{Title: o.Name, Version: o.Version, Description: apiDescription},
-			Components: &huma.Components{
-				Schemas:   registry,
-				Responses: describeProblems(registry),
-				SecuritySchemes: map[string]*huma.SecurityScheme{
-					"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "An access token, from signing in."},
-				},
-			},
-		},
-	}, &adapter{mux: mux, log: o.Log})
+	a := &adapter{mux: mux, name: o.Name, version: o.Version, log: o.Log}
+	api := huma.NewAPI(huma.Config{OpenAPI: &huma.OpenAPI{}}, a)
 	api.UseMiddleware(checkContentType, authenticate(o.Auth, o.Bots, o.May), limit(o.Limits), receive)
-	mux.HandleFunc("GET /openapi.json", serveDescription(api))
-	mux.HandleFunc("GET /docs", docs(api))
+	mux.HandleFunc("GET /openapi.json", a.serveDescription())
+	mux.HandleFunc("GET /docs", a.docs())
 	mux.HandleFunc("GET /docs/style.css", serveStyle)
 	mux.HandleFunc("GET /problems/{kind}", serveProblemPage)
 	return api
 }
 
-// serveDescription serves the OpenAPI document. It encodes it once, at the first request, when all
-// operations are registered: the library would do so without a lock.
-func serveDescription(api huma.API) http.HandlerFunc {
-	document := sync.OnceValues(func() ([]byte, error) { return json.Marshal(api.OpenAPI()) })
-	return func(w http.ResponseWriter, r *http.Request) {
-		body, err := document()
-		if err != nil {
-			Fail(w, r, err)
-			return
-		}
-		w.Header().Set("Content-Type", "application/openapi+json")
-		_, _ = w.Write(body) // an error means that the client disconnected
-	}
-}
-
-const apiDescription = "Rooms that never lose a message. Times are RFC 3339; ids say what they name (room_..., " +
-	"usr_...); " +
-	"keys of bodies are written as here, and come once; lists are pages with an opaque cursor; " +
-	"errors are problem documents (RFC 9457) with a stable kind and code."
-
 // An adapter implements huma.Adapter on the mux.
 type adapter struct {
-	mux *http.ServeMux
-	log *slog.Logger
+	mux           *http.ServeMux
+	name, version string // of the API
+	log           *slog.Logger
+	operations    []operation
 }
 
 func (a *adapter) Handle(op *huma.Operation, handler func(huma.Context)) {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -18,13 +19,13 @@ import (
 // An input fills the struct of an operation's requests.
 type input struct {
 	kind     reflect.Type
-	registry huma.Registry
 	params   []param
-	raw      []int // the field of the body as it came; nil: none
-	body     []int // the field of a body of JSON; nil: none
-	schema   *huma.Schema
+	raw      []int   // the field of the body as it came; nil: none
+	body     []int   // the field of a body of JSON; nil: none
+	hint     string  // a name for the schema of the body, if its type has none
 	required bool    // the body
 	presets  []param // of the body's fields
+	schemas  func() *schemas
 }
 
 // A param is a parameter of the path or the query, or a field of the body with a preset value.
@@ -33,57 +34,84 @@ type param struct {
 	in, name string
 	preset   string
 	required bool
-	schema   *huma.Schema
 }
 
-// inputOf returns the input of structs of kind t, and documents it in op.
-func inputOf(registry huma.Registry, op *huma.Operation, t reflect.Type) *input {
-	n := &input{kind: t, registry: registry}
+// schemas are what an input checks requests by. They are made at the first request, because all of them together are
+// some megabytes, and most servers use few of the operations.
+type schemas struct {
+	registry huma.Registry
+	params   []*huma.Schema
+	body     *huma.Schema // nil: none
+}
+
+// inputOf returns the input of structs of kind t. It adds the media types to op that the body may have.
+func inputOf(op *huma.Operation, t reflect.Type) *input {
+	n := &input{kind: t, hint: named(t, "Body", op.OperationID+"Request")}
+	n.schemas = sync.OnceValue(func() *schemas { return n.schemasIn(newRegistry()) })
 	eachField(t, nil, func(f reflect.StructField) {
-		p, ok := paramOf(registry, f)
-		if !ok {
-			return
+		if p, ok := paramOf(f); ok {
+			n.params = append(n.params, p)
 		}
-		n.params = append(n.params, p)
-		doc := &huma.Param{Name: p.name, In: p.in, Required: p.required, Schema: p.schema,
-			Description: p.schema.Description}
+	})
+	if f, ok := t.FieldByName("Body"); ok {
+		n.body = f.Index
+		mediaOf(op, "application/json")
+		op.RequestBody.Required = f.Type.Kind() != reflect.Pointer && f.Type.Kind() != reflect.Interface
+		n.presets = presetsOf(f)
+	}
+	if f, ok := t.FieldByName("RawBody"); ok {
+		n.raw = f.Index
+		mediaOf(op, f.Tag.Get("contentType"))
+		op.RequestBody.Required = true
+	}
+	n.required = op.RequestBody != nil && op.RequestBody.Required
+	return n
+}
+
+// presetsOf returns the fields with preset values of a body.
+func presetsOf(body reflect.StructField) (presets []param) {
+	if body.Type.Kind() != reflect.Struct {
+		return nil
+	}
+	eachField(body.Type, body.Index, func(f reflect.StructField) {
+		if preset := f.Tag.Get("default"); preset != "" {
+			mustSet(f.Type)
+			presets = append(presets, param{index: f.Index, preset: preset})
+		}
+	})
+	return presets
+}
+
+func (n *input) schemasIn(registry huma.Registry) *schemas {
+	s := &schemas{registry: registry}
+	for _, p := range n.params {
+		s.params = append(s.params, huma.SchemaFromField(registry, n.kind.FieldByIndex(p.index), ""))
+	}
+	if n.body != nil {
+		s.body = huma.SchemaFromField(registry, n.kind.FieldByIndex(n.body), n.hint)
+		s.body.PrecomputeMessages()
+	}
+	return s
+}
+
+// describe describes the input in op, which may be a copy of what inputOf had.
+func (n *input) describe(registry huma.Registry, op *huma.Operation) {
+	s := n.schemasIn(registry)
+	for i, p := range n.params {
+		doc := &huma.Param{Name: p.name, In: p.in, Required: p.required, Schema: s.params[i],
+			Description: s.params[i].Description}
 		if p.in == "query" {
 			doc.Explode = new(bool) // lists are separated by commas
 		}
 		op.Parameters = append(op.Parameters, doc)
-	})
-	if f, ok := t.FieldByName("Body"); ok {
-		n.describeBody(op, f)
 	}
-	if f, ok := t.FieldByName("RawBody"); ok {
-		n.raw = f.Index
+	if n.body != nil {
+		mediaOf(op, "application/json").Schema = s.body
+	}
+	if n.raw != nil {
+		f, _ := n.kind.FieldByName("RawBody")
 		mediaOf(op, f.Tag.Get("contentType")).Schema = &huma.Schema{Type: huma.TypeString, Format: "binary"}
-		op.RequestBody.Required = true
 	}
-	if op.RequestBody != nil {
-		n.required = op.RequestBody.Required
-		for _, media := range op.RequestBody.Content {
-			media.Schema.PrecomputeMessages()
-		}
-	}
-	return n
-}
-
-func (n *input) describeBody(op *huma.Operation, f reflect.StructField) {
-	n.body = f.Index
-	media := mediaOf(op, "application/json")
-	op.RequestBody.Required = f.Type.Kind() != reflect.Pointer && f.Type.Kind() != reflect.Interface
-	n.schema = huma.SchemaFromField(n.registry, f, named(n.kind, "Body", op.OperationID+"Request"))
-	media.Schema = n.schema
-	if f.Type.Kind() != reflect.Struct {
-		return
-	}
-	eachField(f.Type, f.Index, func(f reflect.StructField) {
-		if preset := f.Tag.Get("default"); preset != "" {
-			mustSet(f.Type)
-			n.presets = append(n.presets, param{index: f.Index, preset: preset})
-		}
-	})
 }
 
 // mediaOf returns what op says of bodies of a kind.
@@ -124,7 +152,7 @@ func eachField(t reflect.Type, index []int, visit func(reflect.StructField)) {
 	}
 }
 
-func paramOf(registry huma.Registry, f reflect.StructField) (param, bool) {
+func paramOf(f reflect.StructField) (param, bool) {
 	p := param{index: f.Index, preset: f.Tag.Get("default"), required: f.Tag.Get("required") == "true"}
 	switch {
 	case f.Tag.Get("path") != "":
@@ -137,15 +165,16 @@ func paramOf(registry huma.Registry, f reflect.StructField) (param, bool) {
 		return param{}, false
 	}
 	mustSet(f.Type)
-	p.schema = huma.SchemaFromField(registry, f, "")
 	return p, true
 }
 
 // read fills v, which is one of kind, from a request. Its errors are domain.Errors.
 func (n *input) read(ctx huma.Context, v reflect.Value) error {
-	path, bad := huma.NewPathBuffer(make([]byte, 0, 128), 0), &huma.ValidateResult{}
+	path, bad, s := huma.NewPathBuffer(make([]byte, 0, 128), 0), &huma.ValidateResult{}, n.schemas()
 	for i := range n.params {
-		n.params[i].read(ctx, n.registry, v, path, bad)
+		if value, ok := n.params[i].read(ctx, v, path, bad); ok {
+			huma.Validate(s.registry, s.params[i], path, huma.ModeWriteToServer, value, bad)
+		}
 	}
 	if n.body != nil || n.raw != nil {
 		body := from(ctx.Context()).takeBody()
@@ -165,9 +194,8 @@ func (n *input) read(ctx huma.Context, v reflect.Value) error {
 	return nil
 }
 
-func (p *param) read(ctx huma.Context, registry huma.Registry, v reflect.Value, path *huma.PathBuffer,
-	bad *huma.ValidateResult,
-) {
+// read fills the parameter's field of v, and returns what is to be checked, if there is something.
+func (p *param) read(ctx huma.Context, v reflect.Value, path *huma.PathBuffer, bad *huma.ValidateResult) (any, bool) {
 	text := ctx.Query(p.name)
 	if p.in == "path" {
 		text = ctx.Param(p.name)
@@ -182,14 +210,13 @@ func (p *param) read(ctx huma.Context, registry huma.Registry, v reflect.Value, 
 		if p.required {
 			bad.Add(path, "", "required "+p.in+" parameter is missing")
 		}
-		return
+		return nil, false
 	}
 	value, err := set(v.FieldByIndex(p.index), text)
 	if err != nil {
 		bad.Add(path, text, err.Error())
-		return
 	}
-	huma.Validate(registry, p.schema, path, huma.ModeWriteToServer, value, bad)
+	return value, err == nil
 }
 
 // readBody reads the body twice: into maps, which are checked, and into v. Keys have one spelling and come once, so
@@ -207,7 +234,8 @@ func (n *input) readBody(body []byte, v reflect.Value, path *huma.PathBuffer, ba
 		bad.Add(path, "", fmt.Sprintf("the key %.40q comes twice in one object: send it once", key))
 		return
 	}
-	huma.Validate(n.registry, n.schema, path, huma.ModeWriteToServer, parsed, bad)
+	s := n.schemas()
+	huma.Validate(s.registry, s.body, path, huma.ModeWriteToServer, parsed, bad)
 	if len(bad.Errors) > before {
 		return
 	}

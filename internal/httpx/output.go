@@ -11,6 +11,8 @@ import (
 
 // An output answers with the struct of an operation's answers.
 type output struct {
+	kind    reflect.Type
+	hint    string // a name for the body's schema, if its type has none
 	status  int
 	headers []headerField
 	body    []int // nil: none
@@ -22,17 +24,46 @@ type headerField struct {
 	name  string
 }
 
-// outputOf returns the output of structs of kind t, and documents it in op. Each field but Body and the int
-// Status is a header: a text, which is left out if it is empty, or a list of what can be written as text.
-func outputOf(registry huma.Registry, op *huma.Operation, t reflect.Type) *output {
-	o := &output{status: op.DefaultStatus}
+// outputOf returns the output of structs of kind t. Each field but Body and the int Status is a header: a text, which is
+// left out if it is empty, or a list of what can be written as text.
+func outputOf(op *huma.Operation, t reflect.Type) *output {
+	o := &output{kind: t, hint: named(t, "Body", op.OperationID+"Response"), status: op.DefaultStatus}
 	body, ok := t.FieldByName("Body")
+	if ok {
+		o.body = body.Index
+		if body.Type.Kind() == reflect.Func && body.Type != reflect.TypeFor[func(huma.Context)]() {
+			panic("httpx: a body cannot be a " + body.Type.String())
+		}
+	}
 	if o.status == 0 {
 		o.status = http.StatusNoContent
 		if ok {
 			o.status = http.StatusOK
 		}
 	}
+	eachField(t, nil, func(f reflect.StructField) {
+		switch {
+		case f.Name == "Body":
+		case f.Name == "Status" && f.Type.Kind() == reflect.Int:
+			o.own = f.Index
+		default:
+			o.headers = append(o.headers, headerOf(f))
+		}
+	})
+	return o
+}
+
+func headerOf(f reflect.StructField) headerField {
+	h := headerField{index: f.Index, name: f.Tag.Get("header")}
+	texts := f.Type.Kind() == reflect.Slice && reflect.PointerTo(f.Type.Elem()).Implements(reflect.TypeFor[fmt.Stringer]())
+	if h.name == "" || f.Type.Kind() != reflect.String && !texts {
+		panic("httpx: " + f.Name + " is not a header of a known type")
+	}
+	return h
+}
+
+// describe describes the output in op.
+func (o *output) describe(registry huma.Registry, op *huma.Operation) {
 	op.DefaultStatus = o.status
 	key := strconv.Itoa(o.status)
 	if op.Responses[key] == nil {
@@ -42,28 +73,22 @@ func outputOf(registry huma.Registry, op *huma.Operation, t reflect.Type) *outpu
 	if res.Description == "" {
 		res.Description = http.StatusText(o.status)
 	}
-	if ok {
-		o.body = body.Index
-		describeBody(registry, res, body, named(t, "Body", op.OperationID+"Response"))
+	if o.body != nil {
+		describeBody(registry, res, o.kind.FieldByIndex(o.body), o.hint)
 	}
-	eachField(t, nil, func(f reflect.StructField) {
-		switch {
-		case f.Name == "Body":
-		case f.Name == "Status" && f.Type.Kind() == reflect.Int:
-			o.own = f.Index
-		default:
-			o.headers = append(o.headers, describeHeader(registry, res, f))
+	for _, h := range o.headers {
+		f := o.kind.FieldByIndex(h.index)
+		f.Type = reflect.TypeFor[string]()
+		if res.Headers == nil {
+			res.Headers = map[string]*huma.Param{}
 		}
-	})
-	return o
+		res.Headers[h.name] = &huma.Header{Schema: huma.SchemaFromField(registry, f, "")}
+	}
 }
 
 // describeBody documents what a body holds, unless it is a func, which writes what it likes.
 func describeBody(registry huma.Registry, res *huma.Response, f reflect.StructField, name string) {
 	if f.Type.Kind() == reflect.Func {
-		if f.Type != reflect.TypeFor[func(huma.Context)]() {
-			panic("httpx: a body cannot be a " + f.Type.String())
-		}
 		return
 	}
 	schema := huma.SchemaFromField(registry, f, name)
@@ -73,20 +98,6 @@ func describeBody(registry huma.Registry, res *huma.Response, f reflect.StructFi
 	if media := res.Content["application/json"]; media != nil && media.Schema == nil {
 		media.Schema = schema
 	}
-}
-
-func describeHeader(registry huma.Registry, res *huma.Response, f reflect.StructField) headerField {
-	h := headerField{index: f.Index, name: f.Tag.Get("header")}
-	texts := f.Type.Kind() == reflect.Slice && reflect.PointerTo(f.Type.Elem()).Implements(reflect.TypeFor[fmt.Stringer]())
-	if h.name == "" || f.Type.Kind() != reflect.String && !texts {
-		panic("httpx: " + f.Name + " is not a header of a known type")
-	}
-	f.Type = reflect.TypeFor[string]()
-	if res.Headers == nil {
-		res.Headers = map[string]*huma.Param{}
-	}
-	res.Headers[h.name] = &huma.Header{Schema: huma.SchemaFromField(registry, f, "")}
-	return h
 }
 
 // write answers with out, a pointer to one of the structs. It has no body if that is nil.

@@ -80,8 +80,8 @@ func problemPage() *template.Template {
 
 // docs serves a page about every operation. It is made from the OpenAPI document at the first
 // request, when all operations are registered.
-func docs(api huma.API) http.HandlerFunc {
-	model := sync.OnceValue(func() any { return describe(api.OpenAPI()) })
+func (a *adapter) docs() http.HandlerFunc {
+	model := sync.OnceValue(func() any { return describe(a.describe()) })
 	return func(w http.ResponseWriter, _ *http.Request) { page(w, docsPage(), model()) }
 }
 

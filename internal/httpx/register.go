@@ -40,11 +40,10 @@ func register(api huma.API, op *huma.Operation, in, out reflect.Type, do run) {
 			op.MaxBodyBytes = maxAuthBody
 		}
 	}
-	document(op)
-	registry := api.OpenAPI().Components.Schemas
-	e := &endpoint{in: inputOf(registry, op, in), out: outputOf(registry, op, out), do: do}
-	api.OpenAPI().AddOperation(op)
-	api.Adapter().Handle(op, api.Middlewares().Handler(e.serve))
+	e := &endpoint{in: inputOf(op, in), out: outputOf(op, out), do: do}
+	a := api.Adapter().(*adapter)
+	a.operations = append(a.operations, operation{op, e.in, e.out})
+	a.Handle(op, api.Middlewares().Handler(e.serve))
 }
 
 // An endpoint serves requests of one operation.

@@ -7,10 +7,12 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"mime"
 	"net/http"
 	"path"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -21,19 +23,16 @@ import (
 // Static serves the web client: the files of fsys, and index.html for all other paths, which are
 // the client's own routes. Files under /assets/ have a hash in their name and are cached without
 // limit; all others are revalidated. A file with .br or .gz appended to a name is its compressed
-// form.
+// form. What fsys opens can seek, as files of an embed.FS can; they are not copied into memory.
 func Static(fsys fs.FS) (http.Handler, error) {
 	s := &static{files: map[string]*file{}}
 	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
-		b, err := fs.ReadFile(fsys, name)
-		if err != nil {
-			return err
-		}
-		s.files["/"+name] = newFile(name, b)
-		return nil
+		f, err := newFile(fsys, name, d)
+		s.files["/"+name] = f
+		return err
 	})
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("read the web client: %w", err)
@@ -44,24 +43,52 @@ func Static(fsys fs.FS) (http.Handler, error) {
 type static struct{ files map[string]*file }
 
 type file struct {
-	data      []byte
+	open      func() (io.ReadSeekCloser, error)
 	mediaType string
 	etag      string
 	cache     string
-	gzipped   func() []byte // nil if compression gains nothing
+	gzipped   *file // nil if compression gains nothing
 }
 
-func newFile(name string, data []byte) *file {
-	sum := sha256.Sum256(data)
-	f := &file{data: data, mediaType: mediaType(name), etag: `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`,
-		cache: "no-cache"}
-	if strings.HasPrefix(name, "assets/") {
-		f.cache = "public, max-age=31536000, immutable"
+func newFile(fsys fs.FS, name string, d fs.DirEntry) (*file, error) {
+	f := &file{mediaType: mediaType(name), cache: "no-cache"}
+	f.open = func() (io.ReadSeekCloser, error) {
+		opened, err := fsys.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		return opened.(io.ReadSeekCloser), nil
 	}
-	if compressible(f.mediaType) && len(data) > 1<<10 {
-		f.gzipped = sync.OnceValue(func() []byte { return compress(data) })
+	if hashed, ok := strings.CutPrefix(name, "assets/"); ok {
+		f.cache, f.etag = "public, max-age=31536000, immutable", strconv.Quote(hashed)
+	} else {
+		data, err := fs.ReadFile(fsys, name)
+		if err != nil {
+			return nil, err
+		}
+		sum := sha256.Sum256(data)
+		f.etag = strconv.Quote(base64.RawURLEncoding.EncodeToString(sum[:12]))
 	}
-	return f
+	if info, err := d.Info(); err == nil && compressible(f.mediaType) && info.Size() > 1<<10 {
+		f.gzipped = gzipped(fsys, name, f.etag)
+	}
+	return f, nil
+}
+
+// gzipped returns the compressed form of a file, which is made when it is first asked for.
+func gzipped(fsys fs.FS, name, etag string) *file {
+	compressed := sync.OnceValues(func() ([]byte, error) {
+		data, err := fs.ReadFile(fsys, name)
+		return compress(data), err
+	})
+	open := func() (io.ReadSeekCloser, error) {
+		data, err := compressed()
+		return struct {
+			*bytes.Reader
+			io.Closer
+		}{bytes.NewReader(data), io.NopCloser(nil)}, err
+	}
+	return &file{open: open, etag: strings.TrimSuffix(etag, `"`) + `-gz"`}
 }
 
 // mediaType does not depend on the machine's registry for the types that matter.
@@ -75,6 +102,8 @@ func mediaType(name string) string {
 		return "text/css; charset=utf-8"
 	case ".svg":
 		return "image/svg+xml"
+	case ".png":
+		return "image/png"
 	case ".webmanifest":
 		return "application/manifest+json"
 	case ".json", ".map":
@@ -128,22 +157,35 @@ func (s *static) serve(w http.ResponseWriter, r *http.Request, name string, f *f
 	h.Set("Content-Type", f.mediaType)
 	h.Set("Cache-Control", f.cache)
 	h.Set("Vary", "Accept-Encoding")
-	data, etag := f.data, f.etag
-	accepts := r.Header.Get("Accept-Encoding")
-	if br, ok := s.files[name+".br"]; ok && encodingAccepted(accepts, "br") {
-		data, etag = br.data, br.etag
-		h.Set("Content-Encoding", "br")
-	} else if encodingAccepted(accepts, "gzip") {
-		if gz, ok := s.files[name+".gz"]; ok {
-			data, etag = gz.data, gz.etag
-			h.Set("Content-Encoding", "gzip")
-		} else if f.gzipped != nil {
-			data, etag = f.gzipped(), strings.TrimSuffix(f.etag, `"`)+`-gz"`
-			h.Set("Content-Encoding", "gzip")
-		}
+	f, encoding := s.encoded(name, f, r.Header.Get("Accept-Encoding"))
+	content, err := f.open()
+	if err != nil {
+		Fail(w, r, err)
+		return
 	}
-	h.Set("ETag", etag)
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(data))
+	defer func() { _ = content.Close() }()
+	if encoding != "" {
+		h.Set("Content-Encoding", encoding)
+	}
+	h.Set("ETag", f.etag)
+	http.ServeContent(w, r, "", time.Time{}, content)
+}
+
+// encoded returns the form of f that a client gets that accepts these encodings.
+func (s *static) encoded(name string, f *file, accepts string) (form *file, encoding string) {
+	if br, ok := s.files[name+".br"]; ok && encodingAccepted(accepts, "br") {
+		return br, "br"
+	}
+	if !encodingAccepted(accepts, "gzip") {
+		return f, ""
+	}
+	if gz, ok := s.files[name+".gz"]; ok {
+		return gz, "gzip"
+	}
+	if f.gzipped != nil {
+		return f.gzipped, "gzip"
+	}
+	return f, ""
 }
 
 func encodingAccepted(header, encoding string) bool {
