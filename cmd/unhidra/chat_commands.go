@@ -415,8 +415,8 @@ func (t *chatSession) search(ctx context.Context, q string) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(t.out, "[%s] %s @%s: %s\n", name, h.Message.At.Local().Format("2006-01-02 15:04"),
-			h.Message.Sender.Username, plain(h.Snippet))
+		fmt.Fprintf(t.out, "[%s] %s %s: %s\n", name, h.Message.At.Local().Format("2006-01-02 15:04"),
+			called(h.Message.Sender), plain(h.Snippet))
 	}
 	if p.Incomplete {
 		fmt.Fprintln(t.out, "Older messages are still being indexed, and are not found yet.")

@@ -40,7 +40,7 @@ func (t *chatSession) forward(ctx context.Context, room, rest string) error {
 
 // forwarded returns what a message says, and below it what it forwards, with whose it is.
 func forwarded(f *client.Forward) string {
-	return plain(fmt.Sprintf("%s\n[forwarded from @%s, %s]\n%s", domain.PlainText(f.Note), f.Sender.Username,
+	return plain(fmt.Sprintf("%s\n[forwarded from %s, %s]\n%s", domain.PlainText(f.Note), called(f.Sender),
 		f.At.Local().Format("2006-01-02 15:04"), domain.PlainText(f.Text)))
 }
 

@@ -71,7 +71,7 @@ var described = map[domain.EventType]func(ev client.Event, who, about string) st
 		return who + " edited: " + plain(domain.PlainText(ev.Message.Text))
 	},
 	domain.MessageDeleted: func(ev client.Event, who, _ string) string {
-		return who + " deleted a message of @" + ev.Message.Sender.Username
+		return who + " deleted a message of " + called(ev.Message.Sender)
 	},
 	domain.MessagePreviewed: func(ev client.Event, _, _ string) string { return "* " + previewLine(ev.Message) },
 	domain.MemberJoined:     func(_ client.Event, _, about string) string { return "* " + about + " joined" },
@@ -288,7 +288,7 @@ func said(ev client.Event, who, _ string) string {
 	} else if q := ev.Message.ReplyTo; q != nil && q.Hidden {
 		quote = "(to a message from before you joined) "
 	} else if q != nil {
-		quote = "(to @" + q.Sender.Username + ") "
+		quote = "(to " + called(q.Sender) + ") "
 	}
 	if ev.Message.ContentType == domain.ContentAction {
 		who = "* " + who
@@ -360,14 +360,23 @@ func (t *chatSession) line(ev client.Event) string {
 // type.
 func describe(ev client.Event) string {
 	at := ev.At.Local().Format(time.TimeOnly) + " "
-	who, about := "@"+ev.Actor.Username, ""
+	who, about := called(ev.Actor), ""
 	if ev.Subject != nil {
-		about = "@" + ev.Subject.Username
+		about = called(*ev.Subject)
 	}
 	if line, ok := described[domain.EventType(ev.Type)]; ok {
 		return at + line(ev, who, about)
 	}
 	return at + "* " + plain(ev.Type) + " by " + who + "; update this program to see what it says"
+}
+
+// called returns how a member is called: @ann. Webhooks and slash commands have no username but their id, and are called
+// by their names: /deploy.
+func called(u client.User) string {
+	if u.Username == u.ID && u.DisplayName != "" {
+		return plain(u.DisplayName)
+	}
+	return "@" + u.Username
 }
 
 // plain removes control characters, which could control the terminal, and indents further lines.

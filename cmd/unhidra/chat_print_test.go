@@ -61,6 +61,26 @@ func TestChatKnowsEveryEvent(t *testing.T) {
 	}
 }
 
+// Webhooks and slash commands have only an id for a username, and are called by their names.
+func TestProgramsOfARoomAreCalledByTheirNames(t *testing.T) {
+	t.Parallel()
+	ann := client.User{ID: "usr_1", Kind: "user", Username: "ann", DisplayName: "Ann"}
+	deploy := client.User{ID: "sls_1", Kind: "bot", Username: "sls_1", DisplayName: "/deploy\x1b[2J"}
+	message := &client.Message{Seq: 2, Sender: deploy, Text: "done"}
+	for want, ev := range map[string]client.Event{
+		"* /deploy[2J joined":                  {Type: "member.joined", Actor: ann, Subject: &deploy},
+		"/deploy[2J: done":                     {Type: "message.created", Actor: deploy, Message: message},
+		"@ann deleted a message of /deploy[2J": {Type: "message.deleted", Actor: ann, Message: message},
+		"@ann: (to /deploy[2J) thanks": {Type: "message.created", Actor: ann,
+			Message: &client.Message{Seq: 3, Sender: ann, Text: "thanks", ReplyTo: &client.Quote{Seq: 2, Sender: deploy}}},
+		"* @ann joined": {Type: "member.joined", Actor: ann, Subject: &ann},
+	} {
+		if line := describe(ev)[len("15:04:05 "):]; line != want {
+			t.Errorf("%q, want %q", line, want)
+		}
+	}
+}
+
 // What an assistant writes is printed once, as it comes in.
 func TestAnAnswerIsPrintedAsItGrows(t *testing.T) {
 	t.Parallel()
