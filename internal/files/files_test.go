@@ -3,6 +3,7 @@ package files
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -22,6 +23,8 @@ type memory struct {
 	file  domain.File
 	parts map[string][]byte
 	away  error // nil: the storage is there
+
+	asked, created int // files that links were asked for, and that were begun
 }
 
 func (m *memory) Own(context.Context, string, string) (domain.File, error) { return m.file, nil }
@@ -159,4 +162,79 @@ func TestMediaTypes(t *testing.T) {
 			t.Errorf("%.40q: %s, want %s", head, got, want)
 		}
 	}
+}
+
+// ReadableOf finds none of the files.
+func (m *memory) ReadableOf(_ context.Context, ids []string, _ string) ([]domain.File, error) {
+	m.asked = len(ids)
+	return nil, nil
+}
+
+// Links are asked for up to a number of files at a time, and one more asks the store for none.
+func TestLinksAreAskedForUpToABound(t *testing.T) {
+	t.Parallel()
+	m := &memory{}
+	s := serviceOf(m)
+	for n := domain.MaxFileLinks; n <= domain.MaxFileLinks+1; n++ {
+		m.asked = 0
+		_, _, err := s.LinksOf(t.Context(), domain.Principal{ID: "usr_1"}, make([]string, n))
+		if taken := n == domain.MaxFileLinks; taken != (err == nil) || taken != (m.asked == n) || !taken &&
+			!strings.Contains(err.Error(), fmt.Sprint(domain.MaxFileLinks)) {
+			t.Errorf("links of %d files: %v, %d were looked up", n, err, m.asked)
+		}
+	}
+}
+
+// What a client says of a video is believed within bounds, and what is beyond leaves the upload as it is.
+func TestWhatIsSaidOfAVideoIsBounded(t *testing.T) {
+	t.Parallel()
+	const side, length = domain.MaxPictureSide, domain.MaxMediaLength
+	for _, c := range []struct {
+		Completion
+		says string // empty: it is taken
+	}{
+		{Completion{Width: side, Height: side, Duration: length}, ""},
+		{Completion{Width: side + 1, Height: side}, "65536 pixels"},
+		{Completion{Width: side, Height: side + 1}, "65536 pixels"},
+		{Completion{Width: -1}, "65536 pixels"},
+		{Completion{Duration: length + time.Millisecond}, "168 hours"},
+		{Completion{Duration: -time.Millisecond}, "168 hours"},
+	} {
+		err := c.check()
+		if (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%+v: %v", c.Completion, err)
+		}
+		if c.says == "" {
+			continue
+		}
+		m := &memory{file: domain.File{ID: domain.NewID(domain.FilePrefix), Size: 1, State: domain.FileUploading}}
+		if _, err := serviceOf(m).Complete(t.Context(), domain.Principal{ID: "usr_1"}, m.file.ID, c.Completion); err == nil ||
+			m.file.State != domain.FileUploading {
+			t.Errorf("it is %s, %v", m.file.State, err)
+		}
+	}
+}
+
+// The largest file has as many parts as there may be, whatever the server allows besides.
+func TestAFileHasUpToSoManyParts(t *testing.T) {
+	t.Parallel()
+	const most = int64(domain.FilePart) * domain.MaxFileParts
+	m := &memory{}
+	s := New(Deps{Store: m, Blobs: m, Log: slog.New(slog.DiscardHandler), Limits: Limits{Size: 2 * most},
+		Space: func(int64) error { return nil }})
+	room, ann := domain.NewID(domain.RoomPrefix), domain.Principal{ID: "usr_1"}
+	f, err := s.Begin(t.Context(), ann, room, "a.bin", most)
+	if err != nil || domain.PartCount(f.Size) != domain.MaxFileParts {
+		t.Errorf("the largest: %v, %d parts", err, domain.PartCount(f.Size))
+	}
+	_, err = s.Begin(t.Context(), ann, room, "a.bin", most+1)
+	if m.created != 1 || domain.CodeOf(err) != domain.CodeFileTooLarge ||
+		!strings.Contains(err.Error(), fmt.Sprint(most>>20)) {
+		t.Errorf("a byte more: %v, %d were begun", err, m.created)
+	}
+}
+
+func (m *memory) Create(context.Context, domain.File, int64, time.Time) error {
+	m.created++
+	return nil
 }

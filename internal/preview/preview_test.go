@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -204,6 +205,22 @@ func TestTheServerDoesNotLookAtItself(t *testing.T) {
 		}
 		if err := s.check(u); (err == nil) != want {
 			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+// What a page says of itself is shown up to a length, in characters, and as a whole if it fits.
+func TestWhatPagesSayIsBounded(t *testing.T) {
+	t.Parallel()
+	for name, most := range map[string]int{"og:title": domain.MaxPreviewTitle,
+		"og:description": domain.MaxPreviewDescription, "og:site_name": domain.MaxPreviewSite} {
+		for n := most; n <= most+1; n++ {
+			said := strings.Repeat("ä", n)
+			h := readHead(strings.NewReader(fmt.Sprintf(`<head><meta property=%q content=%q></head>`, name, said)))
+			got := map[string]string{"og:title": h.title(), "og:description": h.description(), "og:site_name": h.site()}[name]
+			if whole := got == said; whole != (n == most) || utf8.RuneCountInString(got) > most || len(got) < most {
+				t.Errorf("%s of %d characters is shown as %d", name, n, utf8.RuneCountInString(got))
+			}
 		}
 	}
 }

@@ -104,3 +104,27 @@ func TestFewBodiesAreParsedAtOnce(t *testing.T) {
 		t.Errorf("one that waited: %d, and %d places are taken", code, len(s.parsing))
 	}
 }
+
+// keepsFailure is a store that keeps what was wrong.
+type keepsFailure struct {
+	Store
+	kept string
+}
+
+func (k *keepsFailure) NoteHook(_ context.Context, _, failure string, _ time.Time) error {
+	k.kept = failure
+	return nil
+}
+
+// Of what was wrong so many bytes are kept, and no half of a character.
+func TestWhatWasWrongIsCutShort(t *testing.T) {
+	t.Parallel()
+	k := &keepsFailure{}
+	s := New(Deps{Store: k, Log: slog.New(slog.DiscardHandler), Now: time.Now})
+	whole := strings.Repeat("x", domain.MaxFailure)
+	for said, want := range map[string]string{whole: whole, whole + "y": whole, whole[1:] + "ä": whole[1:]} {
+		if s.note(t.Context(), domain.Hook{ID: "hok_1"}, said); k.kept != want {
+			t.Errorf("of %d bytes %d are kept: %q", len(said), len(k.kept), k.kept)
+		}
+	}
+}

@@ -283,3 +283,22 @@ func TestReportsEndWithAccountsAndMessages(t *testing.T) {
 		}
 	})
 }
+
+// All reports of a message count. Those that came first are shown, up to a bound.
+func TestShownReportsAreBounded(t *testing.T) {
+	t.Parallel()
+	db := testkit.Open(t, testkit.SQLite(t)) // the bound is no matter of the database
+	h := &house{t, db, testkit.Room(t, db, domain.MaxReportsShown+3), time.Now().Truncate(time.Millisecond)}
+	seq := h.say(1, "rude")
+	for i := range domain.MaxReportsShown + 1 {
+		h.now = h.now.Add(time.Second)
+		if _, _, err := h.report(i+2, seq); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m := h.queue(h.mod(0), seq)[0]
+	if n := len(m.Reports); m.Count != domain.MaxReportsShown+1 || n != domain.MaxReportsShown ||
+		m.Reports[0].By.ID != testkit.UserID(2) || m.Reports[n-1].By.ID != testkit.UserID(n+1) {
+		t.Errorf("%d reports, of which are shown %+v", m.Count, m.Reports)
+	}
+}

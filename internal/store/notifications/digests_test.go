@@ -217,3 +217,39 @@ func TestADigestIsMadeOnce(t *testing.T) {
 		}
 	})
 }
+
+// Of a room the last messages are looked at for a digest, of which it is said that there are more, and of many rooms
+// those in which something was said last.
+func TestWhatADigestLooksAtIsBounded(t *testing.T) {
+	t.Parallel()
+	db := testkit.Open(t, testkit.SQLite(t)) // the bounds are no matter of the database
+	ctx, now := t.Context(), time.Now()
+	room := testkit.Room(t, db, 2)
+	ann, bob := testkit.UserID(0), testkit.UserID(1)
+	for i := range domain.MaxMissedLines + 1 {
+		last := testkit.Say(t, db, ann, room, fmt.Sprint(i), "said").Seq
+		if i < domain.MaxMissedLines-1 {
+			continue
+		}
+		r := missed(t, db, bob)[0]
+		if lines := r.Lines; len(lines) != domain.MaxMissedLines || r.More != (i == domain.MaxMissedLines) ||
+			lines[len(lines)-1].Seq != last || lines[0].Seq != last-domain.MaxMissedLines+1 {
+			t.Errorf("of %d messages %d are looked at, and there are more: %v", i+1, len(lines), r.More)
+		}
+	}
+	var last string
+	for i := range domain.MaxMissedRooms {
+		s, _, err := db.Rooms.CreateRoom(ctx, ann, domain.NewRoom{Kind: domain.PublicRoom, Name: fmt.Sprint("Room ", i)}, now)
+		must(t, err)
+		_, err = db.Rooms.Join(ctx, bob, s.Room.ID, now)
+		must(t, err)
+		_, _, err = db.Messages.AppendMessage(ctx, ann, domain.Draft{Room: s.Room.ID, Key: fmt.Sprint("room ", i),
+			Text: "said"}, nil, false, now.Add(time.Duration(i+1)*time.Second))
+		must(t, err)
+		last = s.Room.ID
+	}
+	if all := missed(t, db, bob); len(all) != domain.MaxMissedRooms || all[0].Room != last ||
+		slices.ContainsFunc(all, func(r domain.MissedRoom) bool { return r.Room == room }) {
+		t.Errorf("%d rooms are looked at", len(all))
+	}
+}

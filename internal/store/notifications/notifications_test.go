@@ -2,6 +2,7 @@ package notifications_test
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -292,4 +293,31 @@ func TestChoicesAreBounded(t *testing.T) {
 	must(t, choose(1, domain.NotifyNothing))
 	must(t, choose(1, domain.NotifyDefault))
 	must(t, choose(0, domain.NotifyNothing))
+}
+
+// One who has too many browsers is told on those that were added last.
+func TestTheFirstOfTooManyBrowsersGoes(t *testing.T) {
+	t.Parallel()
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
+		now := time.Now()
+		testkit.Room(t, db, 2)
+		other := testkit.UserID(0)
+		session(t, db, other, "other", now)
+		subscribe(t, db, other, "other", now.Add(-time.Hour))
+		var added []string
+		for i := range domain.MaxSubscriptions + 1 {
+			name := fmt.Sprint("s", i)
+			session(t, db, testkit.UserID(1), name, now)
+			added = append(added, subscribe(t, db, testkit.UserID(1), name, now.Add(time.Duration(i)*time.Second)).ID)
+			found, err := db.Notifications.Subscriptions(t.Context(), testkit.UserID(1), now)
+			must(t, err)
+			if has := len(found); has != min(i+1, domain.MaxSubscriptions) || found[0].ID != added[i] ||
+				found[has-1].ID != added[max(0, i+1-domain.MaxSubscriptions)] {
+				t.Errorf("after %d browsers there are %+v", i+1, found)
+			}
+		}
+		if found, err := db.Notifications.Subscriptions(t.Context(), other, now); err != nil || len(found) != 1 {
+			t.Errorf("of somebody else there are %+v, %v", found, err)
+		}
+	})
 }

@@ -209,3 +209,22 @@ func TestGroupsAreBounded(t *testing.T) {
 	_, err = send("3", "c1")
 	must(t, err)
 }
+
+// A server has so many groups. One more is refused, and is not there; a deleted one gives way.
+func TestUserGroupsOfAServerAreBounded(t *testing.T) {
+	t.Parallel()
+	db := testkit.Open(t, testkit.SQLite(t)) // the bound is no matter of the database
+	testkit.Room(t, db, 1)
+	var last domain.UserGroup
+	for i := range domain.MaxUserGroups {
+		last = made(t, db, fmt.Sprintf("group%03d", i))
+	}
+	_, err := group(t, db, "more", 0)
+	refused(t, "one more", err, domain.CodeTooManyUserGroups)
+	all, err := db.UserGroups.UserGroups(t.Context(), testkit.UserID(0), "")
+	if err != nil || len(all) != domain.MaxUserGroups {
+		t.Errorf("there are %d groups, %v", len(all), err)
+	}
+	must(t, db.UserGroups.DeleteUserGroup(t.Context(), last.ID))
+	made(t, db, "more", 0)
+}
