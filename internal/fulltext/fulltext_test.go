@@ -45,8 +45,8 @@ func TestTokens(t *testing.T) {
 
 func TestParse(t *testing.T) {
 	t.Parallel()
-	q, err := Parse(`hello "two words" pre* -not from:@ann in:"My room" before:2026-02-01 after:2026-01-01 has:link lang:PT-br don't`,
-		time.UTC)
+	q, err := Parse(`hello "two words" pre* -not from:@ann mentions:@me in:"My room" before:2026-02-01 after:2026-01-01 `+
+		`has:link lang:PT-br don't`, time.UTC)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +59,8 @@ func TestParse(t *testing.T) {
 	}) {
 		t.Errorf("clauses %+v", q.Clauses)
 	}
-	if q.From != "ann" || q.In != "My room" || !q.HasLink || q.Lang != "pt" || q.Before.Day() != 1 || q.After.Month() != 1 {
+	if q.From != "ann" || q.Names != Me || q.In != "My room" || !q.HasLink || q.Lang != "pt" || q.Before.Day() != 1 ||
+		q.After.Month() != 1 {
 		t.Errorf("%+v", q)
 	}
 	for _, bad := range []string{"", " ", "before:soon", "has:tail", "lang:klingon", "lang:de,en", strings.Repeat("x", MaxQuery+1),

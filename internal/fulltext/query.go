@@ -24,10 +24,14 @@ type Clause struct {
 	Not    bool
 }
 
+// Me stands in a query for whoever searches.
+const Me = "me"
+
 // Query is a parsed query. All its clauses must hold.
 type Query struct {
 	Clauses []Clause
-	From    string    // username
+	From    string    // username, or Me
+	Names   string    // whom it mentions: username, or Me
 	In      string    // a room's name or id
 	Before  time.Time // zero: no bound
 	After   time.Time
@@ -37,9 +41,9 @@ type Query struct {
 	Plain string
 }
 
-// Parse parses a query: words, "phrases", prefix*, -without, from:name, in:room, in:"a room", before:2026-01-31,
-// after:2026-01-31, has:link, lang:de and lang:unknown. Days are in zone. before: excludes the day, and after: includes
-// it.
+// Parse parses a query: words, "phrases", prefix*, -without, from:name, mentions:me, in:room, in:"a room",
+// before:2026-01-31, after:2026-01-31, has:link, lang:de and lang:unknown. Days are in zone. before: excludes the day,
+// and after: includes it.
 //
 // Anything else is text: C++, --force, a colon with nothing after it. If a query has only
 // exclusions, they are searched for instead. A query of only punctuation finds nothing; see
@@ -92,14 +96,15 @@ func Parse(s string, zone *time.Location) (Query, error) {
 }
 
 func (q *Query) filters() bool {
-	return q.From != "" || q.In != "" || q.HasLink || q.Lang != "" || !q.Before.IsZero() || !q.After.IsZero()
+	return q.From != "" || q.Names != "" || q.In != "" || q.HasLink || q.Lang != "" || !q.Before.IsZero() ||
+		!q.After.IsZero()
 }
 
 // Nothing reports whether q has neither clauses nor filters, so that it finds nothing.
 func (q *Query) Nothing() bool { return len(q.Clauses) == 0 && !q.filters() }
 
 func cutFilter(s string) (name, rest string, ok bool) {
-	for _, name := range []string{"from", "in", "before", "after", "has", "lang"} {
+	for _, name := range []string{"from", "mentions", "in", "before", "after", "has", "lang"} {
 		if len(s) > len(name) && s[len(name)] == ':' && strings.EqualFold(s[:len(name)], name) {
 			value := s[len(name)+1:]
 			next, _ := utf8.DecodeRuneInString(value)
@@ -128,6 +133,8 @@ func (q *Query) filter(name, value string, zone *time.Location) (err error) {
 	switch name {
 	case "from":
 		q.From = strings.TrimPrefix(value, "@")
+	case "mentions":
+		q.Names = strings.TrimPrefix(value, "@")
 	case "in":
 		q.In = strings.TrimPrefix(value, "#")
 	case "before":

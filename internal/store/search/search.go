@@ -103,14 +103,20 @@ type scope struct {
 	q       fulltext.Query
 	user    string
 	senders []string // ids of possible senders; empty: anybody
+	named   []string // ids of those whom a message mentions one of; empty: whether it mentions anybody is no matter
 	rooms   []int64  // numbers of the rooms, the most recently active first
 }
 
-// scope resolves the names in from: and in:.
+// scope resolves the names in from:, mentions: and in:.
 func (repo *Repository) scope(ctx context.Context, user string, q fulltext.Query) (s scope, err error) {
 	s = scope{q: q, user: user}
 	if q.From != "" {
-		if s.senders, err = repo.findSenders(ctx, q.From); err != nil {
+		if s.senders, err = repo.findUsers(ctx, user, "from", q.From); err != nil {
+			return s, err
+		}
+	}
+	if q.Names != "" {
+		if s.named, err = repo.findUsers(ctx, user, "mentions", q.Names); err != nil {
 			return s, err
 		}
 	}
@@ -137,11 +143,14 @@ func (repo *Repository) scope(ctx context.Context, user string, q fulltext.Query
 	return s, err
 }
 
-const maxSenders = 32 // whom a display name may name
+const maxUsers = 32 // whom a display name may name
 
-// findSenders returns the user with a username or an id, or else the users whose display name has
-// words with these prefixes.
-func (repo *Repository) findSenders(ctx context.Context, name string) ([]string, error) {
+// findUsers returns who is meant in a filter: whoever searches by Me, the user with a username or an id, or else the
+// users whose display name has words with these prefixes.
+func (repo *Repository) findUsers(ctx context.Context, user, filter, name string) ([]string, error) {
+	if strings.EqualFold(name, fulltext.Me) {
+		return []string{user}, nil
+	}
 	rows, err := repo.db.QueryContext(ctx, `SELECT id FROM users WHERE username = $1 OR id = $1`, strings.ToLower(name))
 	if err != nil {
 		return nil, err
@@ -154,7 +163,7 @@ func (repo *Repository) findSenders(ctx context.Context, name string) ([]string,
 	if some {
 		rows, err := repo.db.QueryContext(ctx,
 			`SELECT id FROM users WHERE folded LIKE $1 ESCAPE '\' AND NOT pending ORDER BY last_seen_at DESC, id LIMIT $2`, like,
-			maxSenders)
+			maxUsers)
 		if err != nil {
 			return nil, err
 		}
@@ -163,7 +172,7 @@ func (repo *Repository) findSenders(ctx context.Context, name string) ([]string,
 		}
 	}
 	if len(ids) == 0 {
-		return nil, badQuery("from: there is no user %q", name)
+		return nil, badQuery("%s: there is no user %q", filter, name)
 	}
 	return ids, nil
 }
@@ -235,8 +244,59 @@ func (repo *Repository) matchPositions(
 	if last == 0 {
 		last = maxPos
 	}
+	if len(s.named) > 0 && s.onlyNames() {
+		return repo.mentionPositions(ctx, s, rooms, after, before, first, last, limit)
+	}
 	query, match := repo.backend.match(s, rooms)
-	rows, err := repo.db.QueryContext(ctx, query, match, s.user, after, before, first, last, limit)
+	args := append([]any{match, s.user, after, before, first, last, limit}, store.Args(s.named)...)
+	rows, err := repo.db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	return store.Collect(rows, store.ScanInt64)
+}
+
+// naming is the condition of SQL that the message e mentions one of those in s.named, whose placeholders begin with
+// $first: by a name of theirs, or together with all others in the room.
+func (s scope) naming(first int) string {
+	users := store.Placeholders(first, len(s.named))
+	return `(EXISTS (SELECT 1 FROM mentions n WHERE n.room_id = e.room_id AND n.seq = e.seq AND n.user_id IN (` + users + `))
+		OR e.mention_room AND EXISTS (SELECT 1 FROM members o WHERE o.room_id = e.room_id AND o.user_id IN (` + users + `)
+			AND o.user_id <> e.actor_id))`
+}
+
+// also is naming as a further condition; nothing if s asks for no mentions.
+func (s scope) also(first int) string {
+	if len(s.named) == 0 {
+		return ""
+	}
+	return ` AND ` + s.naming(first)
+}
+
+// onlyNames reports whether nothing is asked of the words of messages.
+func (s scope) onlyNames() bool {
+	return len(s.q.Clauses) == 0 && len(s.senders) == 0 && !s.q.HasLink && s.q.Lang == ""
+}
+
+// mentionPositions is matchPositions where nothing is asked of words: it reads the mentions, which are few, and not
+// the index.
+func (repo *Repository) mentionPositions(
+	ctx context.Context, s scope, rooms []int64, after, before, first, last int64, limit int,
+) ([]int64, error) {
+	const fixed = 6
+	args := append([]any{s.user, after, before, first, last, limit}, store.Args(s.named)...)
+	args = append(args, store.Args(rooms)...)
+	users := store.Placeholders(fixed+1, len(s.named))
+	here := store.Placeholders(fixed+1+len(s.named), len(rooms))
+	rows, err := repo.db.QueryContext(ctx, `SELECT e.pos FROM (
+			SELECT room_id, seq FROM mentions WHERE user_id IN (`+users+`)
+			UNION SELECT v.room_id, v.seq FROM search_rooms a JOIN events v ON v.room_id = a.room_id AND v.mention_room
+				WHERE a.number IN (`+here+`)) c
+		JOIN events e ON e.room_id = c.room_id AND e.seq = c.seq
+		JOIN search_rooms r ON r.room_id = e.room_id AND r.number IN (`+here+`)
+		JOIN members mb ON mb.room_id = e.room_id AND mb.user_id = $1 AND mb.since < e.seq
+		WHERE e.pos > $2 AND e.pos < $3 AND e.at >= $4 AND e.at < $5 AND e.deleted_at = 0 AND `+s.naming(fixed+1)+`
+		ORDER BY e.pos DESC LIMIT $6`, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -91,6 +91,53 @@ func TestSearch(t *testing.T) {
 	})
 }
 
+func TestSearchFindsMentions(t *testing.T) {
+	t.Parallel()
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
+		room := testkit.Room(t, db, 3)
+		say := func(user int, key, text string, everybody bool, names ...string) domain.Event {
+			t.Helper()
+			e, _, err := db.Messages.AppendMessage(t.Context(), testkit.UserID(user),
+				domain.Draft{Room: room, Key: key, Text: text}, names, everybody, time.Now())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return e
+		}
+		say(1, "1", "tea, user0?", false, "user0")
+		changed := say(1, "2", "coffee, user0?", false, "user0")
+		say(0, "3", "all of you: tea", true)
+		say(1, "4", "user2 makes tea", false, "user2")
+		say(2, "5", "tea for nobody", false)
+		for q, n := range map[string]int{
+			"mentions:me": 2, "mentions:user0": 2, "MENTIONS:@user0": 2, "tea mentions:me": 1, "mentions:me -tea": 1,
+			"mentions:me from:user2": 0, "mentions:me from:user1": 2, "mentions:me in:lobby": 2, "mentions:user2": 2,
+			"mentions:user1": 1, "mentions:me before:2001-01-01": 0, "mentions:me has:link": 0, "from:me": 1,
+		} {
+			found(t, db, testkit.UserID(0), q, domain.Newest, n)
+			found(t, db, testkit.UserID(0), q, domain.Relevance, n)
+		}
+		if texts := found(t, db, testkit.UserID(2), "mentions:me", domain.Newest, 2); texts[0] != "user2 makes tea" ||
+			texts[1] != "all of you: tea" {
+			t.Errorf("not the newest first: %q", texts)
+		}
+		if _, err := db.Messages.EditMessage(t.Context(), testkit.UserID(1), room, changed.Seq, "coffee", nil, false,
+			time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		found(t, db, testkit.UserID(0), "mentions:me", domain.Newest, 1)
+		if _, err := db.Departure.Leave(t.Context(), testkit.UserID(2), room, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		found(t, db, testkit.UserID(2), "mentions:me", domain.Newest, 0) // not a member: nothing
+		query, _ := fulltext.Parse("mentions:nobody", time.UTC)
+		_, _, err := db.Search.Search(t.Context(), testkit.UserID(0), query, domain.Newest, domain.SearchCursor{}, 10)
+		if domain.KindOf(err) != domain.Invalid || !strings.Contains(err.Error(), "mentions: there is no user") {
+			t.Errorf("nobody: %v", err)
+		}
+	})
+}
+
 func TestSearchFollowsChanges(t *testing.T) {
 	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {

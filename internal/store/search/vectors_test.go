@@ -216,7 +216,10 @@ func TestFiltersOfASearchByMeaning(t *testing.T) {
 		room := testkit.Room(t, db, 2)
 		const link = "see https://example.org/lift"
 		vectors := map[string]embed.Vector{link: towards(1, 0.5)}
-		testkit.Say(t, db, testkit.UserID(1), room, "link", link)
+		if _, _, err := db.Messages.AppendMessage(ctx, testkit.UserID(1), domain.Draft{Room: room, Key: "link", Text: link},
+			[]string{"user0"}, false, time.Now()); err != nil {
+			t.Fatal(err)
+		}
 		const german = "der Aufzug steckt schon wieder fest"
 		vectors[german] = towards(1, 0.4)
 		testkit.Say(t, db, testkit.UserID(0), room, "german", german)
@@ -229,7 +232,7 @@ func TestFiltersOfASearchByMeaning(t *testing.T) {
 			t.Fatal(err)
 		}
 		give(t, db, vectors)
-		for _, filter := range []string{"has:link", "from:user1"} {
+		for _, filter := range []string{"has:link", "from:user1", "mentions:me"} {
 			if got := near(t, db, testkit.UserID(0), "elevator "+filter, towards(1, 1)); got != link+"*|" {
 				t.Errorf("%s: %s", filter, got)
 			}

@@ -18,7 +18,7 @@ export type Route =
       everywhere?: boolean;
     }
   | { page: 'search'; q: string }
-  | { page: 'threads' | 'saved' | 'scheduled' | 'people' }
+  | { page: 'threads' | 'mentions' | 'saved' | 'scheduled' | 'people' }
   | { page: 'devices'; id?: string; sensor?: string }
   | { page: 'firmware'; product?: string; part?: string; at?: 'crashes' }
   | { page: 'settings'; section: string }
@@ -73,6 +73,7 @@ export function parse(url: URL): Route {
     case 'search':
       return { page: 'search', q: url.searchParams.get('q') ?? '' };
     case 'threads':
+    case 'mentions':
     case 'saved':
     case 'scheduled':
     case 'people':
@@ -169,6 +170,7 @@ export function href(r: Route): string {
     case 'forgot':
     case 'share':
     case 'threads':
+    case 'mentions':
     case 'saved':
     case 'scheduled':
     case 'people':

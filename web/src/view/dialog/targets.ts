@@ -53,7 +53,7 @@ function actions(app: App, administers: boolean): Target[] {
   };
   const density = () => (app.settings.density = app.settings.density === 'compact' ? 'comfortable' : 'compact');
   const unreadOnly = () => (app.settings.unreadOnly = !app.settings.unreadOnly);
-  const page = (name: 'threads' | 'saved' | 'scheduled' | 'people', icon: IconName): Target => ({
+  const page = (name: 'threads' | 'mentions' | 'saved' | 'scheduled' | 'people', icon: IconName): Target => ({
     id: `page/${name}`,
     group: 'actions',
     label: t(`rail.${name}`),
@@ -63,6 +63,7 @@ function actions(app: App, administers: boolean): Target[] {
   return [
     ...ofRoom(app, one),
     page('threads', 'threads'),
+    page('mentions', 'at'),
     page('saved', 'bookmark'),
     page('scheduled', 'clock'),
     page('people', 'people'),
