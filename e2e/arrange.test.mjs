@@ -115,6 +115,27 @@ story('a switch leaves only what there is to read, and a muted room is quiet', a
   await accessible(ann, 'muted');
 });
 
+story('what names somebody is listed, and a room is read from its menu', async ({ ann }) => {
+  await rail(ann).getByRole('link', { name: 'Mentions' }).click();
+  await ann.getByRole('heading', { name: 'No mentions yet' }).waitFor();
+  const say = (key, text) => call('bob', 'POST', `/rooms/${room.id}/messages`, { key, text });
+  const { seq } = await say('named', '@ann, look at *this*');
+  const mention = ann.getByRole('list', { name: 'Mentions' }).getByRole('link', { name: /@ann, look at this/ });
+  await mention.waitFor();
+  await accessibleEverywhere(ann, 'mentions');
+  await row(ann, 'Unread', /Workshop/).focus();
+  await ann.keyboard.press('m');
+  await item(ann, 'Mark as read').click();
+  await row(ann, 'Rooms', 'Workshop').waitFor();
+  await say('again', 'and at this');
+  await row(ann, 'Unread', /Workshop/).waitFor();
+  await ann.keyboard.press('Shift+Escape');
+  await row(ann, 'Rooms', 'Workshop').waitFor();
+  await mention.click();
+  await ann.waitForURL(new RegExp(`/${room.id}/${seq}$`));
+  await ann.getByRole('article').filter({ hasText: 'look at this' }).waitFor();
+});
+
 story('a day leads to the first that was said on it, and one before the room to its beginning', async ({ ann }) => {
   await palette(ann, 'jump to a date');
   await dialog(ann).getByLabel('Day in Workshop').waitFor();

@@ -132,6 +132,13 @@ export class Rooms implements port.Rooms {
     return model;
   }
 
+  markRead(room: string): void {
+    const head = this.#rooms.get(room)?.head;
+    if (head === undefined) return;
+    this.#open.get(room)?.keepUnread(false);
+    this.#read(room, head, true);
+  }
+
   followThreads(room: string, following: boolean): void {
     const state = this.#rooms.get(room);
     if (state) this.#rooms.set(room, { ...state, follow_threads: following });

@@ -335,6 +335,8 @@ export interface Rooms {
   /** grows whenever something happens in a thread */
   readonly threadNews: number;
   open(room: string): RoomModel;
+  /** all of it, with its threads */
+  markRead(room: string): void;
   /** what was written in a room and is not sent, also in one that is gone */
   unsent(room: string): readonly Pending[];
   discard(key: string): void;

@@ -1,3 +1,4 @@
+import type { MenuItem } from './kit/Menu.svelte';
 import type { Toast } from './kit/Toasts.svelte';
 import type { Repeat } from './laterport';
 import type { FileView, Message, RoomState, User } from './types';
@@ -36,6 +37,8 @@ class Overlay {
   dialog: Opened | undefined = $state.raw();
   card: (({ user: User } | { group: UserGroupMembers }) & { anchor: HTMLElement }) | undefined = $state.raw();
   toasts: Toast[] = $state.raw([]);
+  /** what one adds to a message, where one writes in the open room */
+  adds: () => MenuItem[] = () => [];
   #next = 1;
 
   open(dialog: Opened): void {

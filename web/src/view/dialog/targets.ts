@@ -5,6 +5,7 @@ import type { App } from '../port';
 import { faceOf, nameOf } from '../roomname';
 import { adminPages, router, settingsPages, type Panel } from '../route.svelte';
 import { signOut } from '../signout';
+import { allRead, hasNews } from '../shell/sections';
 import { talk } from '../talk';
 import { t, withTexts } from '../text';
 import type { RoomState, User } from '../types';
@@ -77,7 +78,11 @@ function actions(app: App, administers: boolean): Target[] {
         ]),
     one('direct', 'message', () => overlay.open({ name: 'direct' })),
     one(app.settings.unreadOnly ? 'all-rooms' : 'unread-only', 'filter', unreadOnly),
+    ...(app.rooms.list.some(hasNews) ? [one('all-read', 'check', () => allRead(app))] : []),
     one('new-section', 'folder', () => overlay.open({ name: 'section' })),
+    ...app.arranged.sections.flatMap((s) => ofSection(s.name, app, one)),
+    one('pause', 'bell', () => void arranging().then((does) => does.pause(app, true))),
+    one('resume', 'bell', () => void arranging().then((does) => does.pause(app, false))),
     one('requests', 'user-plus', () => overlay.open({ name: 'requests' })),
     one('search', 'search', () => router.go({ page: 'search', q: '' })),
     one('theme', 'eye', () => (app.settings.theme = dark() ? 'light' : 'dark')),
@@ -91,21 +96,48 @@ function actions(app: App, administers: boolean): Target[] {
   ];
 }
 
+const arranging = () => withTexts(import('../shell/arranging'), 'sections');
+
+type One = (id: string, icon: IconName, run: () => void, values: Record<string, string>) => Target;
+
+/** What one does with a section of the list of rooms. */
+function ofSection(name: string, app: App, one: One): Target[] {
+  const all = app.arranged.sections;
+  const does = (what: 'move' | 'remove', to: 1 | -1 = 1) => () =>
+    void arranging().then(async (made) => {
+      if (what === 'move') await made.move(app, name, to);
+      else await made.remove(app, name);
+    });
+  const made = (id: string, icon: IconName, run: () => void) => {
+    const target = one(`${id}-section`, icon, run, { name });
+    return { ...target, id: `${target.id}/${name}` };
+  };
+  return [
+    made('rename', 'edit', () => overlay.open({ name: 'section', rename: name })),
+    ...(all[0]?.name === name ? [] : [made('raise', 'up', does('move', -1))]),
+    ...(all.at(-1)?.name === name ? [] : [made('lower', 'down', does('move'))]),
+    made('remove', 'trash', does('remove')),
+  ];
+}
+
 /** What one does with the room that is open. */
-function ofRoom(
-  app: App,
-  one: (id: string, icon: IconName, run: () => void, values: Record<string, string>) => Target,
-): Target[] {
+function ofRoom(app: App, one: One): Target[] {
   const { current } = router;
   const r = current.page === 'room' ? app.rooms.list.find((x) => x.id === current.room) : undefined;
   if (!r) return [];
   const room = nameOf(r);
   const favourite = app.arranged.favourites.rooms.includes(r.id);
-  const arranging = () => withTexts(import('../shell/arranging'), 'sections');
   const favour = () => void arranging().then((does) => does.favour(app, r));
   const mute = () => void arranging().then((does) => does.mute(app, r));
   const panel = (name: Panel) => () => router.go({ page: 'room', room: r.id, panel: name });
+  const does = (what: 'copyLink' | 'leave') => () =>
+    void arranging().then((made) => (what === 'leave' ? made.leave(app, r) : made.copyLink(r)));
+  const adds = may(r, 'send') ? overlay.adds() : [];
+  const view = current.page === 'room' && current.view ? {} : ({ view: 'dashboard' } as const);
   return [
+    ...(hasNews(r) ? [one('mark-read', 'check', () => app.rooms.markRead(r.id), { room })] : []),
+    ...adds.flatMap((item) => (item ? [{ ...item, id: `action/${item.label}`, group: 'actions' } as const] : [])),
+    one('find', 'search', panel('search'), { room }),
     one(favourite ? 'unfavour' : 'favour', 'star', favour, { room }),
     one('section', 'folder', () => overlay.open({ name: 'section', room: r }), { room }),
     one(app.muted.has(r.id) ? 'unmute' : 'mute', 'mute', mute, { room }),
@@ -113,7 +145,16 @@ function ofRoom(
     one('members', 'people', panel('members'), { room }),
     one('pins', 'pin', panel('pins'), { room }),
     one('files', 'file', panel('files'), { room }),
+    ...(r.kind === 'direct'
+      ? []
+      : [one('dashboard', 'grid', () => router.go({ page: 'room', room: r.id, ...view }), { room })]),
+    ...(may(r, 'add') && app.me.role !== 'guest'
+      ? [one('add-people', 'user-plus', () => overlay.open({ name: 'add-people', room: r }), { room })]
+      : []),
+    ...(may(r, 'invites') && r.kind !== 'direct' ? [one('invite', 'link', panel('details'), { room })] : []),
     one('details', 'info', panel('details'), { room }),
+    one('copy-link', 'link', does('copyLink'), { room }),
+    one('leave', 'leave', does('leave'), { room }),
   ];
 }
 

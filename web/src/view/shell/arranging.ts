@@ -1,8 +1,10 @@
+import { copyText } from '../../platform/copy';
 import { reasonOf } from '../failure';
 import type { App } from '../port';
 import { nameOf } from '../roomname';
 import type { Arranged } from '../sectionport';
-import { t } from '../text';
+import { href } from '../route.svelte';
+import { t, withTexts } from '../text';
 import type { RoomState } from '../types';
 import { overlay } from '../ui.svelte';
 import * as by from './arrange';
@@ -34,6 +36,35 @@ export async function mute(app: App, room: RoomState): Promise<void> {
     if (!model.now) await model.load();
     await model.choose({ room: room.id, ...(on && { level: 'nothing' }) });
     overlay.say(t(on ? 'sections.muted' : 'sections.unmuted', { room: nameOf(room) }));
+  } catch (err) {
+    overlay.say(reasonOf(err), true);
+  }
+}
+
+/** Puts the address of a room on the clipboard. */
+export async function copyLink(room: RoomState): Promise<void> {
+  const done = await copyText(location.origin + href({ page: 'room', room: room.id }));
+  overlay.say(t(done ? 'message.link-copied' : 'copy-failed'), !done);
+}
+
+/** Asks whether the user wants to leave a room. */
+export async function leave(app: App, room: RoomState): Promise<void> {
+  try {
+    const { askLeave } = await withTexts(import('../room/leaving'), 'details');
+    askLeave(app, room);
+  } catch (err) {
+    overlay.say(reasonOf(err), true);
+  }
+}
+
+/** Has the user told of nothing for an hour, on all their devices, or of all that they want again. */
+export async function pause(app: App, on: boolean): Promise<void> {
+  try {
+    const model = await app.notifyModel();
+    if (!model.now) await model.load();
+    await model.set({ paused_until: on ? new Date(Date.now() + 3_600_000).toISOString() : undefined });
+    const resume = { label: t('sections.undo'), run: () => void pause(app, false) };
+    overlay.say(t(on ? 'sections.paused' : 'sections.resumed'), false, on ? resume : undefined);
   } catch (err) {
     overlay.say(reasonOf(err), true);
   }

@@ -112,3 +112,11 @@ export function rowOf(app: App, r: RoomState, current: string): Row {
     draft: r.id !== current && app.rooms.draftIn(r.id),
   };
 }
+
+/** Whether there is something to read in a room, or in its threads. */
+export const hasNews = (r: RoomState): boolean => r.unread > 0 || r.mentions > 0 || !!r.threads;
+
+/** Marks all rooms as read, with their threads. */
+export function allRead(app: Pick<App, 'rooms'>): void {
+  for (const r of app.rooms.list.filter(hasNews)) app.rooms.markRead(r.id);
+}

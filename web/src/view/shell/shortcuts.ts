@@ -6,6 +6,8 @@ export interface Commands {
   step: (by: 1 | -1, unreadOnly: boolean) => void;
   find: (everywhere: boolean) => boolean;
   escape: () => void;
+  /** marks all rooms as read */
+  allRead: () => void;
   keys: () => void;
   /** adds the open room to the favourites, or takes it off */
   favour: () => void;
@@ -43,7 +45,7 @@ export function dispatch(e: KeyboardEvent, c: Commands): boolean {
     c.step(keyOf(e) === 'ArrowDown' ? 1 : -1, e.shiftKey);
   else if (e.altKey && e.shiftKey && !mod && placeOf(e) === 'KeyF') c.favour();
   else if (keyOf(e) === 'F6' && !mod && !e.altKey) nextRegion(e.shiftKey);
-  else if (keyOf(e) === 'Escape' && !mod && !e.altKey) c.escape();
+  else if (keyOf(e) === 'Escape' && !mod && !e.altKey) (e.shiftKey ? c.allRead : c.escape)();
   else return false;
   return true;
 }
