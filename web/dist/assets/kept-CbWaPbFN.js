@@ -1,0 +1,1 @@
+function e(e,t,n){let r=e?.querySelectorAll(`[data-kept]`)??[];(r[Math.min(t,r.length-1)]??n)?.focus()}export{e as t};

@@ -1,1 +1,0 @@
-import{U as e,ct as t,it as n}from"./index-EeLB5MCC.js";function r(r,i){e.card=void 0,r.api.direct([i.id]).then(e=>n.go({page:`room`,room:e}),n=>e.say(t(n),!0))}export{r as t};

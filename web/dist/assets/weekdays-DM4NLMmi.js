@@ -1,1 +1,0 @@
-import{Ot as e}from"./index-EeLB5MCC.js";var t=t=>t.toSorted((e,t)=>e-t).map(e).join(`, `);export{t};
