@@ -5,7 +5,6 @@ package language
 
 import (
 	"math"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -72,27 +71,32 @@ func Parse(code string) (_ string, ok bool) {
 	return code, code == Unknown || slices.Contains(Codes(), code)
 }
 
-// noise is what says nothing of the language: code, addresses, names and numbers.
-var noise = regexp.MustCompile("(?s)```.*?(?:```|$)|`[^`\n]*`|" +
-	`\b[a-zA-Z][a-zA-Z0-9+.-]*://\S+|\bwww\.\S+|\S+@\S+|[@#:/\\]\S+|\S*[0-9_/\\]\S*`)
-
 // Of returns the language of a message, or Unknown.
 func Of(text string) string {
 	words := clean(text)
-	counts, kana := map[script]int{}, 0
-	total := 0
+	counts := make([]int, int(others)+len(alone))
+	total, kana := 0, 0
 	for _, r := range words {
+		if 'a' <= r && r <= 'z' {
+			total++
+			counts[latin]++
+			continue
+		}
 		s, ok := scriptOf(r)
 		if !ok {
 			continue
 		}
 		total++
+		if s < 0 {
+			continue
+		}
 		counts[s]++
-		if unicode.In(r, unicode.Hiragana, unicode.Katakana) {
+		if s == cjk && unicode.In(r, unicode.Hiragana, unicode.Katakana) {
 			kana++
 		}
 	}
-	for s, n := range counts {
+	for i, n := range counts {
+		s := script(i)
 		if float64(n) < share*float64(total) {
 			continue
 		}
@@ -112,26 +116,91 @@ func Of(text string) string {
 
 // clean returns the words of text alone, small, with one space between them.
 func clean(text string) string {
-	text = cut(text, 4*textMost)
-	if strings.ContainsAny(text, "`@#:/\\_0123456789") || strings.Contains(text, "www.") {
-		text = noise.ReplaceAllString(text, " ")
+	text = norm.NFC.String(cut(text, 4*textMost))
+	b := make([]byte, 0, min(len(text), textMost)+2)
+	for len(text) > 0 && len(b) < textMost {
+		if text[0] == '`' {
+			text = text[codeSpan(text):]
+			b = gap(b)
+			continue
+		}
+		n := 0
+		for n < len(text) && text[n] != '`' && !space(text[n]) {
+			n++
+		}
+		b = appendWord(b, telling(text[:n]))
+		if n < len(text) && text[n] != '`' {
+			b = gap(b)
+			n++
+		}
+		text = text[n:]
 	}
-	var b strings.Builder
-	b.Grow(min(len(text), textMost) + 2)
-	gap := true
-	for _, r := range norm.NFC.String(text) {
-		switch {
-		case b.Len() >= textMost:
-			return b.String()
-		case unicode.IsLetter(r), unicode.IsMark(r), r == '\'', r == '’', r == '\u200c':
-			_, _ = b.WriteRune(unicode.ToLower(r))
-			gap = false
-		case !gap:
-			_ = b.WriteByte(' ')
-			gap = true
+	return string(b)
+}
+
+func space(c byte) bool { return c == ' ' || '\t' <= c && c <= '\r' }
+
+// gap returns b with a space at its end, unless there is one, or nothing before it.
+func gap(b []byte) []byte {
+	if len(b) > 0 && b[len(b)-1] != ' ' {
+		b = append(b, ' ')
+	}
+	return b
+}
+
+// codeSpan returns the length of the code at the begin of text, which is a back quote: to the other three or one, and
+// 1 if that is missing. Three that are alone end with the text.
+func codeSpan(text string) int {
+	const fence = "```"
+	if strings.HasPrefix(text, fence) {
+		end := strings.Index(text[len(fence):], fence)
+		if end < 0 {
+			return len(text)
+		}
+		return end + 2*len(fence)
+	}
+	end := strings.IndexAny(text[1:], "`\n")
+	if end < 0 || text[1+end] == '\n' {
+		return 1
+	}
+	return end + 2
+}
+
+// telling returns what says something of the language of a word: nothing of an address, a path or what has digits, and
+// what is before a name of somebody or something else.
+func telling(word string) string {
+	end := len(word)
+	for i := range len(word) {
+		switch c := word[i]; {
+		case '0' <= c && c <= '9' || c == '_' || c == '/' || c == '\\' || c == '@' && 0 < i && i < len(word)-1:
+			return ""
+		case i < len(word)-1 && (c == '@' || c == '#' || c == ':'):
+			end = min(end, i)
 		}
 	}
-	return b.String()
+	if www := strings.Index(word, "www."); www >= 0 {
+		end = min(end, www)
+	}
+	return word[:end]
+}
+
+// appendWord appends the letters of a word to b, small, with a space where others are between them.
+func appendWord(b []byte, word string) []byte {
+	for _, r := range word {
+		switch {
+		case len(b) >= textMost:
+			return b
+		case 'a' <= r && r <= 'z' || r == '\'':
+			b = append(b, byte(r))
+		case r < utf8.RuneSelf && (r < 'A' || 'Z' < r):
+			b = gap(b)
+		case unicode.IsLetter(r), unicode.IsMark(r), r == '’', r == '\u200c':
+			b = utf8.AppendRune(b, unicode.ToLower(r))
+		default:
+			b = gap(b)
+		}
+	}
+	return b
 }
 
 // cut returns the begin of text, at most so many bytes.
@@ -169,23 +238,26 @@ func scriptOf(r rune) (script, bool) {
 // guess returns the most likely language of words in the script of m, or Unknown.
 func (m *model) guess(words string) string {
 	text := " " + strings.TrimSpace(words) + " "
-	counts := map[int32]int{}
-	var found []int32 // in their order, so that the same text always has the same sums
+	var few [256]int32
+	found := few[:0]
 	for end := 2; end <= len(text); end++ {
 		for n := min(longest, end); n >= 2; n-- {
-			if at, ok := m.features[key(text[end-n:end])]; ok {
-				if counts[at]++; counts[at] == 1 {
-					found = append(found, at)
-				}
+			if at := m.features.find(key(text[end-n : end])); at >= 0 {
+				found = append(found, at)
 				break
 			}
 		}
 	}
+	slices.Sort(found)
 	scores := make([]float64, len(m.codes))
-	for _, at := range found {
-		weight := math.Log1p(float64(counts[at])) / step
-		for i, w := range m.weights[int(at)*len(m.codes):][:len(m.codes)] {
-			scores[i] -= weight * float64(w)
+	for i := 0; i < len(found); {
+		at, first := found[i], i
+		for i < len(found) && found[i] == at {
+			i++
+		}
+		weight := math.Log1p(float64(i-first)) / step
+		for k, w := range m.weights[int(at)*len(m.codes):][:len(m.codes)] {
+			scores[k] -= weight * float64(w)
 		}
 	}
 	best := 0
