@@ -1,21 +1,27 @@
 package incoming
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // block is one of Slack's Block Kit.
 type block struct {
-	Type      string      `json:"type"`
-	Text      blockText   `json:"text"`
-	Fields    []blockText `json:"fields"`
-	Accessory *element    `json:"accessory"`
-	Elements  []element   `json:"elements"`
-	Title     blockText   `json:"title"`
-	ImageURL  word        `json:"image_url"`
-	AltText   word        `json:"alt_text"`
+	Type      string          `json:"type"`
+	Text      blockText       `json:"text"`
+	Fields    []blockText     `json:"fields"`
+	Accessory *element        `json:"accessory"`
+	Elements  []element       `json:"elements"`
+	Title     blockText       `json:"title"`
+	TitleURL  word            `json:"title_url"`
+	VideoURL  word            `json:"video_url"`
+	ImageURL  word            `json:"image_url"`
+	AltText   word            `json:"alt_text"`
+	Rows      json.RawMessage `json:"rows"`
 }
 
 // blockText is a text object of Slack's, or a bare string.
@@ -50,16 +56,23 @@ func (t blockText) markdown() string {
 
 // element is what stands in a block, and in rich text inside that.
 type element struct {
-	Type     string    `json:"type"`
-	Text     blockText `json:"text"`
-	URL      word      `json:"url"`
-	ImageURL word      `json:"image_url"`
-	AltText  word      `json:"alt_text"`
-	Name     word      `json:"name"`
-	Range    word      `json:"range"`
-	UserID   word      `json:"user_id"`
-	Style    styles    `json:"style"`
-	Elements []element `json:"elements"`
+	Type      string    `json:"type"`
+	Text      blockText `json:"text"`
+	URL       word      `json:"url"`
+	ImageURL  word      `json:"image_url"`
+	AltText   word      `json:"alt_text"`
+	Name      word      `json:"name"`
+	Range     word      `json:"range"`
+	UserID    word      `json:"user_id"`
+	ChannelID word      `json:"channel_id"`
+	GroupID   word      `json:"usergroup_id"`
+	Value     word      `json:"value"`
+	Timestamp word      `json:"timestamp"`
+	Fallback  word      `json:"fallback"`
+	Indent    word      `json:"indent"`
+	Offset    word      `json:"offset"`
+	Style     styles    `json:"style"`
+	Elements  []element `json:"elements"`
 }
 
 // styles of a text; of lists, their kind.
@@ -103,6 +116,10 @@ func (b block) markdown() string {
 		return link(joined(" ", "🖼", b.Title.markdown(), plain(string(b.AltText))), string(b.ImageURL))
 	case "rich_text":
 		return rich(b.Elements)
+	case "markdown":
+		return marks(b.Text.Text, true)
+	case "table":
+		return table(b.Rows)
 	}
 	var parts []string
 	for _, e := range b.Elements {
@@ -116,7 +133,31 @@ func (b block) markdown() string {
 	if b.Accessory != nil {
 		accessory = b.Accessory.shown()
 	}
-	return joined("\n", b.Text.markdown(), joined("\n", fields...), joined(" · ", parts...), accessory)
+	title := bold(link(plain(b.Title.Text), string(cmp.Or(b.TitleURL, b.VideoURL))))
+	return joined("\n", title, b.Text.markdown(), joined("\n", fields...), joined(" · ", parts...), accessory)
+}
+
+// table is Slack's table. Its first row is the head, as it is there. Rows of another form are not shown.
+func table(data []byte) string {
+	var rows [][]element
+	if json.Unmarshal(data, &rows) != nil {
+		return ""
+	}
+	var lines []string
+	for i, row := range rows {
+		cells := make([]string, len(row))
+		for j, cell := range row {
+			cells[j] = plain(cmp.Or(cell.Text.Text, string(cell.Value)))
+			if cell.Type == "rich_text" {
+				cells[j] = strings.ReplaceAll(strings.ReplaceAll(line(rich(cell.Elements)), `\|`, "|"), "|", `\|`)
+			}
+		}
+		lines = append(lines, "| "+strings.Join(cells, " | ")+" |")
+		if i == 0 {
+			lines = append(lines, "|"+strings.Repeat(" --- |", len(cells)))
+		}
+	}
+	return strings.Join(lines, "\n")
 }
 
 // shown is an element of a block that is no rich text: a text, a picture or a button that leads somewhere.
@@ -135,11 +176,17 @@ func (e element) shown() string {
 // rich is Slack's rich text.
 func rich(es []element) string {
 	var parts []string
+	depth := 0 // of a list that comes next: at most in the last item of the one before
 	for _, e := range es {
 		inside := e.inline()
+		if e.Type != "rich_text_list" {
+			depth = 0
+		}
 		switch e.Type {
 		case "rich_text_list":
-			inside = e.list()
+			depth = min(depth, number(e.Indent), maxIndent)
+			inside = e.list(depth)
+			depth++
 		case "rich_text_quote":
 			inside = quote(inside)
 		case "rich_text_preformatted":
@@ -150,16 +197,31 @@ func rich(es []element) string {
 	return joined("\n", parts...)
 }
 
-func (e element) list() string {
+func (e element) list(depth int) string {
 	var items []string
+	before := number(e.Offset)
 	for i, item := range e.Elements {
-		mark := "- "
+		mark := strings.Repeat("    ", depth)
 		if e.Style.Ordered {
-			mark = fmt.Sprintf("%d. ", i+1)
+			mark += fmt.Sprintf("%d. ", before+i+1)
+		} else {
+			mark += "- "
 		}
 		items = append(items, mark+item.inline())
 	}
 	return strings.Join(items, "\n")
+}
+
+// maxIndent is how deep a list stands at most in Slack.
+const maxIndent = 8
+
+// number is a small number of a body, or 0.
+func number(w word) int {
+	n, err := strconv.ParseUint(string(w), 10, 16)
+	if err != nil {
+		return 0
+	}
+	return int(n)
 }
 
 // inline is what is in a section.
@@ -180,6 +242,15 @@ func (e element) raw() string {
 	return b.String()
 }
 
+// moment is a time in seconds since 1970, in UTC.
+func moment(seconds word) string {
+	n, err := strconv.ParseInt(string(seconds), 10, 40)
+	if err != nil {
+		return ""
+	}
+	return time.Unix(n, 0).UTC().Format("2006-01-02 15:04 UTC")
+}
+
 // run is one piece of a section.
 func (e element) run() string {
 	switch e.Type {
@@ -191,6 +262,14 @@ func (e element) run() string {
 		return special(string(e.Range), "")
 	case "user":
 		return "@" + string(e.UserID)
+	case "usergroup":
+		return "@" + string(e.GroupID)
+	case "channel":
+		return "#" + string(e.ChannelID)
+	case "color":
+		return plain(string(e.Value))
+	case "date":
+		return plain(cmp.Or(string(e.Fallback), moment(e.Timestamp)))
 	}
 	text := e.Text.Text
 	if e.Style.Code {

@@ -14,6 +14,7 @@ var (
 	tilded     = regexp.MustCompile(`(^|[\s(_*>])~([^~\s](?:[^~\n]*[^~\s])?)~($|[\s.,:;!?)_*])`)
 	inMarkdown = regexp.MustCompile(`\*\*[^*\n]+\*\*|\]\(https?://|~~[^~\n]+~~|(?m)^#{1,6} `)
 	heading    = regexp.MustCompile(`(?m)^#{1,6} +(.+?) *#*$`) // messages have no headings
+	named      = regexp.MustCompile(`(?:^|[\s(*_~>"'])@[\w.-]+`)
 	entities   = strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&")
 )
 
@@ -24,11 +25,17 @@ const maxSource = 8 * domain.MaxText
 // mrkdwn makes Markdown of a text in Slack's form. A text that has Markdown already, as Mattermost wants it, keeps
 // its marks; only what stands in angle brackets is read. What is behind maxSource bytes is left out.
 func mrkdwn(s string) string {
+	s = begin(s, maxSource)
+	return marks(s, inMarkdown.MatchString(s))
+}
+
+// marks is mrkdwn of a text of which is known whether it has Markdown already.
+func marks(s string, markdown bool) string {
 	if s == "" {
 		return ""
 	}
 	s = begin(s, maxSource)
-	closed, markdown := strings.Count(s, "```")%2 == 0, inMarkdown.MatchString(s)
+	closed := strings.Count(s, "```")%2 == 0
 	var b strings.Builder
 	for i, part := range strings.Split(s, "```") {
 		if i%2 == 1 && closed {
@@ -56,7 +63,7 @@ func spoken(s string, markdown bool) string {
 			part = tilded.ReplaceAllString(tilded.ReplaceAllString(part, "$1~~$2~~$3"), "$1~~$2~~$3")
 		}
 		part = heading.ReplaceAllString(part, "**$1**")
-		b.WriteString(entities.Replace(angled.ReplaceAllStringFunc(part, reference)))
+		b.WriteString(entities.Replace(angled.ReplaceAllStringFunc(named.ReplaceAllStringFunc(part, everyone), reference)))
 	}
 	return b.String()
 }
@@ -82,6 +89,18 @@ func reference(s string) string {
 		return s
 	}
 	return link(label, inside)
+}
+
+// everyone is a mention as it is written in Mattermost. Those of everybody, whose names nobody can have here, are the
+// house's @room.
+func everyone(s string) string {
+	before, name, _ := strings.Cut(s, "@")
+	bare := strings.TrimRight(name, "._-")
+	switch strings.ToLower(bare) {
+	case "channel", "all", "here", "everyone":
+		return before + "@room" + name[len(bare):]
+	}
+	return s
 }
 
 // special is a <!command> of Slack's. Those to everybody are the house's @room.

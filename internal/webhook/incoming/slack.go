@@ -7,9 +7,11 @@ import (
 )
 
 // slackBody is what Slack and Mattermost take. Fields that say where and as whom to post are not here: the hook
-// says that.
+// says that. Programs that know neither often have a title and a message, as Apprise and Grafana before version 9.
 type slackBody struct {
 	Text        word         `json:"text"`
+	Message     word         `json:"message"`
+	RuleURL     word         `json:"ruleUrl"`
 	Attachments []attachment `json:"attachments"`
 	Blocks      []block      `json:"blocks"`
 	attachment               // bare, which some senders do
@@ -51,6 +53,9 @@ func slack(data []byte) (string, error) {
 	parts := []string{mrkdwn(string(b.Text))}
 	if shown := blocks(b.Blocks); shown != "" {
 		parts[0] = shown // then text is only what notifications say
+	}
+	if parts[0] == "" {
+		b.Body, b.TitleLink = b.Message, cmp.Or(b.TitleLink, b.RuleURL)
 	}
 	parts = append(parts, b.attachment.markdown())
 	for _, a := range b.Attachments {

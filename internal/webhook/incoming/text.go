@@ -85,12 +85,12 @@ func link(text, address string) string {
 	return "[" + text + "](" + at + ")"
 }
 
-// bold is a Markdown text in bold.
+// bold is a Markdown text in bold, also what is bold in it already.
 func bold(text string) string {
 	if text == "" {
 		return ""
 	}
-	return "**" + text + "**"
+	return "**" + strings.ReplaceAll(text, "**", "") + "**"
 }
 
 // quote puts "> " before each line.
