@@ -19,6 +19,20 @@ import (
 func (s *Service) Handle(mux *http.ServeMux) {
 	mux.HandleFunc("POST "+httpx.HookPath+"{secret}", s.receive)
 	mux.HandleFunc("POST "+httpx.HookAnswerPath+"{secret}", s.answered)
+	mux.HandleFunc(httpx.HookPath+"{secret}", s.asked)
+	mux.HandleFunc(httpx.HookAnswerPath+"{secret}", s.asked)
+}
+
+// asked refuses what posts nothing. A POST becomes a GET where a proxy redirects it by 301 or 302, and its sender would
+// take a page of the web client for an acceptance.
+func (s *Service) asked(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Allow", http.MethodPost)
+	w.WriteHeader(http.StatusMethodNotAllowed)
+	_, _ = io.WriteString(w, "invalid_method: post to this address; if you do, a proxy in between redirects you, "+
+		"and you should post to where it sends you\n")
+	s.received.WithLabelValues(resultRefused).Inc()
 }
 
 // receive answers a request to a webhook as Slack does: 200 and "ok" when the message is committed, or else a status

@@ -39,7 +39,8 @@ func service(t *testing.T) (*Service, http.Handler) {
 		Hash: func(secret string) []byte { return []byte(secret) }})
 	mux := http.NewServeMux()
 	s.Handle(mux)
-	h, err := httpx.Handler(mux, httpx.HandlerOptions{})
+	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<!doctype html>")) })
+	h, err := httpx.Handler(mux, httpx.HandlerOptions{Fallback: page})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,6 +126,22 @@ func TestWhatWasWrongIsCutShort(t *testing.T) {
 	for said, want := range map[string]string{whole: whole, whole + "y": whole, whole[1:] + "ä": whole[1:]} {
 		if s.note(t.Context(), domain.Hook{ID: "hok_1"}, said); k.kept != want {
 			t.Errorf("of %d bytes %d are kept: %q", len(said), len(k.kept), k.kept)
+		}
+	}
+}
+
+// A proxy that redirects a POST by 301 makes a GET of it. Its sender is not told that all is well.
+func TestWhatPostsNothingIsRefused(t *testing.T) {
+	t.Parallel()
+	_, h := service(t)
+	for _, path := range []string{httpx.HookPath + "right", httpx.HookPath + "wrong", httpx.HookAnswerPath + "right"} {
+		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPut} {
+			rec := httptest.NewRecorder()
+			h.ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), method, path, nil))
+			if rec.Code != http.StatusMethodNotAllowed || rec.Header().Get("Allow") != http.MethodPost ||
+				!strings.HasPrefix(rec.Body.String(), "invalid_method: ") && method != http.MethodHead {
+				t.Errorf("%s %s: %d %s", method, path, rec.Code, rec.Body)
+			}
 		}
 	}
 }
