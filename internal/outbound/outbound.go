@@ -21,11 +21,10 @@ import (
 var ErrPrivate = errors.New("this is an address of a private network or of this machine, which the operator has not allowed")
 
 const (
-	dialTimeout   = 5 * time.Second
-	headerTimeout = 10 * time.Second
-	idleTimeout   = 90 * time.Second
-	maxIdle       = 64 // connections that are kept open
-	maxHeader     = 64 << 10
+	dialTimeout = 5 * time.Second
+	idleTimeout = 90 * time.Second
+	maxIdle     = 64 // connections that are kept open
+	maxHeader   = 64 << 10
 )
 
 // special are networks that are not for the public Internet and that netip.Addr tells nothing about. Of those with an
@@ -60,17 +59,16 @@ func MayCall(u *url.URL, allowed []netip.Prefix) bool {
 }
 
 // Client returns a client that reaches public addresses, except those of this machine, and the addresses in allowed.
-// It follows no redirects, uses no proxy and keeps no cookies. timeout is for a whole request.
+// It follows no redirects, uses no proxy and keeps no cookies. timeout is for a whole request, and nothing else ends it
+// after the connection is made.
 func Client(allowed []netip.Prefix, timeout time.Duration) *http.Client {
 	return client(dialer(allowed), timeout)
 }
 
 // Named returns a client for an address that the operator names, in whichever network it is. As Client it follows no
-// redirects, uses no proxy and keeps no cookies; it waits for the beginning of an answer as long as for the rest.
+// redirects, uses no proxy and keeps no cookies.
 func Named(timeout time.Duration) *http.Client {
-	c := client(&net.Dialer{Timeout: dialTimeout}, timeout)
-	c.Transport.(*http.Transport).ResponseHeaderTimeout = 0
-	return c
+	return client(&net.Dialer{Timeout: dialTimeout}, timeout)
 }
 
 func dialer(allowed []netip.Prefix) *net.Dialer {
@@ -83,8 +81,8 @@ func client(d *net.Dialer, timeout time.Duration) *http.Client {
 	return &http.Client{
 		Timeout: timeout,
 		Transport: &http.Transport{
-			DialContext: d.DialContext, TLSHandshakeTimeout: dialTimeout, ResponseHeaderTimeout: headerTimeout,
-			IdleConnTimeout: idleTimeout, MaxIdleConns: maxIdle, MaxResponseHeaderBytes: maxHeader, ForceAttemptHTTP2: true,
+			DialContext: d.DialContext, TLSHandshakeTimeout: dialTimeout, IdleConnTimeout: idleTimeout,
+			MaxIdleConns: maxIdle, MaxResponseHeaderBytes: maxHeader, ForceAttemptHTTP2: true,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}

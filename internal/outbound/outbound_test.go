@@ -52,3 +52,13 @@ func TestAPrivateServerIsReachedOnlyIfItIsAllowed(t *testing.T) {
 		t.Errorf("allowed, and the answer is %d %v: a redirect is not followed", status, err)
 	}
 }
+
+// How long an answer may take is what the caller says, also until it begins.
+func TestAnAnswerMayBeginLateInTheTimeItHas(t *testing.T) {
+	t.Parallel()
+	for _, c := range []*http.Client{outbound.Client(nil, time.Minute), outbound.Named(time.Minute)} {
+		if first := c.Transport.(*http.Transport).ResponseHeaderTimeout; c.Timeout != time.Minute || first != 0 {
+			t.Errorf("a client ends a request after %v, and after %v without an answer", c.Timeout, first)
+		}
+	}
+}

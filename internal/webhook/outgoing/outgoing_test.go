@@ -3,15 +3,20 @@ package outgoing
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -143,8 +148,19 @@ func TestWhatIsWrongWithAReceiverIsShown(t *testing.T) {
 		{"it ends the connection", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "", 0,
 			"the receiver ended the connection before it answered", 0},
 		{"its header has no end", answer(200, "X-Long", strings.Repeat("x", 100<<10)), "", 0,
-			"the receiver cannot be reached", 0},
-		{"it is away", nil, away.URL, 0, "the receiver cannot be reached", 0},
+			"what the receiver answers is no HTTP that can be read", 0},
+		{"it speaks another protocol", func(w http.ResponseWriter, _ *http.Request) {
+			c, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_, _ = io.WriteString(c, "220 mail.example.org ESMTP\r\n")
+			_ = c.Close()
+		}, "", 0, "what the receiver answers is no HTTP that can be read", 0},
+		{"it is away", nil, away.URL, 0, "the receiver cannot be reached: nothing takes connections at its port", 0},
+		{"it speaks no TLS", nil, strings.Replace(elsewhere.URL, "http:", "https:", 1), 0,
+			"the receiver does not speak TLS at this port, though its address begins with https", 0},
 		{"it is in a private network", nil, "https://10.1.2.3/", 0,
 			"the receiver is in a private network, which the operator of the server has not allowed", 0},
 		{"it is the cloud's metadata", nil, "https://169.254.169.254/", 0,
@@ -177,6 +193,26 @@ func TestWhatIsWrongWithAReceiverIsShown(t *testing.T) {
 	}
 }
 
+// What people read about a failed connection says what to look at: the name, the certificate or the time.
+func TestTheReasonForNoAnswerSaysWhatToLookAt(t *testing.T) {
+	t.Parallel()
+	unverified := func(err error) error { return &url.Error{Op: "Post", Err: &tls.CertificateVerificationError{Err: err}} }
+	for want, err := range map[string]error{
+		"has no address":        &net.OpError{Op: "dial", Err: &net.DNSError{Name: "chat.invalid", IsNotFound: true}},
+		"in time":               &net.OpError{Op: "dial", Err: &net.DNSError{Name: "chat.invalid", IsTimeout: true}},
+		"expired":               unverified(x509.CertificateInvalidError{Reason: x509.Expired}),
+		"this server trusts":    unverified(x509.UnknownAuthorityError{}),
+		"valid for its address": unverified(x509.HostnameError{Host: "x", Certificate: &x509.Certificate{}}),
+		"TLS handshake":         &url.Error{Op: "Post", Err: &net.OpError{Op: "remote error", Err: tls.AlertError(40)}},
+		"ended the connection":  &net.OpError{Op: "read", Err: syscall.ECONNRESET},
+		"cannot be reached":     &net.OpError{Op: "dial", Err: syscall.EHOSTUNREACH},
+	} {
+		if got := reasonOf(err); !strings.Contains(got, want) {
+			t.Errorf("%v: %q", err, got)
+		}
+	}
+}
+
 // A certificate that is not the receiver's own, or of nobody who is known, ends the connection before anything is sent.
 func TestNothingIsSentToAReceiverWithAWrongCertificate(t *testing.T) {
 	t.Parallel()
@@ -189,7 +225,7 @@ func TestNothingIsSentToAReceiverWithAWrongCertificate(t *testing.T) {
 	r := newRoom(t, testkit.Open(t, testkit.SQLite(t)), s.URL, outbound.Client([]netip.Prefix{loopback}, time.Minute))
 	r.say(t, "tea")
 	r.turn(t)
-	if h, _ := r.state(t); h.Failure != "the certificate of the receiver is not valid for its address" {
+	if h, _ := r.state(t); h.Failure != "the certificate of the receiver is signed by nobody whom this server trusts" {
 		t.Errorf("%+v", h)
 	}
 }

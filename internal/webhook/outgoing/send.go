@@ -3,13 +3,11 @@ package outgoing
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -19,7 +17,6 @@ import (
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/feed"
-	"github.com/unhidra/unhidra/internal/outbound"
 	"github.com/unhidra/unhidra/internal/wire"
 )
 
@@ -344,23 +341,6 @@ func retryAfterOf(value string, now time.Time) time.Duration {
 		return max(0, at.Sub(now))
 	}
 	return 0
-}
-
-// reasonOf says to people why there was no answer.
-func reasonOf(err error) string {
-	var timeout net.Error
-	var certificate *tls.CertificateVerificationError
-	switch {
-	case errors.Is(err, outbound.ErrPrivate):
-		return "the receiver is in a private network, which the operator of the server has not allowed"
-	case errors.As(err, &timeout) && timeout.Timeout():
-		return "the receiver does not answer in time"
-	case errors.As(err, &certificate):
-		return "the certificate of the receiver is not valid for its address"
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return "the receiver ended the connection before it answered"
-	}
-	return "the receiver cannot be reached"
 }
 
 // A payload is a body as Standard Webhooks recommends it.
