@@ -85,9 +85,13 @@ func botsAreBounded(
 ) {
 	t.Helper()
 	for _, path := range []string{"/me", "/rooms", "/rooms/" + room + "/timeline"} {
-		if err := bot.Do(ctx, "GET", path, nil, nil); codeOf(err) != client.CodeSignedOut {
+		err := bot.Do(ctx, "GET", path, nil, nil)
+		if codeOf(err) != client.CodeSignedOut || !strings.Contains(err.Error(), "the token of a bot") {
 			t.Errorf("a bot reads %s: %v", path, err)
 		}
+	}
+	if err := bob.Do(ctx, "GET", "/bot/events", nil, nil); err == nil || !strings.Contains(err.Error(), "ubt_") {
+		t.Errorf("a person is told, where bots read, %v", err)
 	}
 	other, err := ann.CreateRoom(ctx, client.NewRoom{Kind: "private", Name: "Other"})
 	must(t, err)

@@ -72,7 +72,6 @@ const (
 	maxPollsAddr = 32
 	retryPoll    = 5 * time.Second
 	noteEvery    = time.Minute
-	tokenPrefix  = "ubt_" // so that scanners for secrets know tokens
 )
 
 // New returns the service.
@@ -130,7 +129,7 @@ func (s *Service) newToken(bot string, k domain.BotToken) (domain.BotToken, erro
 		}
 	}
 	k.ID, k.Bot, k.CreatedAt = domain.NewID(domain.BotTokenPrefix), bot, s.Now()
-	k.Secret = tokenPrefix + token.Secret()
+	k.Secret = domain.BotSecretPrefix + token.Secret()
 	return k, nil
 }
 
@@ -177,7 +176,7 @@ func (s *Service) record(ctx context.Context, p domain.Principal, bot, what stri
 
 // Authenticate returns the bot whose token a request sends. Principal.Key is the token's id.
 func (s *Service) Authenticate(ctx context.Context, secret string) (domain.Principal, error) {
-	if !strings.HasPrefix(secret, tokenPrefix) {
+	if !strings.HasPrefix(secret, domain.BotSecretPrefix) {
 		return domain.Principal{}, errToken()
 	}
 	k, err := s.Store.TokenByHash(ctx, s.Hash(secret))
@@ -196,5 +195,6 @@ func (s *Service) Authenticate(ctx context.Context, secret string) (domain.Princ
 }
 
 func errToken() error {
-	return domain.Unauthorized.Errorf(domain.CodeBadToken, "this is no token of a bot, or it was revoked")
+	return domain.Unauthorized.Errorf(domain.CodeBadToken, "this is no token of a bot, or it was revoked; bots have tokens of "+
+		"their own, which begin with "+domain.BotSecretPrefix)
 }

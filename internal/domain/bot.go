@@ -2,6 +2,7 @@ package domain
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -36,6 +37,23 @@ type BotToken struct {
 
 // Covers reports whether k is for a room.
 func (k BotToken) Covers(room string) bool { return k.Rooms == nil || slices.Contains(k.Rooms, room) }
+
+// BotSecretPrefix begins the secrets of bots, so that scanners for secrets know them.
+const BotSecretPrefix = "ubt_"
+
+// OfAnother returns an error if secret, in the place of an access token, has the form of the token of a bot or the key
+// of a device. They are good elsewhere.
+func OfAnother(secret string) error {
+	switch {
+	case strings.HasPrefix(secret, BotSecretPrefix):
+		return Unauthorized.Errorf(CodeBadToken,
+			"this is the token of a bot, which opens /bot/events and /bot/messages alone; all else takes access tokens of people")
+	case LooksLikeDeviceKey(secret):
+		return Unauthorized.Errorf(CodeBadToken, "this is the key of a device, which opens WebSocket and MQTT connections "+
+			"alone; the REST API takes access tokens of people")
+	}
+	return nil
+}
 
 // BotRoom is a room that a bot is in.
 type BotRoom struct {

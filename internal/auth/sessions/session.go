@@ -88,10 +88,8 @@ func (s *Sessions) Revoke(ctx context.Context, r bus.Revocation) {
 // Authenticate returns whose an access token is. A token that has ended, by time
 // or by revocation, is unauthorized.
 func (s *Sessions) Authenticate(ctx context.Context, bearer string) (domain.Principal, error) {
-	if domain.LooksLikeDeviceKey(bearer) {
-		return domain.Principal{}, domain.Unauthorized.Errorf(domain.CodeBadToken,
-			"this is the key of a device, which opens WebSocket and MQTT connections alone; the REST API takes access tokens "+
-				"of people")
+	if err := domain.OfAnother(bearer); err != nil {
+		return domain.Principal{}, err
 	}
 	c, err := s.Keys.Verify(bearer, s.Report.Now())
 	if err != nil {
