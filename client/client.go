@@ -120,6 +120,10 @@ func (c *Client) Do(ctx context.Context, method, path string, in, out any) error
 	var e *Error
 	if errors.As(err, &e) && e.Status == http.StatusUnauthorized && token != "" {
 		if token, err = c.token(ctx, token); err != nil {
+			var ended *Error
+			if errors.As(err, &ended) && ended.Code == CodeSignedOut && c.Tokens().Refresh == "" {
+				return &Error{Kind: ended.Kind, Code: ended.Code, Detail: e.Detail, Status: e.Status} // the server knows more
+			}
 			return err
 		}
 		return c.call(ctx, method, path, token, in, out)
