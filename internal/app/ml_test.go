@@ -15,11 +15,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/unhidra/unhidra/client"
 	"github.com/unhidra/unhidra/internal/app"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/ml"
 	"github.com/unhidra/unhidra/internal/testkit"
 	"github.com/unhidra/unhidra/internal/testkit/live"
+	"github.com/unhidra/unhidra/internal/testkit/traffic"
 	"github.com/unhidra/unhidra/internal/token"
 )
 
@@ -56,10 +58,11 @@ shape = [-1]
 "model.py" = %q
 `, hex.EncodeToString(sum[:]))
 	must(t, os.WriteFile(filepath.Join(folder, "model.toml"), []byte(manifest), 0o600))
-	addSpell(t, dir)
+	addStreaming(t, dir, "Spell", "text_input", documented(t, `"chunks"`))
+	addStreaming(t, dir, "Talk", "messages", "")
 	const key = "the key of this server, for models"
 	s := live.Start(t, testkit.SQLite(t), "UNHIDRA_ML=on", "UNHIDRA_ML_MODELS="+dir, "UNHIDRA_OPERATOR_ADDR=127.0.0.1:0",
-		"UNHIDRA_SERVER_KEY="+key)
+		"UNHIDRA_SERVER_KEY="+key, "UNHIDRA_ASSISTANT_MODEL=talk")
 	keys, err := token.NewKeyring("", []byte(key))
 	must(t, err)
 	url := "http://" + s.Operator
@@ -94,7 +97,30 @@ shape = [-1]
 	}
 	askInChunks(t, url)
 	t.Run("tritonclient", func(t *testing.T) { askByTriton(t, s, app.OperatorToken(keys)) })
-	administerModel(t, s)
+	admin := root(t, s)
+	administerModel(t, admin)
+	askInRoom(t, s, admin)
+}
+
+// askInRoom has a model answer for an assistant.
+func askInRoom(t *testing.T, s *live.Server, admin *client.Client) {
+	t.Helper()
+	ctx := t.Context()
+	bot, _ := makesBot(t, s, admin, "poll", map[string]any{"scopes": []string{"read"}})
+	must(t, admin.Do(ctx, "PUT", "/bots/"+bot.User.ID+"/assistant", map[string]any{}, nil))
+	room, err := admin.CreateRoom(ctx, client.NewRoom{Kind: "private", Name: "Kitchen"})
+	must(t, err)
+	must(t, admin.Do(ctx, "POST", "/rooms/"+room.ID+"/members", map[string]any{"user": "poll"}, nil))
+	_, err = admin.Send(ctx, client.Draft{Room: room.ID, Text: "@poll who wants a cracker?"})
+	must(t, err)
+	traffic.Wait(ctx, t, "an answer of the model", func() bool {
+		page, err := admin.Timeline(ctx, room.ID, "", 50)
+		must(t, err)
+		return slices.ContainsFunc(page.Items, func(e client.Event) bool {
+			return e.Message != nil && e.Message.Sender.ID == bot.User.ID &&
+				strings.HasSuffix(e.Message.Text, "@poll who wants a cracker?")
+		})
+	})
 }
 
 // askInChunks reads an answer as server-sent events.
@@ -129,27 +155,27 @@ func documented(t *testing.T, has string) string {
 	return ""
 }
 
-// addSpell adds the model of docs/models.md that answers in chunks.
-func addSpell(t *testing.T, dir string) {
+// addStreaming adds the model of docs/models.md of a class, which answers in chunks. It is called as its class, in small.
+func addStreaming(t *testing.T, dir, class, input, golden string) {
 	t.Helper()
 	from, sealed := t.TempDir(), filepath.Join(t.TempDir(), "sealed")
-	for name, text := range map[string]string{
-		"model.py": documented(t, "class Spell"), ml.GoldenFile: documented(t, `"chunks"`),
-		ml.ManifestFile: `name = "spell"
+	must(t, os.WriteFile(filepath.Join(from, "model.py"), []byte(documented(t, "class "+class)), 0o600))
+	if golden != "" {
+		must(t, os.WriteFile(filepath.Join(from, ml.GoldenFile), []byte(golden), 0o600))
+	}
+	must(t, os.WriteFile(filepath.Join(from, ml.ManifestFile), fmt.Appendf(nil, `name = %q
 version = 1
-class = "model:Spell"
+class = "model:%s"
 deadline_ms = 60000
 [[inputs]]
-name = "text_input"
+name = %q
 datatype = "BYTES"
 shape = [1]
 [[outputs]]
 name = "text_output"
 datatype = "BYTES"
 shape = [1]
-`} {
-		must(t, os.WriteFile(filepath.Join(from, name), []byte(text), 0o600))
-	}
+`, strings.ToLower(class), class, input), 0o600))
 	_, err := ml.Seal(from, sealed)
 	must(t, err)
 	_, err = ml.Add(dir, sealed)
@@ -173,9 +199,8 @@ func askByTriton(t *testing.T, s *live.Server, key string) {
 }
 
 // administerModel sees, tries and changes the model as an administrator.
-func administerModel(t *testing.T, s *live.Server) {
+func administerModel(t *testing.T, admin *client.Client) {
 	t.Helper()
-	admin := root(t, s)
 	var list struct {
 		On    bool
 		Items []struct {

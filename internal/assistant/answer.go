@@ -143,7 +143,7 @@ func (w *writing) receive(ctx context.Context, turns []turn) (e end, err error) 
 	defer cancel(errEnough)
 	pieces, done := make(chan string, 16), make(chan end, 1)
 	go func() {
-		short, err := w.ask(asking, turns, func(piece string) {
+		short, err := w.ask(asking, w.a.Room, turns, func(piece string) {
 			select {
 			case pieces <- piece:
 			case <-asking.Done():
@@ -321,7 +321,7 @@ func (s *Service) failedNow(ctx context.Context, err error) {
 		s.paused = until
 	}
 	s.mu.Unlock()
-	s.Log.WarnContext(ctx, "the endpoint of assistants failed", "host", s.Endpoint.Host, "err", err)
+	s.Log.WarnContext(ctx, "what answers for assistants failed", "source", s.Endpoint.name(), "err", err)
 }
 
 func (s *Service) answeredNow() {

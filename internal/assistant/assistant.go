@@ -1,5 +1,5 @@
 // Package assistant has bots answered by a language model: at an endpoint that the operator names, in the form of
-// OpenAI's chat completions. A consumer of the feed finds what is asked, after it was acknowledged, and stores it. Any
+// OpenAI's chat completions, or one that runs beside the server. A consumer of the feed finds what is asked, after it was acknowledged, and stores it. Any
 // node may answer it, by a lease: as one message, whose text grows while the answer comes in.
 package assistant
 
@@ -66,6 +66,7 @@ type Deps struct {
 	Chat     Chat
 	Audit    Recorder
 	Endpoint Endpoint
+	Models   Models       // which answer if the endpoint has no URL
 	Client   *http.Client // for the endpoint; Timeout is longer than any answer takes
 	PerHour  int          // questions of one person; those of a room may be roomShare times as many
 	Server   string       // its name
@@ -76,10 +77,18 @@ type Deps struct {
 
 // Endpoint is where answers come from.
 type Endpoint struct {
-	URL   string // without /chat/completions; empty: there is none, and nobody is answered
+	URL   string // without /chat/completions; empty: the model runs beside the server
 	Host  string // of the URL, as people see it
 	Key   string // empty: none is sent
-	Model string
+	Model string // empty: there is none, and nobody is answered
+}
+
+// name is how administrators know it.
+func (e Endpoint) name() string {
+	if e.URL == "" {
+		return e.Model
+	}
+	return e.Host
 }
 
 // ConsumerName is that of the consumer's cursor.
@@ -107,7 +116,7 @@ type Service struct {
 	beat    time.Duration // see beat in answer.go; shorter in tests
 
 	mu     sync.Mutex
-	paused time.Time // until then the endpoint is asked nothing
+	paused time.Time // until then nothing is asked
 	failed *failure  // of the last request; nil: it was answered
 }
 
@@ -119,8 +128,8 @@ func New(d Deps) *Service {
 	return &Service{Deps: d, metrics: newMetrics(d.Metrics), wake: make(chan struct{}, 1), beat: beat}
 }
 
-// On reports whether there is an endpoint.
-func (s *Service) On() bool { return s.Endpoint.URL != "" }
+// On reports whether somebody answers.
+func (s *Service) On() bool { return s.Endpoint.Model != "" }
 
 // Consumer returns the consumer of the feed that finds questions. It waits for no answer.
 func (s *Service) Consumer() feed.Consumer[domain.Event] {
@@ -264,9 +273,9 @@ func (s *Service) CheckHealth(_ context.Context, r *domain.HealthReport) error {
 	switch {
 	case s.failed == nil:
 	case s.failed.final:
-		r.Fail("assistant_failed", s.Endpoint.Host)
+		r.Fail("assistant_failed", s.Endpoint.name())
 	default:
-		r.Warn("assistant_failed", s.Endpoint.Host)
+		r.Warn("assistant_failed", s.Endpoint.name())
 	}
 	return nil
 }

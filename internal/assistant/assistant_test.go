@@ -338,17 +338,23 @@ func TestWhateverTheEndpointDoes(t *testing.T) {
 			if b.waits() {
 				t.Error("it is not at its end")
 			}
-			var r domain.HealthReport
-			b.check(b.s.CheckHealth(t.Context(), &r))
-			level := ""
-			for _, p := range r.Problems {
-				level = map[bool]string{true: "fails", false: "may fail"}[p.Failure]
-			}
+			level := b.health()
 			if level != c.health || bytes.Contains([]byte(b.log.String()), []byte(secretKey)) {
 				t.Errorf("health %q; the log says %s", level, b.log)
 			}
 		})
 	}
+}
+
+// health returns what administrators are told of the endpoint.
+func (b *bench) health() (level string) {
+	b.t.Helper()
+	var r domain.HealthReport
+	b.check(b.s.CheckHealth(b.t.Context(), &r))
+	for _, p := range r.Problems {
+		level = map[bool]string{true: "fails", false: "may fail"}[p.Failure]
+	}
+	return level
 }
 
 // An assistant is asked by people alone, in rooms that it is in: by name, by a reply, in a thread that it wrote in, or

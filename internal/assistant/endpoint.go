@@ -60,11 +60,16 @@ type chunk struct {
 	Error json.RawMessage `json:"error"`
 }
 
-// ask sends turns to the endpoint, and has yield called with each piece of the text. short says that the model wanted
-// to write more than it may. What the endpoint says of an error is not repeated: it may hold a part of the key.
-func (s *Service) ask(ctx context.Context, turns []turn, yield func(string)) (short bool, err error) {
+// ask has the endpoint, or the model, answer what was asked in a room, and yield called with each piece of the text.
+// short says that the model wanted to write more than it may. What the endpoint says of an error is not repeated: it may
+// hold a part of the key.
+func (s *Service) ask(ctx context.Context, room string, turns []turn, yield func(string)) (short bool, err error) {
 	begun := time.Now()
-	short, err = s.request(ctx, turns, yield)
+	if s.Endpoint.URL == "" {
+		err = s.askModel(ctx, room, turns, yield)
+	} else {
+		short, err = s.request(ctx, turns, yield)
+	}
 	result := resultOK
 	var f *failure
 	switch {

@@ -37,8 +37,8 @@ type assistantBody struct {
 }
 
 type assistantList struct {
-	On    bool            `json:"on" doc:"the operator has named an endpoint; else assistants do not answer"`
-	Host  string          `json:"host,omitempty" doc:"of the endpoint, which gets what an assistant is asked"`
+	On    bool            `json:"on" doc:"the operator has named a model; else assistants do not answer"`
+	Host  string          `json:"host,omitempty" doc:"of the endpoint, which gets what an assistant is asked; none: the model runs beside the server"`
 	Model string          `json:"model,omitempty"`
 	May   bool            `json:"may" doc:"you may make bots of yours assistants"`
 	Items []assistantBody `json:"items" nullable:"false"`
@@ -71,7 +71,7 @@ func (s *Service) putAssistant(ctx context.Context, in *struct {
 			"assistants: each answer costs its operator something, and sends what people wrote elsewhere")
 	case !s.On():
 		return nil, domain.Conflict.Errorf(domain.CodeAssistantsOff,
-			"there are no assistants: the operator of the server has named no endpoint (UNHIDRA_ASSISTANT_URL)")
+			"there are no assistants: the operator of the server has named no model (UNHIDRA_ASSISTANT_MODEL)")
 	}
 	instructions, err := domain.CheckProse("/instructions", in.Body.Instructions, domain.MaxInstructions)
 	if err == nil {

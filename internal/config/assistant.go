@@ -10,10 +10,10 @@ import (
 
 // Assistant is where the answers of assistants come from.
 type Assistant struct {
-	URL     string // without /chat/completions and a slash at its end; empty: there are no answers
+	URL     string // without /chat/completions and a slash at its end; empty: the model runs beside this server
 	Key     Secret // empty: none is sent
-	Model   string
-	PerHour int // questions of one person
+	Model   string // empty: there are no answers
+	PerHour int    // questions of one person
 }
 
 // Host returns the host of the URL.
@@ -25,13 +25,16 @@ func (a Assistant) Host() string {
 	return u.Host
 }
 
-// complete checks what the settings of assistants say together.
-func (a Assistant) complete() error {
-	switch {
+// completeAssistant checks what the settings of assistants say together.
+func (c Config) completeAssistant() error {
+	switch a := c.Assistant; {
 	case a.URL != "" && a.Model == "":
 		return errors.New("UNHIDRA_ASSISTANT_URL needs UNHIDRA_ASSISTANT_MODEL: the name of a model that is there")
-	case a.URL == "" && (a.Model != "" || a.Key != ""):
-		return errors.New("UNHIDRA_ASSISTANT_MODEL and UNHIDRA_ASSISTANT_KEY are of no endpoint: set UNHIDRA_ASSISTANT_URL")
+	case a.URL == "" && a.Key != "":
+		return errors.New("UNHIDRA_ASSISTANT_KEY is of no endpoint: set UNHIDRA_ASSISTANT_URL")
+	case a.URL == "" && a.Model != "" && !c.ML.On:
+		return errors.New("UNHIDRA_ASSISTANT_MODEL names a model beside this server: set UNHIDRA_ML=on; one that is " +
+			"elsewhere needs UNHIDRA_ASSISTANT_URL")
 	}
 	return nil
 }

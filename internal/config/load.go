@@ -106,7 +106,7 @@ func Load(environ []string, flags Flags) (Config, error) {
 		return Config{}, errors.New("NATS_URL joins several nodes, which need one PostgreSQL; set DATABASE_URL as well")
 	}
 	if err := errors.Join(c.complete(), c.Mail.complete(), c.Captcha.complete(), c.Audit.complete(),
-		c.Retention.complete(), c.Readings.complete(), c.S3.complete(), c.completeLinks(), c.Assistant.complete(),
+		c.Retention.complete(), c.Readings.complete(), c.S3.complete(), c.completeLinks(), c.completeAssistant(),
 		c.Backup.complete(c.DatabaseURL != "", c.S3)); err != nil {
 		return Config{}, err
 	}

@@ -435,12 +435,13 @@ func (c *Config) options() []option {
 
 		{models, "UNHIDRA_ASSISTANT_URL", "", "",
 			"endpoint in the form of OpenAI's API that answers for [assistants](assistants.md): `https://api.example.org/v1`, " +
-				"or `http://localhost:11434/v1` on this machine or in a private network; empty: there are no assistants", false,
+				"or `http://localhost:11434/v1` on this machine or in a private network; empty: a [model](models.md) beside " +
+				"this server does", false,
 			endpoint(&c.Assistant.URL)},
 		{models, "UNHIDRA_ASSISTANT_KEY", "", "", "key that this endpoint asks for; empty: none is sent", true,
 			secret(&c.Assistant.Key)},
-		{models, "UNHIDRA_ASSISTANT_MODEL", "", "", "name of the model there; needed with UNHIDRA_ASSISTANT_URL", false,
-			str(&c.Assistant.Model)},
+		{models, "UNHIDRA_ASSISTANT_MODEL", "", "", "name of the model there, or of the one beside this server; empty: " +
+			"there are no assistants", false, str(&c.Assistant.Model)},
 		{models, "UNHIDRA_ASSISTANT_PER_HOUR", "", "30",
 			"questions that one person may ask assistants in an hour; in one room there may be four times as many", false,
 			num(&c.Assistant.PerHour, 1, 10_000)},

@@ -386,3 +386,17 @@ func FuzzGenerate(f *testing.F) {
 		}
 	})
 }
+
+func TestOnlyModelsThatTalkAreTalkedTo(t *testing.T) {
+	t.Parallel()
+	s := chaos(t, fast)
+	talk := func(model string) error {
+		return s.Chat(t.Context(), model, "room_1", "[]", func(string) error { return nil })
+	}
+	if err := talk("chaos"); domain.KindOf(err) != domain.Invalid || !strings.Contains(err.Error(), "no conversations") {
+		t.Errorf("a model with other inputs: %v", err)
+	}
+	if err := talk("gone"); domain.KindOf(err) != domain.NotFound {
+		t.Errorf("no model: %v", err)
+	}
+}
