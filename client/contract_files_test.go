@@ -40,5 +40,12 @@ func (k *contract) files(ctx context.Context) {
 	}
 	other, err := k.ann.UploadFile(ctx, k.room.ID, "b.txt", bytes.NewReader([]byte("b")), 1)
 	k.called(err, "UploadFile")
+	first, err := k.ann.UploadBytes(ctx, k.room.ID, "c.gif", "c", data)
+	if k.called(err, "UploadBytes"); first.State != "ready" || first.Type != "image/gif" || first.Size != size {
+		k.Errorf("uploaded in one request: %+v", first)
+	}
+	if again, err := k.ann.UploadBytes(ctx, k.room.ID, "c.gif", "c", data); err != nil || again.ID != first.ID {
+		k.Errorf("once more: %+v, %v", again, err)
+	}
 	k.called(k.ann.DeleteFile(ctx, other.ID), "DeleteFile")
 }

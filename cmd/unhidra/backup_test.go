@@ -124,7 +124,7 @@ func TestPicturesSurviveBackupAndRestore(t *testing.T) {
 	if _, err := first.read(lost); err == nil {
 		t.Error("a file of later is there")
 	}
-	before, _ := filepath.Glob(filepath.Join(first.dir, "files.*Z", "*", "*", lost+"*"))
+	before, _ := filepath.Glob(filepath.Join(first.dir, "files.*Z", "*", lost+"*"))
 	if len(before) != 1 {
 		t.Errorf("kept of before: %v", before)
 	}

@@ -5,9 +5,11 @@ package app_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -19,9 +21,10 @@ import (
 )
 
 // BenchmarkUploads uploads files to a server process over HTTP, and in turns with that writes and syncs the same bytes
-// to as many files beside the server's: one of 64 MiB, and 32 of 1 MiB, four at once. It tells how fast the uploads are
-// as a part of how fast the bare writes are, what processor time the server takes for a GB, and what the writes take.
-// The files are where TMPDIR is: not in memory, if the disk is to count.
+// to as many files beside the server's, by as many writers at once. Each round is a pair; it tells the median of how
+// fast the uploads are as a part of how fast the bare writes are, with the least and the most, how fast both are, and
+// what processor time the server and the bare writes take for a GB. The files are where TMPDIR is: not in memory, if
+// the disk is to count.
 func BenchmarkUploads(b *testing.B) {
 	dir := b.TempDir()
 	ctx, cancel := context.WithTimeout(b.Context(), 20*time.Minute)
@@ -31,41 +34,63 @@ func BenchmarkUploads(b *testing.B) {
 		"UNHIDRA_FILE_STORAGE=0")
 	n.Start()
 	traffic.Wait(ctx, b, "the server takes requests", func() bool { return n.Ready(ctx) })
-	people, room := traffic.Settle(ctx, b, 1, n.URL())
+	people, room := traffic.Settle(ctx, b, 2, n.URL())
 	pids := []int{n.PID()}
-	for _, c := range []struct{ size, files, atOnce int }{{64 << 20, 1, 1}, {1 << 20, 32, 4}} {
-		b.Run(fmt.Sprintf("%dx%dMiB", c.files, c.size>>20), func(b *testing.B) {
-			var ours, bare, used, bareUsed time.Duration
-			files, ids, gb := make([][]byte, c.files), make([]string, c.files), 0.0
+	for _, c := range []struct{ size, files, atOnce int }{
+		{1 << 20, 16, 1}, {1 << 20, 32, 4}, {1 << 20, 32, 8}, {8 << 20, 8, 4}, {64 << 20, 1, 1}, {64 << 20, 4, 4},
+	} {
+		b.Run(fmt.Sprintf("%dx%dMiB/%d", c.files, c.size>>20, c.atOnce), func(b *testing.B) {
+			files, ids, gb := make([][]byte, c.files), make([]string, c.files), float64(c.size*c.files)/1e9
+			for i := range files {
+				files[i] = randomBytes(c.size, uint64(i))
+			}
+			var ours, bare, ratio []float64
+			var used, bareUsed time.Duration
 			for round := 0; b.Loop(); round++ {
-				for i := range files {
-					files[i] = randomBytes(c.size, uint64(round*c.files+i)) // a file that is there already is not written again
-					files[i][0], files[i][1] = byte(round), byte(round>>8)
+				for _, f := range files { // one that is there already is not written again
+					f[0], f[1], f[2] = byte(round), byte(round>>8), byte(c.atOnce)
 				}
-				gb += float64(c.size*c.files) / 1e9
 				begin, before := time.Now(), cpuOf(b, pids)
 				together(b, c.files, c.atOnce, func(i int) (err error) {
-					ids[i], err = uploadWhole(ctx, people[0], room, files[i])
+					who := people[i%c.atOnce/4] // a person may send four at once
+					ids[i], err = uploadWhole(ctx, who, room, files[i])
 					return err
 				})
-				ours, used = ours+time.Since(begin), used+cpuOf(b, pids)-before
+				took := time.Since(begin)
+				used += cpuOf(b, pids) - before
 				begin, before = time.Now(), testkit.ProcessorTime()
 				together(b, c.files, c.atOnce, func(i int) error {
 					return writeSynced(filepath.Join(dir, fmt.Sprint("bare", i)), files[i])
 				})
-				bare, bareUsed = bare+time.Since(begin), bareUsed+testkit.ProcessorTime()-before
-				// Few may wait to be posted.
-				together(b, c.files, 1, func(i int) error { return people[0].DeleteFile(ctx, ids[i]) })
+				bareTook := time.Since(begin)
+				bareUsed += testkit.ProcessorTime() - before
+				ours, bare = append(ours, gb*1000/took.Seconds()), append(bare, gb*1000/bareTook.Seconds())
+				ratio = append(ratio, bareTook.Seconds()/took.Seconds())
+				together(b, c.files, 1, func(i int) error { // few may wait to be posted
+					return errors.Join(people[i%c.atOnce/4].DeleteFile(ctx, ids[i]),
+						os.Remove(filepath.Join(dir, fmt.Sprint("bare", i))))
+				})
 			}
-			b.ReportMetric(bare.Seconds()/ours.Seconds(), "of-bare")
-			b.ReportMetric(gb*1000/ours.Seconds(), "MB/s")
-			b.ReportMetric(used.Seconds()/gb, "cpu-s/GB")
-			b.ReportMetric(bareUsed.Seconds()/gb, "bare-cpu-s/GB")
+			all := gb * float64(len(ratio))
+			slices.Sort(ratio)
+			b.ReportMetric(median(ratio), "of-bare")
+			b.ReportMetric(ratio[0], "least")
+			b.ReportMetric(ratio[len(ratio)-1], "most")
+			b.ReportMetric(median(ours), "MB/s")
+			b.ReportMetric(median(bare), "bare-MB/s")
+			b.ReportMetric(used.Seconds()/all, "cpu-s/GB")
+			b.ReportMetric(bareUsed.Seconds()/all, "bare-cpu-s/GB")
+			b.ReportMetric(0, "ns/op")
 		})
 	}
 	if b.Failed() {
 		b.Log(log.String())
 	}
+}
+
+func median(of []float64) float64 {
+	slices.Sort(of)
+	return (of[(len(of)-1)/2] + of[len(of)/2]) / 2
 }
 
 // together does n things, some of them at once.
@@ -92,7 +117,7 @@ func uploadWhole(ctx context.Context, c *client.Client, room string, data []byte
 	return u.ID, err
 }
 
-// write writes a file and syncs it.
+// writeSynced writes a file and syncs it.
 func writeSynced(path string, data []byte) error {
 	f, err := os.Create(path)
 	if err != nil {

@@ -314,6 +314,9 @@ func TestUploadsStopBeforeMessages(t *testing.T) {
 	if _, err := ann.BeginUpload(t.Context(), room, "a", 1); codeOf(err) != client.CodeDiskFull {
 		t.Errorf("an upload: %v", err)
 	}
+	if _, err := postFile(t, ann, room, "a", "", []byte("a")); codeOf(err) != client.CodeDiskFull {
+		t.Errorf("a file in one request: %v", err)
+	}
 	_, err = ann.Send(t.Context(), client.Draft{Room: room, Text: "still here"})
 	must(t, err)
 }

@@ -30,7 +30,7 @@ const (
 		list-threads mark-thread follow-thread follow-threads add-reaction remove-reaction list-reactions create-poll
 		vote close-poll list-voters forward-message list-pins pin-message unpin-message report-message list-own-reports
 		list-slash-commands run-slash-command list-emoji
-		list-files create-file put-file-part complete-file delete-file get-file link-files list-room-files
+		list-files upload-file create-file put-file-part complete-file delete-file get-file link-files list-room-files
 		list-devices list-room-devices get-device list-series get-readings list-alarms list-room-alarms
 		list-device-alarms get-dashboard post-chart
 		list-saved list-saved-in-room save-message unsave-message list-drafts put-draft get-sections put-sections

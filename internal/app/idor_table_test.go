@@ -126,6 +126,7 @@ func rows() map[string]row {
 		"list-files": own, "create-file": with(own, `{"room":"room_1","name":"x","size":1}`),
 		"link-files": with(own, `{"files":[]}`), "get-file": theirs(""), "put-file-part": theirs(""),
 		"complete-file": theirs(`{}`), "delete-file": theirs(""), "list-room-files": room(200, ""),
+		"upload-file":   {eve: 404, bob: 201, body: "x", more: "?name=x"},
 		"list-releases": theirs(""), "create-release": theirs(`{"version":"2","version_code":2}`),
 		"get-release": theirs(""), "update-release": theirs(`{"notes":"Mine"}`), "delete-release": theirs(""),
 		"add-image": theirs(`{"upload":"{upload}","chip":"esp32"}`), "remove-image": theirs(""),

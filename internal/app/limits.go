@@ -48,7 +48,7 @@ func writeLimits(c config.Config) httpx.Limits {
 		"set-factory-image", "remove-factory-image")
 	// Files in messages, several to one of them.
 	shared(httpx.Limit{Name: "files", User: perMinute(5 * n), Addr: perMinute(50 * n)},
-		"create-file", "complete-file", "delete-file", "link-files")
+		"upload-file", "create-file", "complete-file", "delete-file", "link-files")
 	// Their parts, of 8 MiB each.
 	shared(httpx.Limit{Name: "file_parts", User: perMinute(20 * n), Addr: perMinute(100 * n)}, "put-file-part")
 	// Parts of firmware, of 1 MiB each.

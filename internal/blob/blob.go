@@ -9,7 +9,7 @@
 // again: if a file is added while the object with the same content is being deleted, it becomes a
 // new object. The order of steps is
 //
-//	add:     write the object; then the row, unless there is one by now
+//	add:     write the object and sync it; then the row, unless there is one by now
 //	collect: delete the row, noting its object; delete the object; forget the note
 //
 // so a crash between two steps leaves at most an object without a row. Check finds such objects.
@@ -28,9 +28,9 @@ import (
 
 // Objects stores objects by name.
 type Objects interface {
-	// Put stores the file at path, of size bytes, as the object name, completely or not at all. It
-	// may move the file away.
-	Put(ctx context.Context, name, path string, size int64) error
+	// Put stores the content of f, of size bytes, as the object name, so that it outlives a power cut.
+	// After an error there may be a part of it, which nobody reads. It may move the file away.
+	Put(ctx context.Context, name string, f *os.File, size int64) error
 	// Get reads length bytes of an object from offset, or up to its end if length is negative. If
 	// there is no such object, the error is of kind domain.NotFound.
 	Get(ctx context.Context, name string, offset, length int64) (io.ReadCloser, error)

@@ -8,15 +8,19 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
 // Disk stores objects as files in a folder.
-type Disk struct{ dir string }
+type Disk struct {
+	dir    string
+	synced sync.Map // folders that outlive a power cut
+}
 
 // OpenDisk returns the objects in dir, which it creates if needed.
-func OpenDisk(dir string) (*Disk, error) { return &Disk{dir}, os.MkdirAll(dir, 0o700) }
+func OpenDisk(dir string) (*Disk, error) { return &Disk{dir: dir}, os.MkdirAll(dir, 0o700) }
 
 // path returns the path of an object. It refuses names that lead out of the folder.
 func (d *Disk) path(name string) (string, error) {
@@ -26,21 +30,50 @@ func (d *Disk) path(name string) (string, error) {
 	return filepath.Join(d.dir, filepath.FromSlash(name)), nil
 }
 
-// Put moves the file at path, which must be synced to disk, to its final path.
-func (d *Disk) Put(_ context.Context, name, path string, _ int64) error {
+// Put moves a file to its final path, and syncs it there: its content and its name at once, for which a file system
+// with a journal writes that once.
+func (d *Disk) Put(_ context.Context, name string, f *os.File, _ int64) error {
 	to, err := d.path(name)
 	if err != nil {
 		return err
 	}
 	dir := filepath.Dir(to)
+	if err := d.makeFolder(dir); err != nil {
+		return err
+	}
+	err = os.Rename(f.Name(), to)
+	if errors.Is(err, fs.ErrNotExist) { // somebody has removed the folder
+		d.synced.Delete(dir)
+		if err = d.makeFolder(dir); err == nil {
+			err = os.Rename(f.Name(), to)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	named := make(chan error, 1)
+	go func() { named <- syncDir(dir) }()
+	err = f.Sync()
+	return errors.Join(err, <-named)
+}
+
+// makeFolder makes a folder, and syncs it in the folders above it. One that is there may be of a server that was ended
+// before it had synced it, so each is synced once.
+func (d *Disk) makeFolder(dir string) error {
+	if _, ok := d.synced.Load(dir); ok {
+		return nil
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	if err := os.Rename(path, to); err != nil {
-		return err
+	for up := dir; up != d.dir; {
+		up = filepath.Dir(up)
+		if err := syncDir(up); err != nil {
+			return err
+		}
 	}
-	// A new folder must be synced in its parent too.
-	return errors.Join(syncDir(dir), syncDir(filepath.Dir(dir)), syncDir(d.dir))
+	d.synced.Store(dir, true)
+	return nil
 }
 
 func syncDir(dir string) error {

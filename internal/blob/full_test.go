@@ -19,6 +19,10 @@ type anyRows interface{ Rows } // to embed, beside a method of that name
 // noRows has no blob.
 type noRows struct{ anyRows }
 
+func (noRows) Blob(context.Context, string) (domain.Blob, error) {
+	return domain.Blob{}, domain.NotFound.Errorf(domain.CodeNoSuchFile, "none")
+}
+
 func (noRows) TouchBlob(context.Context, string, time.Time) (domain.Blob, bool, error) {
 	return domain.Blob{}, false, nil
 }

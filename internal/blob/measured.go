@@ -72,8 +72,8 @@ func (m measured) count(operation string, err error) {
 	}
 }
 
-func (m measured) Put(ctx context.Context, name, path string, size int64) error {
-	err := m.Objects.Put(ctx, name, path, size)
+func (m measured) Put(ctx context.Context, name string, f *os.File, size int64) error {
+	err := m.Objects.Put(ctx, name, f, size)
 	m.count("put", err)
 	if err == nil {
 		m.bytes.Add(float64(size))

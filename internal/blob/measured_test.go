@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,8 +19,8 @@ type failing struct {
 	err error
 }
 
-func (f *failing) Put(context.Context, string, string, int64) error { return f.err }
-func (f *failing) Delete(context.Context, string) error             { return f.err }
+func (f *failing) Put(context.Context, string, *os.File, int64) error { return f.err }
+func (f *failing) Delete(context.Context, string) error               { return f.err }
 func (f *failing) Get(context.Context, string, int64, int64) (io.ReadCloser, error) {
 	return nil, f.err
 }
@@ -30,7 +31,7 @@ func TestOperationsOnFilesAreCounted(t *testing.T) {
 	o := Measured(f, prometheus.NewRegistry())
 	for _, err := range []error{nil, domain.NotFound.Errorf("", "none"), errors.New("the disk is away"), context.Canceled} {
 		f.err = err
-		_ = o.Put(t.Context(), "a", "b", 7)
+		_ = o.Put(t.Context(), "a", nil, 7)
 		_, _ = o.Get(t.Context(), "a", 0, 1)
 		_ = o.Delete(t.Context(), "a")
 	}

@@ -1,7 +1,6 @@
 package blob
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -11,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
 
@@ -20,88 +20,192 @@ import (
 // Put stores the content of r, at most limit bytes, and returns its blob. The type is detected from
 // the first bytes (WHATWG MIME Sniffing), whatever the sender says. The file is kept for a day, and
 // longer if something refers to it by then.
-func (s *Service) Put(ctx context.Context, r io.Reader, limit int64) (domain.Blob, error) {
+func (s *Service) Put(ctx context.Context, r io.Reader, limit int64) (b domain.Blob, err error) {
+	in, err := s.Receive(ctx, r, limit)
+	if err != nil {
+		return b, err
+	}
+	defer in.Close()
+	err = s.Keep(ctx, func(ctx context.Context, made []domain.Blob) error {
+		for _, b := range made {
+			kept, err := s.Rows.AddBlob(ctx, b, s.Now())
+			if err != nil {
+				return err
+			}
+			if kept.Object != b.Object { // the same file was added concurrently
+				s.drop(ctx, made)
+			}
+			in.Blob = kept
+		}
+		return nil
+	}, in)
+	if err != nil {
+		return b, err
+	}
+	return in.Blob, nil
+}
+
+// An Incoming is content that has arrived, and is not kept yet.
+type Incoming struct {
+	domain.Blob // without an object
+	f           *os.File
+}
+
+// Receive takes the content of r, at most limit bytes. Close lets go of it.
+func (s *Service) Receive(ctx context.Context, r io.Reader, limit int64) (*Incoming, error) {
 	if err := s.Full(); err != nil {
-		return domain.Blob{}, err
+		return nil, err
 	}
 	f, err := os.CreateTemp(s.Temp, "upload-*")
 	if err != nil {
-		return domain.Blob{}, fmt.Errorf("keep an upload: %w", err)
+		return nil, fmt.Errorf("keep an upload: %w", err)
 	}
-	defer os.Remove(f.Name()) // does nothing after the file was moved
-	b, err := fill(f, r, limit)
-	if err = errors.Join(err, f.Close()); err == nil {
-		b, err = s.keep(ctx, b, f.Name())
-	}
-	if errors.Is(err, syscall.ENOSPC) { // since Full was asked
-		err = domain.Unavailable.Errorf(domain.CodeDiskFull,
-			"the server's disk is full; send this again once somebody has made room").After(fullRetry).Because(err)
+	in := &Incoming{f: f}
+	if in.Blob, err = fill(f, r, limit); err == nil {
+		err = ctx.Err()
 	}
 	if err != nil {
-		return domain.Blob{}, err
+		in.Close()
+		return nil, fullDisk(err)
 	}
-	return b, nil
+	return in, nil
+}
+
+// Open returns the content. It can be read until Close is called, also after it is kept.
+func (in *Incoming) Open() io.ReadSeekCloser { return content{io.NewSectionReader(in.f, 0, in.Size)} }
+
+type content struct{ io.ReadSeeker }
+
+func (content) Close() error { return nil }
+
+// Close deletes the content unless it was kept.
+func (in *Incoming) Close() {
+	_ = in.f.Close()           // what counts is synced
+	_ = os.Remove(in.f.Name()) // it may have moved
+}
+
+// fullDisk says of an error that the disk is full, if it is: it may be since Full was asked.
+func fullDisk(err error) error {
+	if !errors.Is(err, syscall.ENOSPC) {
+		return err
+	}
+	return domain.Unavailable.Errorf(domain.CodeDiskFull,
+		"the server's disk is full; send this again once somebody has made room").After(fullRetry).Because(err)
 }
 
 // fullRetry is when a file may be sent again that found the disk full.
 const fullRetry = 30 * time.Second
 
-// fill writes r to f, syncs it, and returns its hash, size and type.
+// fill writes r to f, and returns its hash, size and type. The disk begins to write while more arrives.
 func fill(f *os.File, r io.Reader, limit int64) (b domain.Blob, err error) {
-	hash := sha256.New()
-	head := &prefix{}
-	b.Size, err = io.Copy(io.MultiWriter(f, hash, head), io.LimitReader(r, limit+1))
-	if err != nil {
-		return b, err
+	hash, buffer := sha256.New(), buffers.Get().(*[copied]byte)
+	defer buffers.Put(buffer)
+	var head []byte
+	begun := int64(0) // up to where the disk writes
+	for r = io.LimitReader(r, limit+1); ; {
+		n, err := r.Read(buffer[:])
+		if len(head) < sniffLength {
+			head = append(head, buffer[:min(n, sniffLength-len(head))]...)
+		}
+		_, _ = hash.Write(buffer[:n]) // never fails
+		if _, err := f.Write(buffer[:n]); err != nil {
+			return b, err
+		}
+		if b.Size += int64(n); b.Size-begun >= writeStep {
+			startWriting(f, begun, b.Size-begun)
+			begun = b.Size
+		}
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return b, err
+		}
 	}
 	if b.Size > limit {
 		return b, domain.TooLarge.Errorf(domain.CodeFileTooLarge,
 			"this file has more than %d bytes; send a smaller one", limit)
 	}
 	b.Hash = hex.EncodeToString(hash.Sum(nil))
-	b.Type = http.DetectContentType(head.Bytes())
-	return b, f.Sync()
+	b.Type = http.DetectContentType(head)
+	return b, nil
 }
 
-// A prefix stores the first bytes that are written to it.
-type prefix struct{ bytes.Buffer }
+const (
+	copied    = 256 << 10 // bytes at a time
+	writeStep = 1 << 20   // bytes from which the disk begins to write
+)
 
-func (p *prefix) Write(b []byte) (int, error) {
-	if left := sniffLength - p.Len(); left > 0 {
-		p.Buffer.Write(b[:min(left, len(b))])
-	}
-	return len(b), nil
-}
+var buffers = sync.Pool{New: func() any { return new([copied]byte) }}
 
-// keep stores the file at path as the object of b, unless a blob with its hash exists.
-func (s *Service) keep(ctx context.Context, b domain.Blob, path string) (domain.Blob, error) {
-	if old, ok, err := s.Rows.TouchBlob(ctx, b.Hash, s.Now()); ok || err != nil {
-		if err == nil {
-			err = s.repair(ctx, old, path)
+// Keep stores what has come as objects, so that it outlives a power cut, and then has add store the rows of those that
+// have none, and what refers to all, in one transaction. If add refuses, which a domain.Error of any kind but Internal
+// and Unavailable says, the objects are deleted.
+func (s *Service) Keep(
+	ctx context.Context, add func(ctx context.Context, made []domain.Blob) error, arrived ...*Incoming,
+) error {
+	var made []domain.Blob
+	for _, in := range arrived {
+		known, err := s.known(ctx, in)
+		if err == nil && !known {
+			in.Object, in.Created = objectName(in.Hash), s.Now()
+			if err = s.Objects.Put(ctx, in.Object, in.f, in.Size); err == nil {
+				made = append(made, in.Blob)
+			}
 		}
-		return old, err
-	}
-	b.Object, b.Created = objectName(b.Hash), s.Now()
-	if err := s.Objects.Put(ctx, b.Object, path, b.Size); err != nil {
-		return domain.Blob{}, err
-	}
-	kept, err := s.Rows.AddBlob(ctx, b, s.Now())
-	if err == nil && kept.Object != b.Object { // the same file was added concurrently
-		if err := s.Objects.Delete(ctx, b.Object); err != nil {
-			s.Log.DebugContext(ctx, "delete the second copy of a file", "object", b.Object, "err", err)
+		if err != nil {
+			s.drop(ctx, made)
+			return fullDisk(err)
 		}
 	}
-	return kept, err
+	err := add(ctx, made)
+	if refused(err) {
+		s.drop(ctx, made)
+	}
+	return err
 }
 
-// repair restores the object of b from the same content at path, if it is missing, for example
+// refused reports whether err says that a transaction made no change. Of other errors nobody knows.
+func refused(err error) bool {
+	e, ok := errors.AsType[*domain.Error](err)
+	return ok && e.Kind != domain.Unavailable && e.Kind != domain.Internal
+}
+
+// drop deletes objects without rows.
+func (s *Service) drop(ctx context.Context, made []domain.Blob) {
+	for _, b := range made {
+		if err := s.Objects.Delete(context.WithoutCancel(ctx), b.Object); err != nil {
+			s.Log.DebugContext(ctx, "delete a file that was refused", "object", b.Object, "err", err)
+		}
+	}
+}
+
+// known reports whether there is a blob with the content of in, which then has its row and will last for a day. If its
+// object is missing, it gets this one.
+func (s *Service) known(ctx context.Context, in *Incoming) (bool, error) {
+	_, err := s.Rows.Blob(ctx, in.Hash) // most are not, and to look takes no place among the writes
+	if domain.KindOf(err) == domain.NotFound {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	old, ok, err := s.Rows.TouchBlob(ctx, in.Hash, s.Now())
+	if !ok || err != nil {
+		return false, err
+	}
+	in.Blob = old
+	return true, s.repair(ctx, old, in.f)
+}
+
+// repair restores the object of b from the same content in f, if it is missing, for example
 // after the loss of a disk.
-func (s *Service) repair(ctx context.Context, b domain.Blob, path string) error {
+func (s *Service) repair(ctx context.Context, b domain.Blob, f *os.File) error {
 	if there, err := s.exists(ctx, b); there || err != nil {
 		return err
 	}
 	s.Log.WarnContext(ctx, "a file was missing, and was sent again", "object", b.Object)
-	return s.Objects.Put(ctx, b.Object, path, b.Size)
+	return s.Objects.Put(ctx, b.Object, f, b.Size)
 }
 
 // exists reports whether the object of b can be read.
@@ -116,9 +220,9 @@ func (s *Service) exists(ctx context.Context, b domain.Blob) (bool, error) {
 	return true, r.Close()
 }
 
-// objectName returns a unique name: two levels of folders, the hash, and an id.
+// objectName returns a unique name: one of 256 folders, the hash, and an id. Older objects are two folders deep.
 func objectName(hash string) string {
-	return filepath.ToSlash(filepath.Join(hash[:2], hash[2:4], hash+"-"+domain.NewID("o")))
+	return filepath.ToSlash(filepath.Join(hash[:2], hash+"-"+domain.NewID("o")))
 }
 
 // Presign returns a URL by which whoever has it can load the blob with a hash for some time, from the objects and not

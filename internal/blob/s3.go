@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -111,9 +112,9 @@ func (s *S3) key(name string) string {
 	return s.o.Prefix + "/" + name
 }
 
-// Put uploads the file at path. The service verifies the MD5 of each part.
-func (s *S3) Put(ctx context.Context, name, path string, _ int64) error {
-	_, err := s.client.FPutObject(ctx, s.o.Bucket, s.key(name), path, minio.PutObjectOptions{
+// Put uploads a file. The service verifies the MD5 of each part.
+func (s *S3) Put(ctx context.Context, name string, f *os.File, _ int64) error {
+	_, err := s.client.FPutObject(ctx, s.o.Bucket, s.key(name), f.Name(), minio.PutObjectOptions{
 		ContentType: "application/octet-stream", PartSize: s3PartSize, SendContentMd5: true,
 	})
 	return away(err)

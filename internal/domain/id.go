@@ -2,6 +2,7 @@ package domain
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base32"
 	"strings"
 	"time"
@@ -51,16 +52,32 @@ var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadd
 // base32. Ids made later sort later, to the millisecond. An id is a name, not
 // a secret: 62 of its bits are random.
 func NewID(prefix string) string {
+	var random [10]byte
+	_, _ = rand.Read(random[:]) // never fails since Go 1.24
+	return prefix + "_" + idOf(time.Now(), random)
+}
+
+func idOf(at time.Time, random [10]byte) string {
 	var u [16]byte
-	_, _ = rand.Read(u[6:]) // never fails since Go 1.24
-	ms := time.Now().UnixMilli()
+	copy(u[6:], random[:])
+	ms := at.UnixMilli()
 	for i := range 6 {
 		u[i] = byte(ms >> (40 - 8*i))
 	}
 	u[6] = 0x70 | u[6]&0x0f
 	u[8] = 0x80 | u[8]&0x3f
-	return prefix + "_" + idEncoding.EncodeToString(u[:])
+	return idEncoding.EncodeToString(u[:])
 }
+
+// KeyedID is NewID, but that what NewID chooses at random follows from a key and from whom it came: the ids of the same
+// key have the same IDTail.
+func KeyedID(prefix, of, key string) string {
+	sum := sha256.Sum256([]byte(of + "\x00" + key))
+	return prefix + "_" + idOf(time.Now(), [10]byte(sum[:]))
+}
+
+// IDTail is the part of an id that does not say when it was made.
+func IDTail(id string) string { return id[max(0, len(id)-16):] }
 
 // ValidID reports whether id has the given prefix and the form that NewID
 // gives. It does not say that such a thing exists.

@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 
+	"github.com/unhidra/unhidra/internal/blob"
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
@@ -14,10 +16,66 @@ func (s *Service) open(ctx context.Context, f domain.File) io.ReadSeekCloser {
 	return &content{ctx: ctx, blobs: s.Blobs, parts: f.Parts, size: f.Size}
 }
 
+// A draft is a file that is about to be ready. What has arrived for it is kept with it, or not at all.
+type draft struct {
+	domain.File
+	blobs   Blobs
+	arrived []*blob.Incoming
+}
+
+// receive takes something that the file may consist of.
+func (d *draft) receive(ctx context.Context, r io.Reader, limit int64) (*blob.Incoming, error) {
+	in, err := d.blobs.Receive(ctx, r, limit)
+	if err == nil {
+		d.arrived = append(d.arrived, in)
+	}
+	return in, err
+}
+
+// close lets go of what has arrived.
+func (d *draft) close() {
+	for _, in := range d.arrived {
+		in.Close()
+	}
+}
+
+// Open opens a part, which may have just arrived.
+func (d *draft) Open(ctx context.Context, hash string) (io.ReadSeekCloser, domain.Blob, error) {
+	for _, in := range d.arrived {
+		if in.Hash == hash {
+			return in.Open(), in.Blob, nil
+		}
+	}
+	return d.blobs.Open(ctx, hash)
+}
+
+// content returns the content of the file.
+func (d *draft) content(ctx context.Context) io.ReadSeekCloser {
+	return &content{ctx: ctx, blobs: d, parts: d.Parts, size: d.Size}
+}
+
+// keep has add store the file, after what it consists of.
+func (d *draft) keep(ctx context.Context, add func(ctx context.Context, made []domain.Blob) error) error {
+	var needed []*blob.Incoming
+	for _, in := range d.arrived {
+		part := slices.ContainsFunc(d.Parts, func(p domain.FilePiece) bool { return p.Hash == in.Hash })
+		same := slices.ContainsFunc(needed, func(other *blob.Incoming) bool { return other.Hash == in.Hash })
+		if (part || in.Hash == d.Thumb.Hash) && !same {
+			needed = append(needed, in)
+		}
+	}
+	return d.blobs.Keep(ctx, add, needed...)
+}
+
+// An opener opens parts by their content.
+type opener interface {
+	Open(ctx context.Context, hash string) (io.ReadSeekCloser, domain.Blob, error)
+}
+
 // content reads the parts of a file one after another.
 type content struct {
 	ctx    context.Context
-	blobs  Blobs
+	blobs  opener
 	parts  []domain.FilePiece
 	size   int64
 	offset int64
@@ -93,11 +151,11 @@ func (c *content) Close() error {
 }
 
 // sniff returns the media type of a file by its content.
-func (s *Service) sniff(ctx context.Context, f domain.File) (string, error) {
-	r := s.open(ctx, f)
+func (d *draft) sniff(ctx context.Context) (string, error) {
+	r := d.content(ctx)
 	defer r.Close()
 	var head bytes.Buffer
-	if _, err := io.CopyN(&head, r, min(f.Size, sniffed)); err != nil {
+	if _, err := io.CopyN(&head, r, min(d.Size, sniffed)); err != nil {
 		return "", err
 	}
 	return mediaType(head.Bytes()), nil

@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/unhidra/unhidra/internal/blob"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/httpx"
 	"github.com/unhidra/unhidra/internal/obs"
@@ -23,8 +24,10 @@ type Store interface {
 	Own(ctx context.Context, id, owner string) (domain.File, error)
 	OwnFiles(ctx context.Context, owner string, bySize bool, after, limit int) ([]domain.File, error)
 	Use(ctx context.Context, owner string) (int64, error)
-	AddPart(ctx context.Context, id, owner string, p domain.FilePiece, now time.Time) error
-	Complete(ctx context.Context, f domain.File, now time.Time) (domain.File, error)
+	AddPart(ctx context.Context, id, owner string, p domain.FilePiece, made []domain.Blob, now time.Time) error
+	Complete(ctx context.Context, f domain.File, made []domain.Blob, now time.Time) (domain.File, error)
+	MayAdd(ctx context.Context, f domain.File, quota int64, now time.Time) (had domain.File, found bool, err error)
+	Add(ctx context.Context, f domain.File, made []domain.Blob, quota int64, now time.Time) (domain.File, error)
 	Delete(ctx context.Context, id, owner string, now time.Time) error
 	Readable(ctx context.Context, id, user string) (domain.File, error)
 	ReadableOf(ctx context.Context, ids []string, user string) ([]domain.File, error)
@@ -35,7 +38,8 @@ type Store interface {
 
 // Blobs stores bytes by their content.
 type Blobs interface {
-	Put(ctx context.Context, r io.Reader, limit int64) (domain.Blob, error)
+	Receive(ctx context.Context, r io.Reader, limit int64) (*blob.Incoming, error)
+	Keep(ctx context.Context, add func(ctx context.Context, made []domain.Blob) error, arrived ...*blob.Incoming) error
 	Open(ctx context.Context, hash string) (io.ReadSeekCloser, domain.Blob, error)
 }
 

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/unhidra/unhidra/internal/blob"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/httpx"
 )
@@ -29,17 +30,21 @@ type memory struct {
 
 func (m *memory) Own(context.Context, string, string) (domain.File, error) { return m.file, nil }
 
-func (m *memory) AddPart(_ context.Context, _, _ string, p domain.FilePiece, _ time.Time) error {
+func (m *memory) AddPart(
+	_ context.Context, _, _ string, p domain.FilePiece, _ []domain.Blob, _ time.Time,
+) error {
 	m.file.Parts = append(m.file.Parts, p)
 	return nil
 }
 
-func (m *memory) Put(_ context.Context, r io.Reader, _ int64) (domain.Blob, error) {
-	b, err := io.ReadAll(r)
-	if m.away != nil {
-		err = m.away
-	}
-	return domain.Blob{Hash: "h", Size: int64(len(b))}, err
+func (m *memory) Receive(context.Context, io.Reader, int64) (*blob.Incoming, error) {
+	return nil, m.away
+}
+
+func (m *memory) Keep(
+	ctx context.Context, add func(context.Context, []domain.Blob) error, _ ...*blob.Incoming,
+) error {
+	return add(ctx, nil)
 }
 
 func (m *memory) Open(_ context.Context, hash string) (io.ReadSeekCloser, domain.Blob, error) {
@@ -63,8 +68,8 @@ func TestUploadsWaitForTheStorage(t *testing.T) {
 	m := &memory{away: domain.Unavailable.Errorf(domain.CodeFilesUnavailable, "away"), file: domain.File{
 		ID: domain.NewID(domain.FilePrefix), Size: 3, State: domain.FileUploading}}
 	s, p := serviceOf(m), domain.Principal{ID: "usr_1"}
-	if err := s.AddPart(t.Context(), p, m.file.ID, 0, strings.NewReader("abc")); domain.KindOf(err) != domain.Unavailable ||
-		len(m.file.Parts) != 0 {
+	err := s.AddPart(t.Context(), p, m.file.ID, 0, "", strings.NewReader("abc"))
+	if domain.KindOf(err) != domain.Unavailable || len(m.file.Parts) != 0 {
 		t.Errorf("a part: %v, %d parts", err, len(m.file.Parts))
 	}
 	m.file.Parts = []domain.FilePiece{{Size: 3, Hash: "h"}}

@@ -22,76 +22,74 @@ const (
 
 // look finds out what there is to know of a picture, takes out where it was taken, and makes a small one. What cannot
 // be read has no small picture.
-func (s *Service) look(ctx context.Context, f domain.File) (domain.File, error) {
+func (s *Service) look(ctx context.Context, f *draft) error {
 	switch f.Type {
 	case "image/jpeg", "image/png", "image/gif", "image/webp":
 	default:
-		return f, nil
+		return nil
 	}
-	r := s.open(ctx, f)
+	r := f.content(ctx)
 	w, h, ok := picture.Size(r)
 	_ = r.Close() // it was read
 	if !ok {
-		return f, nil
+		return nil
 	}
 	if int64(w)*int64(h) > maxPixels || max(w, h) > maxSide {
 		f.Type = "application/octet-stream"
-		return f, nil
+		return nil
 	}
 	f.Width, f.Height = w, h
 	if f.Type == "image/jpeg" {
-		var err error
-		if f, err = s.clean(ctx, f); err != nil {
-			return f, err
+		if err := f.clean(ctx); err != nil {
+			return err
 		}
 	}
 	if f.Size <= thumbLess && max(w, h) <= thumbSide {
-		return f, nil
+		return nil
 	}
 	return s.shrink(ctx, f)
 }
 
 // shrink gives a picture a small one, unless that takes too long or it is damaged.
-func (s *Service) shrink(ctx context.Context, f domain.File) (domain.File, error) {
+func (s *Service) shrink(ctx context.Context, f *draft) error {
 	within, cancel := context.WithTimeout(ctx, thumbTime)
 	defer cancel()
-	r := s.open(within, f)
+	r := f.content(within)
 	defer r.Close()
 	small, err := s.pictures.Fit(within, func() (io.Reader, error) { return r, nil }, thumbSide)
 	if err != nil {
 		s.thumbnails.WithLabelValues("failed").Inc()
 		s.Log.DebugContext(ctx, "a picture has no small one", "file", f.ID, "err", err)
-		return f, ctx.Err()
+		return ctx.Err()
 	}
-	b, err := s.Blobs.Put(ctx, bytes.NewReader(small.Data), thumbBytes)
+	b, err := f.receive(ctx, bytes.NewReader(small.Data), thumbBytes)
 	if err != nil {
-		return f, err
+		return err
 	}
 	s.thumbnails.WithLabelValues("ok").Inc()
 	f.Thumb = domain.FileThumb{Hash: b.Hash, Width: small.Width, Height: small.Height}
-	return f, nil
+	return nil
 }
 
 // clean takes out of a JPEG what cameras write beside the picture. What cannot be read as a JPEG stays as it is.
-func (s *Service) clean(ctx context.Context, f domain.File) (domain.File, error) {
+func (d *draft) clean(ctx context.Context) error {
 	var size counter
-	r := s.open(ctx, f)
+	r := d.content(ctx)
 	err := picture.CleanJPEG(&size, r)
 	_ = r.Close() // it was read
-	if err != nil || int64(size) == f.Size {
-		return f, ctx.Err()
+	if err != nil || int64(size) == d.Size {
+		return ctx.Err()
 	}
-	parts, err := s.restore(ctx, f, int64(size))
-	if err != nil {
-		return f, err
+	parts, err := d.restore(ctx, int64(size))
+	if err == nil {
+		d.Parts, d.Size = parts, int64(size)
 	}
-	f.Parts, f.Size = parts, int64(size)
-	return f, nil
+	return err
 }
 
-// restore stores a cleaned JPEG of size bytes in parts.
-func (s *Service) restore(ctx context.Context, f domain.File, size int64) (parts []domain.FilePiece, err error) {
-	r := s.open(ctx, f)
+// restore makes parts of a cleaned JPEG of size bytes.
+func (d *draft) restore(ctx context.Context, size int64) (parts []domain.FilePiece, err error) {
+	r := d.content(ctx)
 	defer r.Close()
 	from, to := io.Pipe()
 	done := make(chan struct{})
@@ -104,7 +102,7 @@ func (s *Service) restore(ctx context.Context, f domain.File, size int64) (parts
 		<-done
 	}()
 	for n := range domain.PartCount(size) {
-		b, err := s.Blobs.Put(ctx, io.LimitReader(from, domain.PartLength(size, n)), domain.FilePart)
+		b, err := d.receive(ctx, io.LimitReader(from, domain.PartLength(size, n)), domain.FilePart)
 		if err != nil {
 			return nil, err
 		}

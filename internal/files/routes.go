@@ -24,11 +24,15 @@ func (s *Service) Routes(api huma.API) {
 		s.createFile)
 	httpx.Register(api, op("get-file", "GET", "/files/{file}", "One of your files, with the parts that are here", 200),
 		s.getFile)
+	whole := op("upload-file", "POST", "/rooms/{room}/files",
+		"Upload a file of at most 8 MiB in one request, for messages in a room: the body is its content", 201)
+	whole.MaxBodyBytes, whole.Metadata = domain.FilePart+1, httpx.ForStream()
+	whole.RequestBody = anyBytes()
+	httpx.Register(api, whole, s.uploadFile)
 	part := op("put-file-part", "PUT", "/files/{file}/parts/{n}",
 		"Send a part of a file: part_size bytes, the last one what is left. Parts come in any order, and again", 204)
 	part.MaxBodyBytes, part.Metadata = domain.FilePart+1, httpx.ForStream()
-	part.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
-		"application/octet-stream": {Schema: &huma.Schema{Type: "string", Format: "binary"}}}}
+	part.RequestBody = anyBytes()
 	httpx.Register(api, part, s.putPart)
 	httpx.Register(api, op("complete-file", "POST", "/files/{file}/complete",
 		"Put the parts together, so that messages can have the file", 200), s.completeFile)
@@ -39,6 +43,12 @@ func (s *Service) Routes(api huma.API) {
 		200), s.linkFiles)
 	httpx.Register(api, op("list-room-files", "GET", "/rooms/{room}/files",
 		"The files of a room's messages, the newest first", 200), s.listRoomFiles)
+}
+
+// anyBytes is a body of bytes.
+func anyBytes() *huma.RequestBody {
+	return &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
+		"application/octet-stream": {Schema: &huma.Schema{Type: "string", Format: "binary"}}}}
 }
 
 // OnFile is the input of operations on one file.
@@ -131,11 +141,37 @@ func (s *Service) getFile(ctx context.Context, in *OnFile) (*fileOutput, error) 
 	return fileOut(s.Own(ctx, httpx.Principal(ctx), in.File))
 }
 
+// WholeInput is a file, which arrives while it is read.
+type WholeInput struct {
+	Room       string `path:"room" maxLength:"64"`
+	Name       string `query:"name" required:"true" minLength:"1" maxLength:"1024" example:"photo.jpg"`
+	Key        string `query:"key" doc:"idempotency key: who sends a file again by the same key gets the first one"`
+	SHA256     string `query:"sha256" maxLength:"64" doc:"of the file; absent: it is not checked"`
+	Width      int    `query:"width" doc:"pixels of a video, as the client has found"`
+	Height     int    `query:"height"`
+	DurationMS int64  `query:"duration_ms" minimum:"0" maximum:"604800000" doc:"of audio or video"`
+	size       int64
+	body       io.Reader
+}
+
+// Resolve implements huma.Resolver.
+func (in *WholeInput) Resolve(ctx huma.Context) []error {
+	in.body, in.size = ctx.BodyReader(), httpx.BodyLength(ctx)
+	return nil
+}
+
+func (s *Service) uploadFile(ctx context.Context, in *WholeInput) (*fileOutput, error) {
+	return fileOut(s.Upload(ctx, httpx.Principal(ctx), Whole{Room: in.Room, Name: in.Name, Key: in.Key, Size: in.size,
+		Completion: Completion{SHA256: in.SHA256, Width: in.Width, Height: in.Height,
+			Duration: time.Duration(in.DurationMS) * time.Millisecond}}, in.body))
+}
+
 // PartInput is a part of a file, which arrives while it is read.
 type PartInput struct {
 	OnFile
-	N    int `path:"n" minimum:"0" maximum:"9999"`
-	body io.Reader
+	N      int    `path:"n" minimum:"0" maximum:"9999"`
+	SHA256 string `query:"sha256" maxLength:"64" doc:"of the part; absent: it is not checked"`
+	body   io.Reader
 }
 
 // Resolve implements huma.Resolver.
@@ -145,7 +181,7 @@ func (in *PartInput) Resolve(ctx huma.Context) []error {
 }
 
 func (s *Service) putPart(ctx context.Context, in *PartInput) (*struct{}, error) {
-	return nil, s.AddPart(ctx, httpx.Principal(ctx), in.File, in.N, in.body)
+	return nil, s.AddPart(ctx, httpx.Principal(ctx), in.File, in.N, in.SHA256, in.body)
 }
 
 func (s *Service) completeFile(ctx context.Context, in *struct {

@@ -142,12 +142,12 @@ func (c *Clamd) Ping(ctx context.Context) error {
 	return nil
 }
 
-// scan refuses a file that the virus scanner finds something in, and deletes it.
-func (s *Service) scan(ctx context.Context, f domain.File) error {
+// scan refuses a file that the virus scanner finds something in.
+func (s *Service) scan(ctx context.Context, f *draft) error {
 	if s.Scanner == nil {
 		return nil
 	}
-	r := s.open(ctx, f)
+	r := f.content(ctx)
 	found, err := s.Scanner.Scan(ctx, r)
 	_ = r.Close() // it was read
 	switch {
@@ -165,9 +165,6 @@ func (s *Service) scan(ctx context.Context, f domain.File) error {
 	case found != "":
 		s.scans.WithLabelValues("found").Inc()
 		s.Log.WarnContext(ctx, "the virus scanner refused a file", "file", f.ID, "owner", f.Owner, "found", found)
-		if err := s.Store.Delete(ctx, f.ID, f.Owner, s.now()); err != nil {
-			return err
-		}
 		return domain.Invalid.Errorf(domain.CodeFileRefused, "the virus scanner of this server found %s in this file", found)
 	}
 	s.scans.WithLabelValues("clean").Inc()

@@ -30,29 +30,35 @@ func (s *Service) Begin(
 func (s *Service) begin(
 	ctx context.Context, p domain.Principal, room, name string, size int64,
 ) (f domain.File, err error) {
-	if err := domain.CheckRoomID(room); err != nil {
-		return f, err
-	}
-	if name, err = domain.CheckFileName(name); err != nil {
-		return f, err
-	}
-	switch most := min(s.Limits.Size, domain.FilePart*domain.MaxFileParts); {
-	case size < 1:
-		return f, domain.InvalidField("/size", "the file is empty; choose another one")
-	case size > most:
-		e := domain.TooLarge.Errorf(domain.CodeFileTooLarge,
-			"a file may have at most %d MiB on this server, and this one has %d; send a smaller one, or a link to it",
-			most>>20, (size+1<<20-1)>>20)
-		e.Fields = []domain.Field{{Pointer: "/size", Detail: e.Msg}}
-		return f, e
-	}
-	if err := s.Space(size); err != nil {
+	if name, err = s.checkNew(room, name, size); err != nil {
 		return f, err
 	}
 	now := s.now()
 	f = domain.File{ID: domain.NewID(domain.FilePrefix), Owner: p.ID, Room: room, Name: name, Size: size,
 		State: domain.FileUploading, Created: now, Expires: now.Add(domain.UnattachedLife)}
 	return f, s.Store.Create(ctx, f, s.Limits.Quota, now)
+}
+
+// checkNew refuses a file that cannot be one, for which there is no place, or that is too large. It returns its name.
+func (s *Service) checkNew(room, name string, size int64) (string, error) {
+	if err := domain.CheckRoomID(room); err != nil {
+		return "", err
+	}
+	name, err := domain.CheckFileName(name)
+	if err != nil {
+		return "", err
+	}
+	switch most := min(s.Limits.Size, domain.FilePart*domain.MaxFileParts); {
+	case size < 1:
+		return "", domain.InvalidField("/size", "the file is empty; choose another one")
+	case size > most:
+		e := domain.TooLarge.Errorf(domain.CodeFileTooLarge,
+			"a file may have at most %d MiB on this server, and this one has %d; send a smaller one, or a link to it",
+			most>>20, (size+1<<20-1)>>20)
+		e.Fields = []domain.Field{{Pointer: "/size", Detail: e.Msg}}
+		return "", e
+	}
+	return name, s.Space(size)
 }
 
 // Own returns a file of p, with its parts.
@@ -67,8 +73,12 @@ func errNoFile() error {
 	return domain.NotFound.Errorf(domain.CodeNoSuchFile, "there is no such file, or you don't have access to it")
 }
 
-// AddPart takes the part n of an upload from r. The same part may be sent again; the last one counts.
-func (s *Service) AddPart(ctx context.Context, p domain.Principal, id string, n int, r io.Reader) error {
+// AddPart takes the part n of an upload from r. The same part may be sent again; the last one counts. It must have the
+// SHA-256 hash; empty: whichever.
+func (s *Service) AddPart(ctx context.Context, p domain.Principal, id string, n int, hash string, r io.Reader) error {
+	if err := checkSHA256(hash); err != nil {
+		return err
+	}
 	f, err := s.Own(ctx, p, id)
 	if err != nil {
 		return err
@@ -84,7 +94,10 @@ func (s *Service) AddPart(ctx context.Context, p domain.Principal, id string, n 
 	if err := s.Space(length); err != nil {
 		return err
 	}
-	b, err := s.Blobs.Put(ctx, io.LimitReader(r, length+1), length)
+	b, err := s.Blobs.Receive(ctx, io.LimitReader(r, length+1), length)
+	if err == nil {
+		defer b.Close()
+	}
 	switch {
 	case domain.CodeOf(err) == domain.CodeFileTooLarge, err == nil && b.Size != length:
 		return domain.Invalid.Errorf(domain.CodeInvalidRequest,
@@ -93,12 +106,24 @@ func (s *Service) AddPart(ctx context.Context, p domain.Principal, id string, n 
 		return domain.Invalid.Errorf(domain.CodeInvalidRequest, "the part did not arrive; send it again").Because(err)
 	case err != nil:
 		return err
+	case hash != "" && hash != b.Hash:
+		return domain.Invalid.Errorf(domain.CodeUploadHash,
+			"the part has the SHA-256 %s, and %s was announced; send it again", b.Hash, hash)
 	}
 	s.received.Add(float64(b.Size))
-	return s.Store.AddPart(ctx, id, p.ID, domain.FilePiece{N: n, Size: b.Size, Hash: b.Hash}, s.now())
+	return s.Blobs.Keep(ctx, func(ctx context.Context, made []domain.Blob) error {
+		return s.Store.AddPart(ctx, id, p.ID, domain.FilePiece{N: n, Size: b.Size, Hash: b.Hash}, made, s.now())
+	}, b)
 }
 
-// A Completion is what a client says when all parts are here.
+func checkSHA256(hash string) error {
+	if hash != "" && !domain.ValidSHA256(hash) {
+		return domain.InvalidField("/sha256", "this is a SHA-256, in 64 lower-case hexadecimal digits")
+	}
+	return nil
+}
+
+// A Completion is what a client says of a file that it has sent.
 type Completion struct {
 	SHA256        string // of the whole file; empty: not checked
 	Width, Height int    // of a video
@@ -106,9 +131,10 @@ type Completion struct {
 }
 
 func (c Completion) check() error {
+	if err := checkSHA256(c.SHA256); err != nil {
+		return err
+	}
 	switch {
-	case c.SHA256 != "" && !domain.ValidSHA256(c.SHA256):
-		return domain.InvalidField("/sha256", "this is the SHA-256 of the file, in 64 lower-case hexadecimal digits")
 	case c.Width < 0 || c.Height < 0 || c.Width > domain.MaxPictureSide || c.Height > domain.MaxPictureSide:
 		return domain.InvalidField("/width", "a side has at most %d pixels", domain.MaxPictureSide)
 	case c.Duration < 0 || c.Duration > domain.MaxMediaLength:
@@ -135,14 +161,38 @@ func (s *Service) Complete(ctx context.Context, p domain.Principal, id string, c
 			return f, err
 		}
 	}
+	d := &draft{File: f, blobs: s.Blobs}
+	defer d.close()
+	if err := s.examine(ctx, d, c); err != nil {
+		if domain.CodeOf(err) == domain.CodeFileRefused {
+			if err := s.Store.Delete(ctx, f.ID, f.Owner, s.now()); err != nil {
+				return f, err
+			}
+		}
+		return f, err
+	}
+	now := s.now()
+	d.Expires = now.Add(domain.UnattachedLife)
+	err = d.keep(ctx, func(ctx context.Context, made []domain.Blob) (err error) {
+		f, err = s.Store.Complete(ctx, d.File, made, now)
+		return err
+	})
+	if err == nil {
+		s.uploads.WithLabelValues("complete").Inc()
+	}
+	return f, err
+}
+
+// examine refuses a file that is not to be posted, and finds out what there is to know of it. Then it is ready.
+func (s *Service) examine(ctx context.Context, f *draft, c Completion) (err error) {
 	if err := s.scan(ctx, f); err != nil {
-		return f, err
+		return err
 	}
-	if f.Type, err = s.sniff(ctx, f); err != nil {
-		return f, err
+	if f.Type, err = f.sniff(ctx); err != nil {
+		return err
 	}
-	if f, err = s.look(ctx, f); err != nil {
-		return f, err
+	if err := s.look(ctx, f); err != nil {
+		return err
 	}
 	if kind := domain.KindOfFile(f.Type); kind != domain.OtherFile && f.Width == 0 {
 		f.Width, f.Height = c.Width, c.Height
@@ -151,12 +201,7 @@ func (s *Service) Complete(ctx context.Context, p domain.Principal, id string, c
 		}
 	}
 	f.State = domain.FileReady
-	now := s.now()
-	f.Expires = now.Add(domain.UnattachedLife)
-	if f, err = s.Store.Complete(ctx, f, now); err == nil {
-		s.uploads.WithLabelValues("complete").Inc()
-	}
-	return f, err
+	return nil
 }
 
 const missingListed = 10
@@ -193,10 +238,14 @@ func (s *Service) checkHash(ctx context.Context, f domain.File, want string) err
 		is = hex.EncodeToString(h.Sum(nil))
 	}
 	if is != want {
-		return domain.Invalid.Errorf(domain.CodeUploadHash,
-			"the file has the SHA-256 %s, and %s was announced; upload it again", is, want)
+		return errHash(is, want)
 	}
 	return nil
+}
+
+func errHash(is, want string) error {
+	return domain.Invalid.Errorf(domain.CodeUploadHash,
+		"the file has the SHA-256 %s, and %s was announced; upload it again", is, want)
 }
 
 // Delete deletes a file of p that no message has.

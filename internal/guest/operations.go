@@ -33,7 +33,7 @@ var open = set(
 	list-voters forward-message list-pins pin-message unpin-message report-message list-own-reports list-slash-commands
 	run-slash-command list-emoji`,
 	// files there
-	`list-files create-file put-file-part complete-file delete-file get-file link-files list-room-files`,
+	`list-files upload-file create-file put-file-part complete-file delete-file get-file link-files list-room-files`,
 	// what devices there measure
 	`list-devices list-room-devices get-device list-series get-readings list-alarms list-room-alarms list-device-alarms
 	get-dashboard post-chart`,

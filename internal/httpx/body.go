@@ -61,6 +61,12 @@ const streamed = "streamed"
 // never in memory whole. They have the limits of bodies, and take it as huma.Resolver.
 func ForStream() map[string]any { return map[string]any{streamed: true} }
 
+// BodyLength returns how many bytes a body is announced to have; negative: it is not.
+func BodyLength(ctx huma.Context) int64 {
+	r, _ := humago.Unwrap(ctx)
+	return r.ContentLength
+}
+
 // receive reads the whole body of a request, within its limit, and admits the request after that.
 func receive(ctx huma.Context, next func(huma.Context)) {
 	r, w := humago.Unwrap(ctx)

@@ -27,11 +27,15 @@ func Conform(t *testing.T, objects blob.Objects) {
 
 func put(t *testing.T, objects blob.Objects, name string, data []byte) {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "file")
-	if err := os.WriteFile(path, data, 0o600); err != nil {
+	f, err := os.Create(filepath.Join(t.TempDir(), "file"))
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := objects.Put(t.Context(), name, path, int64(len(data))); err != nil {
+	defer f.Close()
+	if _, err := f.Write(data); err != nil {
+		t.Fatal(err)
+	}
+	if err := objects.Put(t.Context(), name, f, int64(len(data))); err != nil {
 		t.Fatal(err)
 	}
 }

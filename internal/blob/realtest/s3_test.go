@@ -177,10 +177,15 @@ func skewed(t *testing.T, endpoint string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join(t.TempDir(), "image")
-	if err := os.WriteFile(file, []byte("image"), 0o600); err != nil {
+	path := filepath.Join(t.TempDir(), "image")
+	if err := os.WriteFile(path, []byte("image"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
 	_, got := objects.Get(t.Context(), "aa/bb/x", 0, -1)
 	for what, err := range map[string]error{
 		"to load": got,

@@ -3,9 +3,11 @@
 package blobs
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
@@ -31,9 +33,7 @@ func scan(row interface{ Scan(...any) error }) (b domain.Blob, err error) {
 // object may be another than b's.
 func (repo *Repository) AddBlob(ctx context.Context, b domain.Blob, now time.Time) (kept domain.Blob, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		kept, err = scan(t.QueryRowContext(ctx, `INSERT INTO blobs (`+columns+`, touched_at) VALUES ($1, $2, $3, $4, $5, $6)
-			ON CONFLICT (hash) DO UPDATE SET touched_at = excluded.touched_at RETURNING `+columns,
-			b.Hash, b.Size, b.Type, b.Object, store.Millis(b.Created), store.Millis(now)))
+		kept, err = add(ctx, t, b, now)
 		return err
 	})
 	return kept, err
@@ -59,6 +59,31 @@ func (repo *Repository) Blob(ctx context.Context, hash string) (domain.Blob, err
 		return b, domain.NotFound.Errorf(domain.CodeNoSuchFile, "there is no such file")
 	}
 	return b, err
+}
+
+// Add stores blobs within t, whose objects are there. Of one that somebody else has added meanwhile, the second object
+// is deleted later.
+func Add(ctx context.Context, t *store.Tx, made []domain.Blob, now time.Time) error {
+	inOrder := func(a, b domain.Blob) int { return cmp.Compare(a.Hash, b.Hash) } // the same for all who lock them
+	for _, b := range slices.SortedFunc(slices.Values(made), inOrder) {
+		kept, err := add(ctx, t, b, now)
+		if err != nil {
+			return err
+		}
+		if kept.Object == b.Object {
+			continue
+		}
+		if _, err := t.ExecContext(ctx, `INSERT INTO blob_garbage (object) VALUES ($1)`, b.Object); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func add(ctx context.Context, t *store.Tx, b domain.Blob, now time.Time) (domain.Blob, error) {
+	return scan(t.QueryRowContext(ctx, `INSERT INTO blobs (`+columns+`, touched_at) VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (hash) DO UPDATE SET touched_at = excluded.touched_at RETURNING `+columns,
+		b.Hash, b.Size, b.Type, b.Object, store.Millis(b.Created), store.Millis(now)))
 }
 
 // A Ref is a reference to a blob, which keeps it from being deleted.

@@ -22,17 +22,13 @@ type Objects struct{ db *store.DB }
 // NewObjects returns the objects in db.
 func NewObjects(db *store.DB) *Objects { return &Objects{db} }
 
-// Put stores the file at path, each part in its own transaction. Nobody reads the object before Put
+// Put stores the content of f, each part in its own transaction. Nobody reads the object before Put
 // returns, because its name is not known before.
-func (o *Objects) Put(ctx context.Context, name, path string, _ int64) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
+func (o *Objects) Put(ctx context.Context, name string, f *os.File, size int64) error {
+	content := io.NewSectionReader(f, 0, size)
 	buffer := make([]byte, partSize)
 	for part := int64(0); ; part++ {
-		n, err := io.ReadFull(f, buffer)
+		n, err := io.ReadFull(content, buffer)
 		last := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 		if err != nil && !last {
 			return err

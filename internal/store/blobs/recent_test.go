@@ -30,9 +30,9 @@ func TestAFileThatManyLoadIsLookedUpOnce(t *testing.T) {
 	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		k, ctx, data := open(t, db), t.Context(), []byte("an image")
+		b := k.put(t, data)
 		rows := &asked{Rows: k.Rows}
 		k.Rows = rows
-		b := k.put(t, data)
 		loaded := func(when string) {
 			t.Helper()
 			if got, err := k.read(ctx, b.Hash); err != nil || !bytes.Equal(got, data) {

@@ -33,34 +33,59 @@ func errNoFile() error {
 // exceed the quota are refused. The owner must be allowed to upload files for the room.
 func (repo *Repository) Create(ctx context.Context, f domain.File, quota int64, now time.Time) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		if _, _, err := rooms.LockAndAuthorize(ctx, t, f.Room, f.Owner, domain.UploadFile, now); err != nil {
+		if err := lockOwner(ctx, t, f, now); err != nil {
 			return err
 		}
-		if err := t.LockKey(ctx, "files "+f.Owner); err != nil {
+		if err := hasRoom(ctx, t, f, quota); err != nil {
 			return err
 		}
-		var open int
-		err := t.QueryRowContext(ctx, `SELECT count(*) FROM files WHERE owner_id = $1 AND expires_at > 0`,
-			f.Owner).Scan(&open)
-		if err == nil && open >= domain.MaxOpenUploads {
-			err = domain.Conflict.Errorf(domain.CodeManyUploads,
-				"you have %d files that no message has yet; post or delete some", open)
-		}
-		if err != nil {
-			return err
-		}
-		used, err := usage(ctx, t, f.Owner)
-		if err == nil && quota > 0 && used+f.Size > quota {
-			err = errQuota(used, f.Size, quota)
-		}
-		if err != nil {
-			return err
-		}
-		_, err = t.ExecContext(ctx, `INSERT INTO files (id, owner_id, room_id, name, folded, size, state, created_at,
-			expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, f.ID, f.Owner, f.Room, f.Name, fulltext.Name(f.Name),
-			f.Size, domain.FileUploading, store.Millis(now), store.Millis(f.Expires))
-		return err
+		f.Created = now
+		return insert(ctx, t, f)
 	})
+}
+
+// lockOwner locks the room and the files of the owner of f, who must be allowed to upload files for the room.
+func lockOwner(ctx context.Context, t *store.Tx, f domain.File, now time.Time) error {
+	if _, _, err := rooms.LockAndAuthorize(ctx, t, f.Room, f.Owner, domain.UploadFile, now); err != nil {
+		return err
+	}
+	return t.LockKey(ctx, "files "+f.Owner)
+}
+
+// hasRoom refuses f if its owner has too many files that no message has, or files of too many bytes.
+func hasRoom(ctx context.Context, q store.Queryer, f domain.File, quota int64) error {
+	var open int
+	err := q.QueryRowContext(ctx, `SELECT count(*) FROM files WHERE owner_id = $1 AND expires_at > 0`,
+		f.Owner).Scan(&open)
+	if err == nil && open >= domain.MaxOpenUploads {
+		err = domain.Conflict.Errorf(domain.CodeManyUploads,
+			"you have %d files that no message has yet; post or delete some", open)
+	}
+	if err != nil || quota == 0 {
+		return err
+	}
+	used, err := usage(ctx, q, f.Owner)
+	if err == nil && used+f.Size > quota {
+		err = errQuota(used, f.Size, quota)
+	}
+	return err
+}
+
+func insert(ctx context.Context, t *store.Tx, f domain.File) error {
+	_, err := t.ExecContext(ctx, `INSERT INTO files (id, owner_id, room_id, name, folded, size, type, kind, state, width,
+		height, duration_ms, thumb_hash, thumb_width, thumb_height, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6,
+		$7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`, f.ID, f.Owner, f.Room, f.Name, fulltext.Name(f.Name), f.Size,
+		f.Type, kindOf(f), f.State, f.Width, f.Height, f.Duration.Milliseconds(), f.Thumb.Hash, f.Thumb.Width,
+		f.Thumb.Height, store.Millis(f.Created), store.Millis(f.Expires))
+	return err
+}
+
+// kindOf returns the kind of a file; empty: its type is not known yet.
+func kindOf(f domain.File) domain.FileKind {
+	if f.Type == "" {
+		return ""
+	}
+	return domain.KindOfFile(f.Type)
 }
 
 func errQuota(used, size, quota int64) error {
@@ -169,8 +194,10 @@ func parts(ctx context.Context, q store.Queryer, id string) ([]domain.FilePiece,
 	})
 }
 
-// AddPart stores a part of an upload. A part that is there is replaced.
-func (repo *Repository) AddPart(ctx context.Context, id, owner string, p domain.FilePiece, now time.Time) error {
+// AddPart stores a part of an upload, with the blob that was made of it, if one was. A part that is there is replaced.
+func (repo *Repository) AddPart(
+	ctx context.Context, id, owner string, p domain.FilePiece, made []domain.Blob, now time.Time,
+) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		f, err := fileOf(ctx, t, id, owner, t.ForUpdate())
 		if err == nil && f.State != domain.FileUploading {
@@ -179,33 +206,37 @@ func (repo *Repository) AddPart(ctx context.Context, id, owner string, p domain.
 		if err != nil {
 			return err
 		}
+		if err := blobs.Add(ctx, t, made, now); err != nil {
+			return err
+		}
 		if err := blobs.AddRef(ctx, t, blobs.Ref{Holder: holder(id), Hash: p.Hash}, now); err != nil {
 			return err
 		}
-		_, err = t.ExecContext(ctx, `INSERT INTO file_parts (file_id, n, size, sha256) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (file_id, n) DO UPDATE SET size = excluded.size, sha256 = excluded.sha256`, id, p.N, p.Size, p.Hash)
-		return err
+		return putPart(ctx, t, id, p)
 	})
 }
 
 // Complete makes an upload a file that may be posted, as f says. f.Parts are what it consists of, which may have
-// changed; blobs that are no longer part of it are released.
-func (repo *Repository) Complete(ctx context.Context, f domain.File, now time.Time) (domain.File, error) {
+// changed, with the blobs that were made; blobs that are no longer part of it are released.
+func (repo *Repository) Complete(
+	ctx context.Context, f domain.File, made []domain.Blob, now time.Time,
+) (domain.File, error) {
 	err := repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		is, err := fileOf(ctx, t, f.ID, f.Owner, t.ForUpdate())
 		if err != nil {
 			return err
 		}
-		if is.State != domain.FileUploading { // completed by another request
-			f, err = is, nil
+		if err := blobs.Add(ctx, t, made, now); err != nil {
 			return err
+		}
+		if is.State != domain.FileUploading { // completed by another request
+			f = is
+			return nil
 		}
 		if err := blobs.RemoveRef(ctx, t, holder(f.ID), now); err != nil {
 			return err
 		}
-		hashes := []string{f.Thumb.Hash}
 		for _, p := range f.Parts {
-			hashes = append(hashes, p.Hash)
 			_, err := t.ExecContext(ctx, `UPDATE file_parts SET size = $3, sha256 = $4 WHERE file_id = $1 AND n = $2`, f.ID,
 				p.N, p.Size, p.Hash)
 			if err != nil {
@@ -216,13 +247,8 @@ func (repo *Repository) Complete(ctx context.Context, f domain.File, now time.Ti
 			len(f.Parts)); err != nil {
 			return err
 		}
-		for _, hash := range hashes {
-			if hash == "" {
-				continue
-			}
-			if err := blobs.AddRef(ctx, t, blobs.Ref{Holder: holder(f.ID), Hash: hash}, now); err != nil {
-				return err
-			}
+		if err := refer(ctx, t, f, now); err != nil {
+			return err
 		}
 		_, err = t.ExecContext(ctx, `UPDATE files SET size = $2, type = $3, kind = $4, state = $5, width = $6, height = $7,
 			duration_ms = $8, thumb_hash = $9, thumb_width = $10, thumb_height = $11, expires_at = $12 WHERE id = $1`, f.ID,

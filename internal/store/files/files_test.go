@@ -23,11 +23,11 @@ func ready(t *testing.T, db *all.Store, owner, room string, n int) domain.File {
 	hash := fmt.Sprintf("%064x", n)
 	_, err := db.Blobs.AddBlob(t.Context(), domain.Blob{Hash: hash, Size: 3, Type: "text/plain", Object: f.ID}, now)
 	must(t, err)
-	must(t, db.Files.AddPart(t.Context(), f.ID, owner, domain.FilePiece{Size: 3, Hash: hash}, now))
+	must(t, db.Files.AddPart(t.Context(), f.ID, owner, domain.FilePiece{Size: 3, Hash: hash}, nil, now))
 	f, err = db.Files.Own(t.Context(), f.ID, owner)
 	must(t, err)
 	f.Type, f.State = "text/plain", domain.FileReady
-	f, err = db.Files.Complete(t.Context(), f, now)
+	f, err = db.Files.Complete(t.Context(), f, nil, now)
 	must(t, err)
 	return f
 }

@@ -65,11 +65,11 @@ func uploaded(b *testing.B, db *all.Store, owner, room string, n int) (id string
 	hash := fmt.Sprintf("%064x", n)
 	_, err := db.Blobs.AddBlob(ctx, domain.Blob{Hash: hash, Size: 3, Type: "text/plain", Object: f.ID}, now)
 	must(err)
-	must(db.Files.AddPart(ctx, f.ID, owner, domain.FilePiece{Size: 3, Hash: hash}, now))
+	must(db.Files.AddPart(ctx, f.ID, owner, domain.FilePiece{Size: 3, Hash: hash}, nil, now))
 	f, err = db.Files.Own(ctx, f.ID, owner)
 	must(err)
 	f.Type, f.State = "text/plain", domain.FileReady
-	_, err = db.Files.Complete(ctx, f, now)
+	_, err = db.Files.Complete(ctx, f, nil, now)
 	must(err)
 	return f.ID
 }

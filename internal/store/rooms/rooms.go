@@ -125,6 +125,21 @@ func LockAndAuthorize(
 	return r, m, domain.Allow(r, m, p, now)
 }
 
+// Authorize returns an error if user may not do p in a room just now.
+func Authorize(
+	ctx context.Context, q store.Queryer, room, user string, p domain.Permission, now time.Time,
+) error {
+	r, err := ByID(ctx, q, room, "")
+	if err != nil {
+		return err
+	}
+	m, err := memberOrOutsider(ctx, q, r, user)
+	if err != nil {
+		return err
+	}
+	return domain.Allow(r, m, p, now)
+}
+
 // Readable returns a room that user may read, and what they see of it.
 func Readable(
 	ctx context.Context, q store.Queryer, user, room string, now time.Time,

@@ -86,9 +86,23 @@ func refused(err error) bool {
 	return ok && no.Kind != "unavailable" && no.Kind != "internal" && no.Kind != "unauthorized"
 }
 
-// upload uploads a file, and goes on after each fault: parts that were acknowledged are there.
+// upload uploads a file: one of several parts in parts, another one in one request, which is sent again by the same key
+// after each fault.
 func (f *posting) upload(n int) (id string, err error) {
 	data := fileOf(n)
+	if len(data) > 8<<20 {
+		return f.uploadParts(n, data)
+	}
+	var u client.Upload
+	_, err = f.again(f.d, func(ctx context.Context) (err error) {
+		u, err = f.d.c.UploadBytes(ctx, f.room, fmt.Sprint(n), fmt.Sprint("file", n), data)
+		return err
+	})
+	return u.ID, err
+}
+
+// uploadParts uploads a file in parts, and goes on after each fault: parts that were acknowledged are there.
+func (f *posting) uploadParts(n int, data []byte) (id string, err error) {
 	var u client.Upload
 	_, err = f.again(f.d, func(ctx context.Context) (err error) {
 		u, err = f.d.c.BeginUpload(ctx, f.room, fmt.Sprint(n), int64(len(data)))
