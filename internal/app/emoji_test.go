@@ -1,12 +1,16 @@
 package app_test
 
 import (
+	"bufio"
 	"bytes"
+	"fmt"
 	"image"
 	"image/color"
 	"image/png"
+	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -152,5 +156,47 @@ func TestStandardEmojiKeepTheirNames(t *testing.T) {
 	names = slices.Compact(names)
 	if len(names) < 300 || !slices.Equal(names, strings.Fields(domain.StandardEmojiNames)) {
 		t.Errorf("domain.StandardEmojiNames should be these %d:\n%s", len(names), strings.Join(names, " "))
+	}
+}
+
+// An upload of an emoji whose connection ends leaves nothing; the same one is taken once it arrives.
+func TestAnEmojiThatDoesNotArriveLeavesNothing(t *testing.T) {
+	t.Parallel()
+	s := live.Start(t, testkit.SQLite(t))
+	ctx, ann := t.Context(), s.User("ann")
+	var drawn bytes.Buffer
+	must(t, png.Encode(&drawn, image.NewNRGBA(image.Rect(0, 0, 64, 64))))
+	for _, sent := range []int{0, 1, drawn.Len() - 1} {
+		conn, err := net.Dial("tcp", s.Public)
+		must(t, err)
+		_, err = fmt.Fprintf(conn, "PUT /api/v1/emoji/parrot HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n"+
+			"Content-Type: image/png\r\nContent-Length: %d\r\n\r\n%s", s.Public, ann.Tokens().Access, drawn.Len(),
+			drawn.Bytes()[:sent])
+		must(t, err)
+		must(t, conn.(*net.TCPConn).CloseWrite()) // the request ends here, and the answer is still read
+		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err == nil && res.StatusCode < 400 {
+			t.Errorf("%d of %d bytes are answered with %d", sent, drawn.Len(), res.StatusCode)
+		}
+		_ = conn.Close()
+	}
+	nothing(t, s, ann)
+	_, err := ann.AddEmoji(ctx, "parrot", drawn.Bytes())
+	must(t, err)
+}
+
+// nothing checks that a server has no emoji, and no file that one was to be.
+func nothing(t *testing.T, s *live.Server, c *client.Client) {
+	t.Helper()
+	if all, err := c.CustomEmoji(t.Context()); err != nil || len(all) != 0 {
+		t.Errorf("there are %+v, %v", all, err)
+	}
+	db := testkit.Raw(t, s.Store)
+	var kept int
+	must(t, db.QueryRowContext(t.Context(), `SELECT (SELECT count(*) FROM blobs) + (SELECT count(*) FROM blob_refs)`).
+		Scan(&kept))
+	files, err := filepath.Glob(filepath.Join(filepath.Dir(s.Store.Path), "files", "*", "*"))
+	if must(t, err); kept != 0 || len(files) != 0 {
+		t.Errorf("there are %d rows, and the files %v", kept, files)
 	}
 }

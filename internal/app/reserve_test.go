@@ -50,6 +50,10 @@ func TestAFullDiskStopsOnlyWhatIsNew(t *testing.T) {
 	if !errors.As(err, &refused) || refused.Code != domain.CodeDiskFull {
 		t.Errorf("a new message: %v", err)
 	}
+	if _, err := again.AddEmoji(t.Context(), "parrot", []byte(dot)); codeOf(err) != client.CodeDiskFull {
+		t.Errorf("an emoji: %v", err)
+	}
+	nothing(t, s, again)
 	must(t, again.Do(t.Context(), "PUT", "/rooms/"+room.ID+"/read", map[string]any{"seq": sent.Seq}, nil))
 	must(t, again.Do(t.Context(), "DELETE", fmt.Sprintf("/rooms/%s/messages/%d", room.ID, sent.Seq), nil, nil))
 	if status, body := ready(t, s); status != http.StatusOK || body.Degraded["disk"] == "" {
@@ -58,6 +62,9 @@ func TestAFullDiskStopsOnlyWhatIsNew(t *testing.T) {
 	end()
 	if _, err := again.Send(t.Context(), client.Draft{Room: room.ID, Key: "k2", Text: "more"}); err != nil {
 		t.Errorf("with room again: %v", err)
+	}
+	if _, err := again.AddEmoji(t.Context(), "parrot", []byte(dot)); err != nil {
+		t.Errorf("an emoji with room again: %v", err)
 	}
 	defer disktest.Fill(t, dir)() // and nothing is kept this time
 	if status, body := ready(t, s); status != http.StatusServiceUnavailable || body.Checks["disk"] == "" {
