@@ -97,11 +97,15 @@ story('an emoji of the server is added, written, and reacted with until it is de
   await ann.getByRole('button', { name: 'Insert emoji' }).click();
   await ann.getByRole('dialog', { name: 'Emoji' }).getByRole('link', { name: 'Add emoji' }).click();
   await ann.getByText('No emoji yet').waitFor();
-  await ann.locator('input[type=file]').setInputFiles({
-    name: 'Party Parrot.png',
-    mimeType: 'image/png',
-    buffer: await disc(ann),
-  });
+  await ann.evaluate(
+    (bytes) => {
+      const data = new DataTransfer();
+      data.items.add(new File([new Uint8Array(bytes)], 'Party Parrot.png', { type: 'image/png' }));
+      for (const type of ['dragenter', 'drop'])
+        document.body.dispatchEvent(new DragEvent(type, { dataTransfer: data, bubbles: true, cancelable: true }));
+    },
+    [...(await disc(ann))],
+  ); // anywhere on the page
   await becomes(() => ann.getByRole('textbox', { name: 'Name' }).inputValue(), 'party_parrot');
   await accessibleEverywhere(ann, 'emoji-add');
   await ann.getByRole('button', { name: 'Add emoji', exact: true }).click();

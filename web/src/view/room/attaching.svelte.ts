@@ -3,25 +3,21 @@
 
 import { reasonOf } from '../failure';
 import type { Attachments, Facts } from '../filesport';
+import { Dropping } from '../kit/dropping.svelte';
 import type { App } from '../port';
 import { t } from '../text';
 import type { Message } from '../types';
 import { overlay } from '../ui.svelte';
 
-const hasFiles = (e: DragEvent) => e.dataTransfer?.types.includes('Files') ?? false;
-
 export class Attaching {
   /** of the message that is being written; undefined: there never were any */
   attached: Attachments | undefined = $state.raw();
-  /** files are held above the page */
-  over = $state(false);
   /** somebody speaks into the microphone */
   recording = $state(false);
   readonly #app: App;
   readonly #room: string;
   readonly #may: () => boolean;
   readonly #thread: number;
-  #leaves: ReturnType<typeof setTimeout> | undefined;
   /** what uploads files is loaded for some that come */
   #coming: Promise<number | undefined> | undefined;
 
@@ -33,6 +29,14 @@ export class Attaching {
     this.#thread = thread;
     if (app.uploads) void this.load();
   }
+
+  readonly dropping = new Dropping(
+    () => this.#may(),
+    (files, folders) => {
+      if (folders) overlay.say(t('composer.no-folders'), true);
+      void this.add(files);
+    },
+  );
 
   /** undefined: it could not be loaded, which was said */
   async load(): Promise<Attachments | undefined> {
@@ -63,29 +67,4 @@ export class Attaching {
     if (this.attached?.items.length) this.attached.send(reply);
     else say();
   }
-
-  // An element that the pointer leaves is told after the one that it enters.
-  dragged = (e: DragEvent): void => {
-    if (!hasFiles(e)) return;
-    e.preventDefault();
-    clearTimeout(this.#leaves);
-    this.over = this.#may();
-    if (e.dataTransfer) e.dataTransfer.dropEffect = this.over ? 'copy' : 'none';
-  };
-
-  left = (): void => {
-    clearTimeout(this.#leaves);
-    this.#leaves = setTimeout(() => (this.over = false), 100);
-  };
-
-  dropped = (e: DragEvent): void => {
-    if (!hasFiles(e)) return;
-    e.preventDefault(); // or else the browser would open it
-    this.over = false;
-    const items = [...(e.dataTransfer?.items ?? [])].filter((i) => i.kind === 'file');
-    // A folder looks like a file that cannot be read.
-    const files = items.flatMap((i) => (i.webkitGetAsEntry()?.isDirectory ? [] : (i.getAsFile() ?? [])));
-    if (items.length > files.length) overlay.say(t('composer.no-folders'), true);
-    void this.add(files);
-  };
 }
