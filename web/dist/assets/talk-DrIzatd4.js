@@ -1,1 +1,0 @@
-import{G as e,ot as t,ut as n}from"./index-ZpOFpTvu.js";function r(r,i){e.card=void 0,r.api.direct([i.id]).then(e=>t.go({page:`room`,room:e}),t=>e.say(n(t),!0))}export{r as t};

@@ -1,1 +1,0 @@
-import{At as e}from"./index-ZpOFpTvu.js";var t=t=>t.toSorted((e,t)=>e-t).map(e).join(`, `);export{t};
