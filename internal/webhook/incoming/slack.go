@@ -30,6 +30,7 @@ type attachment struct {
 	ImageURL   word     `json:"image_url"`
 	ThumbURL   word     `json:"thumb_url"`
 	Footer     word     `json:"footer"`
+	Color      word     `json:"color"`
 	Actions    []button `json:"actions"`
 	Cards      []block  `json:"blocks"`
 }
@@ -94,13 +95,22 @@ func (a attachment) markdown() string {
 	return joined("\n",
 		mrkdwn(string(a.Pretext)),
 		link(plain(string(a.AuthorName)), string(a.AuthorLink)),
-		bold(link(titled(string(a.Title)), string(a.TitleLink))),
+		joined(" ", a.sign(), bold(link(titled(string(a.Title)), string(a.TitleLink)))),
 		mrkdwn(string(a.Body)),
 		blocks(a.Cards),
 		joined("\n", fields...),
 		joined(" · ", actions...),
 		joined(" ", pictures...),
 		plain(string(a.Footer)))
+}
+
+// sign is the bar beside a card, whose colour may be all that says whether an alert begins or ends. Of colours, only
+// those that have a meaning by their names are shown, above or before what the card says.
+func (a attachment) sign() string {
+	if a.Title == "" && a.Body == "" && len(a.Fields) == 0 && len(a.Cards) == 0 {
+		return ""
+	}
+	return map[word]string{"good": "🟢", "warning": "🟡", "danger": "🔴"}[a.Color]
 }
 
 // titled is the title of a card, which may stand in a link.
