@@ -43,7 +43,7 @@ func (s *Service) receive(w http.ResponseWriter, r *http.Request) {
 		err = s.post(w, r, h)
 	}
 	result, failure := s.tell(w, r, err)
-	if h.ID != "" && (result == resultAccepted || result == resultRefused) {
+	if h.ID != "" && (result == resultAccepted || result == resultRefused || result == resultRateLimited) {
 		s.note(context.WithoutCancel(r.Context()), h, failure)
 	}
 }
@@ -81,7 +81,7 @@ func (s *Service) tell(w http.ResponseWriter, r *http.Request, err error) (resul
 	return result, failure
 }
 
-// find returns the webhook that a request is for. Whoever knows none may not try often; those who do know one are not
+// find returns the webhook that a request is for, also beside an error of its limit. Whoever knows none may not try often; those who do know one are not
 // held back by others at their address.
 func (s *Service) find(r *http.Request) (domain.Hook, error) {
 	h, err := s.Store.HookByHash(r.Context(), s.Hash(r.PathValue("secret")))
@@ -89,8 +89,8 @@ func (s *Service) find(r *http.Request) (domain.Hook, error) {
 		return domain.Hook{}, s.stranger(r.Context(), err)
 	}
 	if ok, wait := s.posts.Allow(h.ID, s.Now()); !ok {
-		return domain.Hook{}, domain.RateLimited.Errorf(domain.CodeTooManyAttempts,
-			"a webhook takes one message a second, and ten at once; send less often").After(wait)
+		return h, domain.RateLimited.Errorf(domain.CodeTooManyAttempts,
+			"a webhook takes one message a second, and %d at once; send less often", postsAtOnce).After(wait)
 	}
 	return h, nil
 }
@@ -125,6 +125,10 @@ func (s *Service) post(w http.ResponseWriter, r *http.Request, h domain.Hook) er
 
 // read returns the body of r, of at most most bytes.
 func read(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
+	if packed := r.Header.Get("Content-Encoding"); packed != "" && packed != "identity" {
+		return nil, domain.Invalid.Errorf(domain.CodeInvalidRequest,
+			"the body is packed (Content-Encoding), and is not unpacked here; send it as it is")
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
 	var large *http.MaxBytesError
 	switch {
@@ -172,6 +176,9 @@ func (s *Service) refuse(w http.ResponseWriter, r *http.Request, err error) (res
 		}
 		status, detail = p.Status, p.Detail
 		word, status, result = slackWord(domain.CodeOf(err), domain.KindOf(err), status)
+	}
+	if result == resultRateLimited && strings.HasPrefix(r.UserAgent(), "Alertmanager/") {
+		status = http.StatusServiceUnavailable // at 429 its webhooks give an alert up, at 503 they try again
 	}
 	failure = word + ": " + detail
 	w.WriteHeader(status)

@@ -145,3 +145,53 @@ func TestWhatPostsNothingIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// What is wrong with a packed body is that it is packed, not that it is no JSON.
+func TestAPackedBodyIsToldSo(t *testing.T) {
+	t.Parallel()
+	_, h := service(t)
+	for packed, want := range map[string]int{"gzip": 400, "identity": 200, "": 200} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, httpx.HookPath+"right", strings.NewReader(`{"text":"x"}`))
+		r.Header.Set("Content-Encoding", packed)
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, r)
+		if rec.Code != want || want != 200 && !strings.Contains(rec.Body.String(), "invalid_payload: the body is packed") {
+			t.Errorf("%q: %d %s", packed, rec.Code, rec.Body)
+		}
+	}
+}
+
+// alerts is a storm of so many alerts by one webhook, as Alertmanager sends it. It returns how many got which status.
+func alerts(t *testing.T, h http.Handler, many int, agent string) map[int]int {
+	t.Helper()
+	got := map[int]int{}
+	for range many {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, httpx.HookPath+"right",
+			strings.NewReader(`{"text":"fire"}`))
+		r.Header.Set("User-Agent", agent)
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, r)
+		got[rec.Code]++
+		if rec.Code != http.StatusOK && (rec.Header().Get("Retry-After") == "" ||
+			!strings.HasPrefix(rec.Body.String(), "rate_limited: a webhook takes one message a second, and 60 at once")) {
+			t.Errorf("%d %s", rec.Code, rec.Body)
+		}
+	}
+	return got
+}
+
+// Of a storm nothing is lost up to a minute's worth, and Alertmanager, which gives up at 429, is told to try again.
+func TestAStormOfAlertsIsTakenOrTriedAgain(t *testing.T) {
+	t.Parallel()
+	for agent, status := range map[string]int{"Alertmanager/0.28.0": 503, "Grafana": 429} {
+		s, h := service(t)
+		k := &keepsFailure{Store: oneHook{}}
+		s.Store = k
+		if got := alerts(t, h, postsAtOnce+5, agent); got[200] != 60 || got[status] != 5 {
+			t.Errorf("%s: %v", agent, got)
+		}
+		if !strings.HasPrefix(k.kept, "rate_limited: ") {
+			t.Errorf("admins are shown %q", k.kept)
+		}
+	}
+}

@@ -72,10 +72,10 @@ type Service struct {
 	received  *prometheus.CounterVec
 }
 
-// What may come: a message a second by each webhook, and bursts of ten.
+// What may come: a message a second by each webhook, and bursts of a minute.
 const (
 	postsPerMinute    = 60
-	postsAtOnce       = 10
+	postsAtOnce       = 60 // alerts come in storms, and most senders do not try again
 	guessesPerMinute  = 30
 	noteEvery         = time.Minute
 	maxBody           = 1 << 20
