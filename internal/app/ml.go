@@ -3,6 +3,7 @@ package app
 import (
 	"net/http"
 	"path/filepath"
+	"strings"
 
 	"github.com/unhidra/unhidra/internal/inference"
 	"github.com/unhidra/unhidra/internal/ml"
@@ -28,5 +29,15 @@ func (s *server) withModels(operator http.Handler) http.Handler {
 	mux.Handle("/v2/", models)
 	mux.Handle("/internal/ml/", models)
 	mux.Handle("/", operator)
-	return inference.Handler(s.modules.ml, s.logs.Part("ml"), mux)
+	all := inference.Handler(s.modules.ml, s.logs.Part("ml"), mux)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		grpc := strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc")
+		if !grpc && !strings.HasPrefix(r.URL.Path, "/v2/") {
+			all.ServeHTTP(w, r)
+			return
+		}
+		ctx, span := s.tracer.Request(r.Context(), r.Method, r.URL.Path, r.Header.Get("traceparent"))
+		defer span.End("", false) // what failed is said by the parts
+		all.ServeHTTP(w, r.WithContext(ctx))
+	})
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/unhidra/unhidra/internal/ml"
 	"github.com/unhidra/unhidra/internal/testkit"
 	"github.com/unhidra/unhidra/internal/testkit/live"
+	"github.com/unhidra/unhidra/internal/testkit/otlptest"
 	"github.com/unhidra/unhidra/internal/testkit/traffic"
 	"github.com/unhidra/unhidra/internal/token"
 )
@@ -30,7 +31,10 @@ const shout = `from unhidra_worker import Model, Tensor
 
 class Shout(Model):
     def predict(self, batch, context):
-        return [{"loud": Tensor.texts_of([t.upper() for t in i["text"].texts()])} for i in batch]
+        def loud(text):
+            return (context.traceparent if text == "trace" else text).upper()
+
+        return [{"loud": Tensor.texts_of([loud(t) for t in i["text"].texts()])} for i in batch]
 `
 
 // A folder that is copied into the folder of models is asked on the operator's listener.
@@ -61,7 +65,8 @@ shape = [-1]
 	addStreaming(t, dir, "Spell", "text_input", documented(t, `"chunks"`))
 	addStreaming(t, dir, "Talk", "messages", "")
 	const key = "the key of this server, for models"
-	s := live.Start(t, testkit.SQLite(t), "UNHIDRA_ML=on", "UNHIDRA_ML_MODELS="+dir, "UNHIDRA_OPERATOR_ADDR=127.0.0.1:0",
+	otlp := otlptest.Start(t)
+	s := live.Start(t, testkit.SQLite(t), "UNHIDRA_OTLP_URL="+otlp.HTTP, "UNHIDRA_TRACE_SAMPLE=0", "UNHIDRA_ML=on", "UNHIDRA_ML_MODELS="+dir, "UNHIDRA_OPERATOR_ADDR=127.0.0.1:0",
 		"UNHIDRA_SERVER_KEY="+key, "UNHIDRA_ASSISTANT_MODEL=talk")
 	keys, err := token.NewKeyring("", []byte(key))
 	must(t, err)
@@ -100,6 +105,33 @@ shape = [-1]
 	admin := root(t, s)
 	administerModel(t, admin)
 	askInRoom(t, s, admin)
+	askTraced(t, otlp, url)
+}
+
+// askTraced asks as part of a trace, which goes on in the worker.
+func askTraced(t *testing.T, otlp *otlptest.Receiver, url string) {
+	t.Helper()
+	for path, body := range map[string]string{"spell/generate_stream": `{"text_input": "h"}`,
+		"shout/infer": `{"inputs": [{"name": "text", "datatype": "BYTES", "shape": [1], "data": ["trace"]}]}`} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/v2/models/"+path, strings.NewReader(body))
+		must(t, err)
+		r.Header.Set("Traceparent", traceparent)
+		answer, err := http.DefaultClient.Do(r)
+		must(t, err)
+		text, err := io.ReadAll(answer.Body)
+		must(t, err)
+		must(t, answer.Body.Close())
+		if path == "shout/infer" && !strings.Contains(string(text), strings.ToUpper(traceID)) {
+			t.Errorf("the worker is asked without a trace: %s", text)
+		}
+	}
+	isTree(t, otlp, func(s otlptest.Span) string { return s.Name }, `POST /v2/models/shout/infer
+  ml.infer
+    ml.predict
+POST /v2/models/spell/generate_stream
+  ml.infer
+    ml.predict
+`)
 }
 
 // askInRoom has a model answer for an assistant.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/trace"
 )
 
 // A Request asks a model. Version 0 leaves the choice to the routing of the model, which has the same version
@@ -33,12 +34,15 @@ type Answer struct {
 }
 
 // Infer asks a model. The answer comes when ctx ends at the latest.
-func (s *Service) Infer(ctx context.Context, q Request) (Answer, error) {
+func (s *Service) Infer(ctx context.Context, q Request) (a Answer, err error) {
+	ctx, span := trace.Start(ctx, "ml.infer")
+	defer func() { span.End(err) }()
 	for {
 		p, v, unit, err := s.pick(q)
 		if err != nil {
 			return Answer{}, err
 		}
+		noteModel(span, p, v)
 		began := time.Now()
 		outputs, err := p.infer(ctx, q.Inputs, q.Priority)
 		if errors.Is(err, errMoved) && ctx.Err() == nil {

@@ -94,8 +94,8 @@ func (p *pool) infer(ctx context.Context, inputs []Tensor, priority Priority) ([
 	ctx, cancel := context.WithTimeout(ctx, p.manifest.Deadline)
 	defer cancel()
 	deadline, _ := ctx.Deadline()
-	c := &call{inputs: inputs, size: packedSize(inputs), priority: priority, deadline: deadline, print: p.print(inputs, nil),
-		done: make(chan outcome, 1)}
+	c := &call{ctx: ctx, inputs: inputs, size: packedSize(inputs), priority: priority, deadline: deadline,
+		print: p.print(inputs, nil), done: make(chan outcome, 1)}
 	if p.quarantined(c.print) {
 		return nil, errPoison(p.times.Quarantine)
 	}

@@ -18,6 +18,7 @@ const (
 
 // A call is one request to a model.
 type call struct {
+	ctx      context.Context // of whoever asks, for its trace
 	inputs   []Tensor
 	size     int // of inputs, packed
 	priority Priority

@@ -173,7 +173,8 @@ func (s *slot) askGolden(p *process, i int) (wrong, err error) {
 	if g.Chunks != nil {
 		return s.askStream(p, g, inputs)
 	}
-	c := &call{inputs: inputs, deadline: time.Now().Add(s.pool.times.Load), done: make(chan outcome, 1)}
+	c := &call{ctx: context.Background(), inputs: inputs, deadline: time.Now().Add(s.pool.times.Load),
+		done: make(chan outcome, 1)}
 	if err := s.work(p, []*call{c}); err != nil {
 		return nil, err
 	}

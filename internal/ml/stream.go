@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/trace"
 )
 
 // A worker answers a stream alone, in chunks. It may send streamCredit of them before the first is taken, and one more
@@ -34,12 +35,15 @@ func newStream(parameters map[string]any) *stream {
 
 // Stream asks a model, and hands each chunk of the answer to yield when it comes. It ends when the answer does, with
 // ctx, or when yield fails; the worker is told then. The first chunk must come within wait.
-func (s *Service) Stream(ctx context.Context, q Request, wait time.Duration, yield func(Answer) error) error {
+func (s *Service) Stream(ctx context.Context, q Request, wait time.Duration, yield func(Answer) error) (err error) {
+	ctx, span := trace.Start(ctx, "ml.infer")
+	defer func() { span.End(err) }()
 	for {
 		p, v, unit, err := s.pick(q)
 		if err != nil {
 			return err
 		}
+		noteModel(span, p, v)
 		first, err := p.stream(ctx, q, wait, func(outputs []Tensor) error {
 			return yield(Answer{p.manifest.Version, v, outputs})
 		})
@@ -73,7 +77,7 @@ func (p *pool) stream(ctx context.Context, q Request, wait time.Duration, yield 
 	}
 	p.asked.Add(1)
 	defer p.asked.Add(-1)
-	c := &call{inputs: q.Inputs, size: size, priority: q.Priority, deadline: time.Now().Add(wait),
+	c := &call{ctx: ctx, inputs: q.Inputs, size: size, priority: q.Priority, deadline: time.Now().Add(wait),
 		print: p.print(q.Inputs, parameters), stream: newStream(parameters), done: make(chan outcome, 1)}
 	if p.quarantined(c.print) {
 		return 0, errPoison(p.times.Quarantine)
@@ -203,7 +207,9 @@ func (f *flow) end(m message) (wrong, err error) {
 }
 
 // stream has p answer c. An error means that p is of no use any more.
-func (s *slot) stream(p *process, c *call) error {
+func (s *slot) stream(p *process, c *call) (err error) {
+	ctx, span := trace.Start(c.ctx, "ml.predict")
+	defer func() { span.End(err) }()
 	t, limit := s.pool.times, s.pool.manifest.Chunk
 	select {
 	case <-c.stream.gone:
@@ -213,6 +219,7 @@ func (s *slot) stream(p *process, c *call) error {
 	f := &flow{id: s.next(), specs: s.pool.manifest.Outputs, credit: streamCredit}
 	request := message{kind: frameStream, id: f.id, budget: limit, body: map[string]any{
 		"inputs": packTensors(c.inputs), "parameters": c.stream.parameters, "credit": streamCredit}}
+	traced(request, trace.Parent(ctx))
 	if err := send(p.data, request, limit+t.Grace); err != nil {
 		return s.end(p, err)
 	}
@@ -298,7 +305,7 @@ func (s *slot) stream(p *process, c *call) error {
 // askStream asks a golden case of a stream, and says what is wrong with it or its answer. An error means that p has
 // ended.
 func (s *slot) askStream(p *process, g GoldenCase, inputs []Tensor) (_, err error) {
-	c := &call{inputs: inputs, stream: newStream(g.Parameters), done: make(chan outcome, 1)}
+	c := &call{ctx: context.Background(), inputs: inputs, stream: newStream(g.Parameters), done: make(chan outcome, 1)}
 	result := make(chan error, 1)
 	go func() {
 		n, wrong := 0, error(nil)

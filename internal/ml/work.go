@@ -1,6 +1,7 @@
 package ml
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,14 +10,17 @@ import (
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/trace"
 )
 
 // work gives batch to p, and its answers to whoever waits. An error means that p is of no use any more,
 // and that the calls of batch are not answered.
-func (s *slot) work(p *process, batch []*call) error {
+func (s *slot) work(p *process, batch []*call) (err error) {
 	if batch[0].stream != nil {
 		return s.stream(p, batch[0])
 	}
+	span := trace.StartBatch("ml.predict", len(batch), func(i int) context.Context { return batch[i].ctx })
+	defer func() { span.End(err) }()
 	budget := time.Duration(0)
 	items := make([]any, 0, len(batch))
 	for _, c := range batch {
@@ -25,6 +29,7 @@ func (s *slot) work(p *process, batch []*call) error {
 	}
 	id := s.next()
 	request := message{kind: frameRequest, id: id, budget: budget, body: map[string]any{"items": items}}
+	traced(request, span.Parent())
 	if err := send(p.data, request, budget+s.pool.times.Grace); err != nil {
 		return s.end(p, err)
 	}
@@ -40,6 +45,19 @@ func (s *slot) work(p *process, batch []*call) error {
 	case <-timer.C:
 		return s.end(p, errHung)
 	}
+}
+
+// traced names the span in a request of which the worker's work is a part. Without one the request stays as it is.
+func traced(request message, parent string) {
+	if fields, ok := request.body.(map[string]any); ok && parent != "" {
+		fields["traceparent"] = parent
+	}
+}
+
+// noteModel says which model a span is about.
+func noteModel(span trace.Span, p *pool, v Variant) {
+	span.Note(trace.String("unhidra.model", p.manifest.Name), trace.Int("unhidra.model_version", p.manifest.Version),
+		trace.String("unhidra.variant", string(v)))
 }
 
 // next returns the id of the next request.

@@ -174,6 +174,14 @@ func (s Span) End(err error) {
 	s.span.End()
 }
 
+// Parent returns the traceparent of the span, for others to continue; empty: it is not traced.
+func (s Span) Parent() string {
+	if s.span == nil {
+		return ""
+	}
+	return Parent(oteltrace.ContextWithSpan(context.Background(), s.span))
+}
+
 // Parent returns the traceparent of what ctx is about, for others to continue; empty: it is
 // not traced.
 func Parent(ctx context.Context) string {

@@ -67,6 +67,7 @@ class Context:
     budget_ms: int  # so long the answer, or each chunk of it, is waited for
     parameters: Mapping[str, Any] = field(default_factory=dict)  # of a stream
     cancelled: Callable[[], bool] = lambda: False  # whether nobody waits for a stream any more
+    traceparent: str = ""  # of the server's span, for spans of a model (W3C); empty: not traced
 
 
 class Model:

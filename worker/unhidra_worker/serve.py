@@ -45,7 +45,8 @@ def main() -> None:
             if request.kind == frames.STREAM:
                 stream(model, request, data, flow)
                 continue
-            items = answer(model, request.body["items"], Context(request.budget_ms))
+            context = Context(request.budget_ms, traceparent=request.body.get("traceparent", ""))
+            items = answer(model, request.body["items"], context)
             data.send(Message(frames.RESPONSE, {"items": fitting(items)}, request.id))
     except (EOFError, ConnectionError):
         os._exit(0)

@@ -52,7 +52,8 @@ def stream(model: Model, request: Message, data: Link, flow: Flow) -> None:
     flow.begin(request.id, request.body["credit"])
     end = {}
     try:
-        context = Context(request.budget_ms, request.body["parameters"], flow.cancelled)
+        parent = request.body.get("traceparent", "")
+        context = Context(request.budget_ms, request.body["parameters"], flow.cancelled, parent)
         chunks = model.stream(unpack_inputs(request.body["inputs"]), context)
         try:
             _send(chunks, request.id, data, flow)
