@@ -213,6 +213,7 @@ func problem(status int, b []byte) *Error {
 		Code       Code    `json:"code"`
 		Detail     string  `json:"detail"`
 		RetryAfter float64 `json:"retry_after"`
+		Values     map[string]string
 		Errors     []Field `json:"errors"`
 		Trace      string  `json:"trace"`
 	}
@@ -221,6 +222,6 @@ func problem(status int, b []byte) *Error {
 	}
 	return &Error{
 		Kind: p.Kind, Code: p.Code, Detail: p.Detail, Fields: p.Errors, Status: status,
-		RetryAfter: time.Duration(p.RetryAfter * float64(time.Second)), Trace: p.Trace,
+		RetryAfter: time.Duration(p.RetryAfter * float64(time.Second)), Trace: p.Trace, Values: p.Values,
 	}
 }

@@ -76,9 +76,10 @@ type Error struct {
 	Code       Code
 	Detail     string
 	Fields     []Field
-	RetryAfter time.Duration // when to retry; 0: not specified
-	Status     int           // HTTP status; 0 on the WebSocket
-	Trace      string        // id of the request's trace, if the server traces: its operator finds the request by it
+	RetryAfter time.Duration     // when to retry; 0: not specified
+	Status     int               // HTTP status; 0 on the WebSocket
+	Trace      string            // id of the request's trace, if the server traces: its operator finds the request by it
+	Values     map[string]string // what Detail says of this case, by name; nil on the WebSocket
 }
 
 func (e *Error) Error() string {

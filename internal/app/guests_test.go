@@ -259,8 +259,8 @@ func TestGuestsComeAndGo(t *testing.T) {
 		t.Errorf("by the session: %v", err)
 	}
 	if err := client.New(s.URL).SignIn(ctx, "gus", live.Password); codeOf(err) != domain.CodeGuestEnded ||
-		!strings.Contains(err.Error(), "ended on "+until) {
-		t.Errorf("by the password: %v", err)
+		!strings.Contains(err.Error(), "ended on "+until) || !strings.HasPrefix(valuesOf(err)["until"], until) {
+		t.Errorf("by the password: %v, %v", err, valuesOf(err))
 	}
 	if err := client.New(s.URL).SignIn(ctx, "gus", "another password"); codeOf(err) != domain.CodeInvalidCredentials {
 		t.Errorf("by a wrong password: %v", err)
@@ -289,4 +289,12 @@ func TestGuestsComeAndGo(t *testing.T) {
 	if _, err := gus.CreateRoom(ctx, client.NewRoom{Kind: "private", Name: "Mine"}); err != nil {
 		t.Errorf("a room of somebody who was a guest: %v", err)
 	}
+}
+
+// valuesOf returns what a refusal says of its case.
+func valuesOf(err error) map[string]string {
+	if e := new(client.Error); errors.As(err, &e) {
+		return e.Values
+	}
+	return nil
 }

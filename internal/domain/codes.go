@@ -95,7 +95,7 @@ func signInCodes() []CodeInfo {
 		{CodeNotForGuests, []Kind{Forbidden, Conflict},
 			"Guests of the server cannot do this, or cannot have it. Ask a member of the team."},
 		{CodeGuestEnded, []Kind{Unauthorized, Conflict},
-			"The access of this guest has ended. An administrator can extend it."},
+			"The access of this guest has ended, at `values.until` if it is their own. An administrator can extend it."},
 		{CodeStillOwns, []Kind{Conflict},
 			"Somebody with rooms, devices, bots or products of their own cannot become a guest. Hand them over or delete them " +
 				"first."},

@@ -32,11 +32,12 @@ func Kinds() []Kind {
 // Error is the one error type that crosses a module's border.
 type Error struct {
 	Kind       Kind
-	Code       Code          // stable, narrower than Kind; may be empty
-	Msg        string        // safe to show to the caller; says what to do
-	Fields     []Field       // only with Invalid
-	RetryAfter time.Duration // with RateLimited and Unavailable: when to try again; 0 says nothing
-	Err        error         // the cause, for the log
+	Code       Code              // stable, narrower than Kind; may be empty
+	Msg        string            // safe to show to the caller; says what to do
+	Fields     []Field           // only with Invalid
+	Values     map[string]string // what Msg says of this case, for clients that say it in other words
+	RetryAfter time.Duration     // with RateLimited and Unavailable: when to try again; 0 says nothing
+	Err        error             // the cause, for the log
 }
 
 // Field names one bad value of a request by its JSON pointer (RFC 6901).

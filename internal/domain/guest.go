@@ -10,8 +10,10 @@ const EndedGuest = "guest_ended"
 
 // ErrGuestEnded is what a guest is told whose access ended at a time.
 func ErrGuestEnded(until time.Time) *Error {
-	return Unauthorized.Errorf(CodeGuestEnded, "your guest access ended on %s; ask an administrator",
+	e := Unauthorized.Errorf(CodeGuestEnded, "your guest access ended on %s; ask an administrator",
 		until.UTC().Format(time.DateOnly))
+	e.Values = map[string]string{"until": until.UTC().Format(time.RFC3339)}
+	return e
 }
 
 // ErrNotForGuests is the answer to what guests may not do.

@@ -41,16 +41,17 @@ func Status(k domain.Kind) int {
 
 // Problem is the body of every error response (RFC 9457).
 type Problem struct {
-	Type       string         `json:"type" doc:"A page that explains this kind of problem." example:"/problems/not_found"`
-	Title      string         `json:"title" doc:"The HTTP status in words."`
-	Status     int            `json:"status" doc:"The HTTP status."`
-	Kind       string         `json:"kind" doc:"What sort of failure it is; kinds are never renamed." example:"not_found"`
-	Code       domain.Code    `json:"code,omitempty" doc:"Narrower than the kind, and as stable; docs/errors.md lists all." example:"no_room"`
-	Detail     string         `json:"detail,omitempty" doc:"What is wrong and what to do, for a person."`
-	Instance   string         `json:"instance,omitempty" doc:"The id of the request, by which the server's log knows it."`
-	Trace      string         `json:"trace,omitempty" doc:"The id of the request's trace, if the server traces."`
-	RetryAfter float64        `json:"retry_after,omitempty" doc:"Seconds to wait before trying again."`
-	Errors     []domain.Field `json:"errors,omitempty" doc:"Each bad value: by JSON pointer into the body, or ?name for a query parameter, {name} for one of the path."`
+	Type       string            `json:"type" doc:"A page that explains this kind of problem." example:"/problems/not_found"`
+	Title      string            `json:"title" doc:"The HTTP status in words."`
+	Status     int               `json:"status" doc:"The HTTP status."`
+	Kind       string            `json:"kind" doc:"What sort of failure it is; kinds are never renamed." example:"not_found"`
+	Code       domain.Code       `json:"code,omitempty" doc:"Narrower than the kind, and as stable; docs/errors.md lists all." example:"no_room"`
+	Detail     string            `json:"detail,omitempty" doc:"What is wrong and what to do, for a person."`
+	Instance   string            `json:"instance,omitempty" doc:"The id of the request, by which the server's log knows it."`
+	Trace      string            `json:"trace,omitempty" doc:"The id of the request's trace, if the server traces."`
+	Values     map[string]string `json:"values,omitempty" doc:"What the detail says of this case, by name."`
+	RetryAfter float64           `json:"retry_after,omitempty" doc:"Seconds to wait before trying again."`
+	Errors     []domain.Field    `json:"errors,omitempty" doc:"Each bad value: by JSON pointer into the body, or ?name for a query parameter, {name} for one of the path."`
 }
 
 func (p *Problem) Error() string { return p.Detail }
@@ -103,6 +104,7 @@ func problem(status int, e *domain.Error) *Problem {
 	return &Problem{
 		Type: "/problems/" + string(e.Kind), Title: http.StatusText(status), Status: status,
 		Kind: string(e.Kind), Code: e.Code, Detail: e.Msg, RetryAfter: e.RetryAfter.Seconds(), Errors: e.Fields,
+		Values: e.Values,
 	}
 }
 

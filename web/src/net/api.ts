@@ -15,6 +15,8 @@ export class Refusal extends Error {
   readonly retryAfter: number;
   /** by which the server's operator finds the request; empty: there is nothing */
   readonly reference: string;
+  /** what the detail says of this case */
+  readonly values: Record<string, string>;
 
   constructor(status: number, body: Problem, retryAfter = 0) {
     super(body.detail ?? body.title ?? `status ${status}`);
@@ -24,6 +26,7 @@ export class Refusal extends Error {
     this.detail = body.detail ?? '';
     this.fields = body.errors ?? body.fields ?? [];
     this.retryAfter = body.retry_after ?? retryAfter;
+    this.values = body.values ?? {};
     this.reference = body.trace ?? body.instance ?? '';
   }
 }
@@ -36,6 +39,7 @@ export interface Problem {
   errors?: { pointer: string; detail: string }[];
   fields?: { pointer: string; detail: string }[];
   retry_after?: number;
+  values?: Record<string, string>;
   /** ids of the trace and of the request */
   trace?: string;
   instance?: string;
@@ -74,8 +78,8 @@ export class Api<Me> {
   #last: Promise<unknown> = Promise.resolve();
   readonly #unreachable: string;
   readonly tracing = new Tracing((spans) => this.call('POST', reports, { spans }));
-  /** called when the session has ended, whoever ended it */
-  onEnd: () => void = () => {};
+  /** called when the session has ended, whoever ended it; by: what the server said then */
+  onEnd: (by?: Refusal) => void = () => {};
   /** called with each answer of the server that says who is signed in by the cookie */
   onRefresh: (s: Signed<Me>) => void = () => {};
 
@@ -177,7 +181,7 @@ export class Api<Me> {
           await new Promise((done) => setTimeout(done, 300));
           continue;
         }
-        if (err instanceof Refusal && err.status === 401) this.forget();
+        if (err instanceof Refusal && err.status === 401) this.forget(err);
         throw err;
       }
     }
@@ -192,12 +196,12 @@ export class Api<Me> {
     return s;
   }
 
-  /** Forgets who was signed in. */
-  forget(): void {
+  /** Forgets who was signed in; by: what the server said that ended it. */
+  forget(by?: Refusal): void {
     this.#token = '';
     this.#expires = 0;
     storage.remove(hint);
-    this.onEnd();
+    this.onEnd(by);
   }
 
   async #send<T>(method: string, path: string, body: unknown, token: string): Promise<T> {

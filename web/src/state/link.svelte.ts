@@ -1,7 +1,7 @@
 // The connection as the views see it, and what keeps it good: a token that is
 // renewed in time, and news that come in batches, one for each frame of the screen.
 
-import type { Api } from '../net/api';
+import { Refusal, type Api } from '../net/api';
 import { Connection, type Frame, type State } from '../net/connection';
 import type * as port from '../view/port';
 import type { Me } from '../view/types';
@@ -48,13 +48,23 @@ export class Link implements port.Link {
       frame: (f) => this.#batch.add(f),
       answered: () => this.#batch.flush(),
       state: (s, retryAt) => this.#linked(s, retryAt, on.live),
-      ended: () => api.forget(),
+      ended: (reason) => this.#ended(api, reason),
       tracing: api.tracing,
     });
   }
 
   start(): void {
     this.#connection.start();
+  }
+
+  /** The session is over. A guest is to be told since when: the server says that to a request only. */
+  #ended(api: Api<Me>, reason: string): void {
+    if (reason !== 'guest_ended') return api.forget();
+    const told = (err: unknown) => err instanceof Refusal && err.status === 401;
+    api.refresh().then(
+      () => api.forget(),
+      (err) => told(err) || api.forget(),
+    );
   }
 
   /** Lets go of everything: somebody signed out. */

@@ -54,6 +54,7 @@ export class Visit implements Session {
   });
   #elsewhere: string | undefined = $state();
   #ended = $state(false);
+  #endedBy: Refusal | undefined = $state.raw();
   #me = ''; // who is signed in
   #away = false; // what is shown was kept: the server has not said yet who is signed in
   #kept: Promise<Kept | undefined> | undefined;
@@ -66,7 +67,7 @@ export class Visit implements Session {
   /** unreachable: what to say when there is no way to the server; words: what to say of a failure */
   constructor(unreachable: string, words: (err: unknown) => string) {
     this.#api = new Api<Me>(unreachable);
-    this.#api.onEnd = () => this.#end(true);
+    this.#api.onEnd = (by) => this.#end(true, by);
     this.#api.onRefresh = (s) => this.#away && this.#back(s);
     this.#words = words;
     void this.#start();
@@ -83,6 +84,9 @@ export class Visit implements Session {
   }
   get ended() {
     return this.#ended;
+  }
+  get endedBy() {
+    return this.#endedBy;
   }
   get app() {
     return this.#app;
@@ -160,6 +164,7 @@ export class Visit implements Session {
     this.#api.keep(s);
     this.#away = false;
     this.#ended = false;
+    this.#endedBy = undefined;
     this.#me = s.me.id;
     // Whoever comes after somebody else finds nothing of theirs, whether they may go on or not.
     this.#kept = import('./kept').then((made) => made.begin(s.me.id)).catch(() => undefined);
@@ -215,9 +220,10 @@ export class Visit implements Session {
     return undefined;
   }
 
-  #end(unasked: boolean): void {
+  #end(unasked: boolean, by?: Refusal): void {
     const was = this.#stage === 'in' || this.#stage === 'limited';
     this.#ended = unasked && was;
+    this.#endedBy = unasked && by?.code === 'guest_ended' ? by : undefined;
     this.#drop();
     void this.#wipe();
     if (was) this.#stage = 'out';

@@ -9,6 +9,12 @@ test('a reason that is met often is said in the words of the client', () => {
   expect(failureOf(err)).toEqual({ text: 'Wrong username or passphrase.', fields: {} });
 });
 
+test('a guest is told the day on which their access ended, if the server says it', () => {
+  const text = (values?: object) => failureOf({ code: 'guest_ended', values }).text;
+  expect(text({ until: '2026-03-14T12:00:00Z' })).toMatch(/^Your guest access ended on .*14.*\. An administrator/);
+  expect(text()).toBe('This guest access has ended. An administrator can extend it.');
+});
+
 test('any other reason is the sentence of the server', () => {
   expect(failureOf({ code: 'rare', detail: 'the moon is full' }).text).toBe('The moon is full.');
   expect(failureOf(new Error()).text).not.toBe('');

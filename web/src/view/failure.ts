@@ -1,4 +1,5 @@
 import { t } from './text';
+import { dateOf } from './when';
 
 /** What a failed request says: one sentence, and what is wrong with which field. */
 export interface Failure {
@@ -26,7 +27,7 @@ export function failureOf(err: unknown): Failure {
   const refusal = (typeof err === 'object' && err !== null ? err : {}) as Refusal;
   const fields: Record<string, string> = {};
   for (const f of refusal.fields ?? refusal.errors ?? []) fields[f.pointer] = sentence(f.detail);
-  const said = known(refusal.code, refusal.values);
+  const said = known(refusal);
   const pointers = Object.keys(fields);
   if (said && pointers.length === 1) fields[pointers[0]!] = said; // in the user's language
   const text = said || unexpected(refusal) || refusal.detail || (pointers.length > 0 ? '' : t('error.unknown'));
@@ -48,9 +49,10 @@ export function reasonIn({ text, fields }: Failure): string {
 }
 
 /** What people often meet is said in their language, once its texts are here; the server speaks English. */
-function known(code: string | undefined, values?: Record<string, string>): string {
-  const key = `refused.${code}`;
-  const text = t(key, values);
+function known({ code, values }: Refusal): string {
+  const until = code === 'guest_ended' && values?.['until'];
+  const key = until ? 'guest.ended' : `refused.${code}`;
+  const text = t(key, until ? { until: dateOf(until) } : values);
   return text === key ? '' : text;
 }
 

@@ -550,6 +550,8 @@ export interface Session {
   readonly elsewhere: string | undefined;
   /** the session was ended from elsewhere */
   readonly ended: boolean;
+  /** the refusal that says more of that, if there is one */
+  readonly endedBy: unknown;
   /** set while stage is in */
   readonly app: App | undefined;
   /** set while stage is in; the server refuses it to all but administrators */
