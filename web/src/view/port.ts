@@ -527,7 +527,7 @@ export interface App {
 
 /** What an invitation link leads to. */
 export interface Invitation {
-  room: { id: string; name?: string | undefined; topic?: string | undefined; members: number };
+  room: Pick<Room, 'id' | 'kind' | 'name' | 'topic' | 'members' | 'look'>;
   member: boolean;
 }
 

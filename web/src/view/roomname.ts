@@ -6,10 +6,13 @@ import type { IconName } from './kit/Icon.svelte';
 import type { App } from './port';
 import type { Room, RoomState } from './types';
 
+/** What of a room its name and its face are made of. */
+type Named = Pick<Room, 'id' | 'kind' | 'name' | 'archived' | 'look'> & Pick<Partial<RoomState>, 'peers'>;
+
 /** What a room is called: its name, or the people in it. */
-export function nameOf(r: Room | RoomState): string {
+export function nameOf(r: Named): string {
   if (r.kind !== 'direct') return r.name ?? '';
-  const peers = ('peers' in r && r.peers) || [];
+  const peers = r.peers ?? [];
   return peers.length
     ? new Intl.ListFormat(language.locale, { type: 'conjunction' }).format(peers.map((u) => u.display_name))
     : t('room.note-to-self');
@@ -21,7 +24,7 @@ export function iconOf(r: Room): IconName {
 }
 
 /** What stands for a room: its look, or in a direct conversation the other person; with an app also whether they are there. */
-export function faceOf(r: Room | RoomState, app?: App): Face {
+export function faceOf(r: Named, app?: App): Face {
   const { id, look } = r;
   if (r.kind !== 'direct') {
     const badge = r.archived ? 'archive' : r.kind === 'private' ? 'lock' : undefined;
@@ -29,7 +32,7 @@ export function faceOf(r: Room | RoomState, app?: App): Face {
     const letter = letterOf(name);
     return { id, name, square: true, letter, badge, src: look?.avatar, emoji: look?.emoji, colour: look?.colour };
   }
-  const [peer, ...more] = ('peers' in r && r.peers) || [];
+  const [peer, ...more] = r.peers ?? [];
   if (!peer || more.length) return { id, name: nameOf(r) };
   const presence = app && (app.people.presence(peer.id)?.is ?? 'offline');
   return { id: peer.id, name: peer.display_name, src: peer.avatar, presence };

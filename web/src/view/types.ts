@@ -374,6 +374,7 @@ export interface RoomRequest {
   kind: 'public' | 'private' | 'direct';
   name?: string;
   topic?: string;
+  look?: RoomLook;
   members: number;
   by: User;
   at: string;
