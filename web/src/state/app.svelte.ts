@@ -26,6 +26,7 @@ import { People } from './people.svelte';
 import { Requests } from './requests.svelte';
 import { RoomApi } from './roomapi';
 import { Rooms } from './rooms.svelte';
+import type { Synced } from './frames';
 import { DeviceSettings } from './settings.svelte';
 import { unsentOf, uploadKeys } from './unsent';
 
@@ -171,6 +172,13 @@ export class SignedIn implements port.App {
     void this.#kept?.then((kept) => kept && work(kept));
   }
 
+  /** Brings up to date what was kept of rooms that nobody opens. If that fails, the next connection tries again. */
+  #freshen(rooms: readonly RoomState[]): void {
+    const heads = new Map(rooms.map((r) => [r.id, r.head]));
+    const sync = (ask: Record<string, number>) => this.link.request<Synced>('sync', { rooms: ask });
+    this.#keep((kept) => void kept.freshen({ me: this.me.id, heads, sync }).catch(() => {}));
+  }
+
   #snapshot(): Snapshot {
     return { at: Date.now(), me: this.me, server: this.server, rooms: [...this.rooms.list] };
   }
@@ -211,6 +219,7 @@ export class SignedIn implements port.App {
     this.#textLimit = h.limits.text;
     this.requests.count(h.requests ?? 0);
     await this.rooms.hello(h.rooms);
+    this.#freshen(h.rooms);
     this.people.rewatch();
     serverEmoji.reconnected();
     this.fleet.rewatch();

@@ -5,14 +5,17 @@
 import { newKey } from '../platform/key';
 import type { Server } from '../view/port';
 import type { Me, RoomState } from '../view/types';
+import type { Synced } from './frames';
 import { browserShelf } from './shelf';
-import type { Page } from './window';
+import { apply, of, type Page } from './window';
 
 /** Texts in the browser, for one owner at a time. */
 export interface Shelf {
   /** Empties it unless it is a user's already, and makes it theirs; returns the mark by which they write. */
   claim(user: string, mark: string): Promise<string>;
   get(key: string): Promise<string | undefined>;
+  /** All texts whose keys begin with this, by their keys. */
+  all(start: string): Promise<ReadonlyMap<string, string>>;
   /** Changes it, over all tabs one change after the other; nothing once the shelf is under another mark. */
   write(mark: string, change: (order: readonly string[]) => Change): Promise<void>;
   /** Empties it; under this mark only, if there is one. */
@@ -38,13 +41,29 @@ export interface Snapshot {
 /** The last lines of a room. */
 export interface KeptPage {
   at: number;
+  /** the number of the room's log up to which they are true */
+  head: number;
   page: Page;
+}
+
+/** The last lines of a room as they are now, after the event of this number. */
+export interface NowPage {
+  head: number;
+  page: Page;
+}
+
+/** How the rooms are by the server, as a new connection says it. */
+export interface Around {
+  me: string;
+  heads: ReadonlyMap<string, number>;
+  sync(rooms: Record<string, number>): Promise<Synced>;
 }
 
 const pages = 20; // rooms whose lines are kept
 const lines = 50; // of each
 const pageMost = 100_000; // characters of one room's lines
 const listMost = 500_000; // and of the list of rooms; a character takes one or two bytes: all that is kept, 5 MB
+const rounds = 5; // questions of what came meanwhile in all these rooms, of some hundred events each
 const apart = 1_000; // from a change until it is kept, with those that came meanwhile
 
 const list = 'rooms';
@@ -84,6 +103,8 @@ export class Kept {
   readonly #mark: string;
   #due = new Map<string, Work>();
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** rooms whose lines are being brought up to date, unless something newer is known of them by now */
+  #behind = new Set<string>();
 
   constructor(shelf: Shelf, mark: string) {
     this.#shelf = shelf;
@@ -102,16 +123,12 @@ export class Kept {
   }
 
   /** Keeps the last lines of a room in a while, as they are then; undefined: they are not known. */
-  page(room: string, now: () => Page | undefined): void {
+  page(room: string, now: () => NowPage | undefined): void {
+    this.#behind.delete(room);
     this.#soon(pageOf(room), (texts, order) => {
       const page = now();
       if (!page) return order;
-      const last = page.items.slice(-lines).reverse();
-      const text = fitting(last, pageMost, (items): KeptPage => {
-        const cut = items.length < page.items.length || page.prev !== undefined;
-        return { at: Date.now(), page: { items: items.toReversed(), ...(cut && { prev: 'there' }) } };
-      });
-      texts.set(pageOf(room), text);
+      texts.set(pageOf(room), textOf(page));
       const next = [...order.filter((id) => id !== room), room];
       const latest = new Set(next.slice(-pages));
       return only(texts, next, (id) => latest.has(id));
@@ -120,9 +137,54 @@ export class Kept {
 
   /** Drops the lines of a room: they are not to be seen any more. */
   drop(room: string): void {
+    this.#behind.delete(room);
     this.#soon(pageOf(room), (texts, order) => {
       texts.set(pageOf(room), undefined);
       return only(texts, order, (id) => id !== room);
+    });
+  }
+
+  /**
+   * Brings the lines up to date of rooms in which something happened since they were kept: what was deleted or edited
+   * meanwhile is shown no longer. Lines that the server cannot bring up to date within a few answers go.
+   */
+  async freshen({ me, heads, sync }: Around): Promise<void> {
+    const was = new Map<string, NowPage>();
+    const mine = (this.#behind = new Set<string>());
+    for (const [key, text] of await this.#shelf.all(pageOf(''))) {
+      const room = key.slice(pageOf('').length);
+      const head = heads.get(room);
+      if (head === undefined || this.#due.has(key)) continue; // it goes with the list, or what is due is newer
+      const { head: had = -1, page } = JSON.parse(text) as Partial<KeptPage>;
+      if (had < 0 || had > head || !page) this.drop(room);
+      else if (had < head) was.set(room, { head: had, page });
+    }
+    for (const room of was.keys()) mine.add(room);
+    for (let n = 0; n < rounds && was.size; n++) {
+      const got = await sync(Object.fromEntries([...was].map(([room, { head }]) => [room, head])));
+      for (const room of got.gone ?? []) was.delete(room); // the list of the rooms says so, too
+      for (const { room, events, more, reset } of got.rooms) {
+        const had = was.get(room);
+        if (!had) continue;
+        const now = {
+          head: events.at(-1)?.seq ?? had.head,
+          page: { ...had.page, items: [...apply(of(had.page), events, me).events] },
+        };
+        was.set(room, now);
+        if (more && !reset) continue;
+        was.delete(room);
+        if (mine !== this.#behind || !mine.has(room)) continue;
+        if (reset) this.drop(room);
+        else this.#replace(room, now);
+      }
+    }
+    for (const room of was.keys()) if (mine === this.#behind && mine.has(room)) this.drop(room);
+  }
+
+  #replace(room: string, now: NowPage): void {
+    this.#soon(pageOf(room), (texts, order) => {
+      if (order.includes(room)) texts.set(pageOf(room), textOf(now));
+      return order;
     });
   }
 
@@ -137,6 +199,7 @@ export class Kept {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#due.clear();
+    this.#behind = new Set();
   }
 
   /** Leaves nothing of its owner: they are gone. */
@@ -175,6 +238,14 @@ export class Kept {
 function only(texts: Map<string, string | undefined>, order: readonly string[], stays: (room: string) => boolean) {
   for (const room of order) if (!stays(room)) texts.set(pageOf(room), undefined);
   return order.filter(stays);
+}
+
+/** The last of these lines, as they are kept. */
+function textOf({ head, page }: NowPage): string {
+  return fitting(page.items.slice(-lines).reverse(), pageMost, (items): KeptPage => {
+    const cut = items.length < page.items.length || page.prev !== undefined;
+    return { at: Date.now(), head, page: { items: items.toReversed(), ...(cut && { prev: 'there' }) } };
+  });
 }
 
 /** A text of the first of some things, as many as fit. */

@@ -9,7 +9,8 @@ import type { Event, FileView, Me, Member, Message, Poll, RoomState, Thread, Use
 import type { Pins } from '../view/pinport';
 import type { ThreadModel } from '../view/threadport';
 import type { Outbox } from './outbox';
-import type { KeptPage } from './kept';
+import { rewrites } from './frames';
+import type { KeptPage, NowPage } from './kept';
 import type { RoomPins } from './pins.svelte';
 import type { OpenThread } from './thread.svelte';
 import * as win from './window';
@@ -43,7 +44,9 @@ export interface Around {
   /** There has been no way to the server since the page was opened. */
   away?(): boolean;
   /** What the end of the room shows is kept for when there is no way to the server; undefined: it is not loaded. */
-  keep?(room: string, page: () => win.Page | undefined): void;
+  keep?(room: string, page: () => NowPage | undefined): void;
+  /** What is kept of a room is not to be seen any more. */
+  drop?(room: string): void;
   /** what was kept */
   kept?(room: string): Promise<KeptPage | undefined>;
 }
@@ -200,12 +203,18 @@ export class OpenRoom implements RoomModel {
     return true;
   }
 
+  /** Whether the end of the room is shown, as it is now. */
+  get #atEnd(): boolean {
+    return this.#phase === 'ready' && this.#since === undefined && !this.#window.newer;
+  }
+
   /** Keeps what the end of the room shows. */
   #keep(): void {
     this.#a.keep?.(this.id, () => {
-      const { events, older, newer } = this.#window;
-      if (this.#phase !== 'ready' || this.#since !== undefined || newer) return undefined;
-      return { items: [...events], ...(older && { prev: 'there' }) };
+      const { head } = this.#a.state(this.id) ?? {};
+      if (!this.#atEnd || head === undefined) return undefined;
+      const { events, older } = this.#window;
+      return { head, page: { items: [...events], ...(older && { prev: 'there' }) } };
     });
   }
 
@@ -266,8 +275,9 @@ export class OpenRoom implements RoomModel {
     this.#load?.meanwhile.push(...events);
     if (this.#phase === 'ready' && this.#since === undefined) {
       this.#window = win.apply(this.#window, events, this.#a.me);
-      this.#keep();
     }
+    if (this.#atEnd) this.#keep();
+    else if (rewrites(events)) this.#a.drop?.(this.id);
     for (const thread of this.#threads.values()) thread.apply(events);
     this.#pins?.apply(events);
     const gone = events.filter((e) => e.type === 'message.deleted').map((e) => e.message?.thread ?? 0);

@@ -17,7 +17,7 @@ import { Tally } from './tally';
 import { marksKey } from './unsent';
 import { inRoom } from './window';
 
-type OfRoom = 'me' | 'api' | 'outbox' | 'request' | 'tell' | 'words' | 'wrote' | 'keep' | 'kept';
+type OfRoom = 'me' | 'api' | 'outbox' | 'request' | 'tell' | 'words' | 'wrote' | 'keep' | 'drop' | 'kept';
 
 /** What the rooms need of what is around them. */
 export interface Around extends Pick<RoomAround, OfRoom> {
@@ -28,8 +28,6 @@ export interface Around extends Pick<RoomAround, OfRoom> {
   blocked(user: string): boolean;
   /** how much is unread, and how much of it is meant for the user */
   counted(unread: number, mentions: number): void;
-  /** what is kept of a room is not to be seen any more */
-  drop?(room: string): void;
 }
 
 const syncRooms = 1000; // that one question may name
@@ -240,6 +238,7 @@ export class Rooms implements port.Rooms {
     if (had && this.#open.has(room.id)) {
       void this.#gaps.fill(room.id, room.head); // event by event: no line of it is left out
     } else {
+      if (had) this.#a.drop?.(room.id); // what happened since then is not read
       this.#rooms.set(room.id, room);
       this.#tally(room);
     }
@@ -303,6 +302,7 @@ export class Rooms implements port.Rooms {
 
   /** Starts anew with a room whose events cannot be caught up with. */
   async #reset(room: string): Promise<void> {
+    this.#a.drop?.(room);
     const now = await this.#a.api.call<RoomState>('GET', `/rooms/${room}`);
     if (!this.#rooms.has(room)) return;
     this.#rooms.set(room, now);

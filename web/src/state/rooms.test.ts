@@ -211,7 +211,7 @@ function startAway(kept: Event[]) {
     timeline: [] as Event[],
     marked: [] as number[],
     dropped: [] as string[],
-    pages: [] as (() => { items: Event[] } | undefined)[],
+    pages: [] as (() => { page: { items: Event[] } } | undefined)[],
   };
   const answer = <T>(value: T) => (world.away ? Promise.reject(new Unreachable('away')) : Promise.resolve(value));
   const rooms = new Rooms({
@@ -231,7 +231,7 @@ function startAway(kept: Event[]) {
     words: () => 'away',
     wrote: () => {},
     tell: () => {},
-    keep: (_: string, page: () => { items: Event[] } | undefined) => void world.pages.push(page),
+    keep: (_: string, page: () => { page: { items: Event[] } } | undefined) => void world.pages.push(page),
     drop: (id: string) => void world.dropped.push(id),
     kept: (id: string) => Promise.resolve(id === 'r' ? { at: 77, page: { items: kept, prev: 'there' } } : undefined),
   } as unknown as Around);
@@ -254,7 +254,7 @@ test('without a way to the server a room shows what was kept, and is loaded anew
   await settled();
   expect(open.since).toBeUndefined();
   expect(open.events.map((e) => e.message?.text)).toEqual(['corrected', 'm6', 'm8']);
-  expect(world.pages.at(-1)?.()?.items).toHaveLength(3);
+  expect(world.pages.at(-1)?.()?.page.items).toHaveLength(3);
   expect(rooms.get('old')).toBeUndefined();
   expect(world.dropped).toEqual(['old']);
 });
@@ -326,4 +326,27 @@ test('what is kept of a room that is not open goes when a message of it is edite
   expect(world.dropped).toEqual([]);
   rooms.take(events(said(3, { type: 'message.deleted', message: { ...said(2).message!, deleted_at: at(3) } })));
   expect(world.dropped).toEqual(['r']);
+});
+
+test('what is kept of an open room whose end is not shown goes when a message of it is deleted', async () => {
+  const { rooms, world } = startAway([said(1)]);
+  rooms.restore([room('r')]);
+  const open = rooms.open('r'); // shows what was kept, and cannot be loaded
+  await settled();
+  await rooms.hello([room('r')]);
+  await settled();
+  expect(open.since).toBe(77);
+  rooms.take(events(said(2)));
+  expect(world.dropped).toEqual([]);
+  rooms.take(events(said(3, { type: 'message.deleted', message: { ...said(1).message!, deleted_at: at(3) } })));
+  expect(world.dropped).toEqual(['r']);
+});
+
+test('what is kept of a room goes when the room has to be read anew', async () => {
+  const { rooms, world } = startAway([]);
+  world.away = false;
+  await rooms.hello([room('r'), room('s')]);
+  rooms.take([frame('room.reset', { room: 'r' }), frame('room.joined', room('s', { head: 9 }))]);
+  await settled();
+  expect(world.dropped.toSorted()).toEqual(['r', 's']);
 });

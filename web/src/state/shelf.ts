@@ -62,6 +62,20 @@ export const browserShelf: Shelf = {
   get: (key) =>
     within<string>('readonly', (texts, done) => read<string>(texts, key, (text) => text !== undefined && done(text))),
 
+  all: async (start) => {
+    const found = new Map<string, string>();
+    await within<void>('readonly', (texts) => {
+      const asked = texts.openCursor(IDBKeyRange.bound(start, `${start}\uffff`));
+      asked.onsuccess = () => {
+        const at = asked.result;
+        if (!at) return;
+        found.set(String(at.key), at.value as string);
+        at.continue();
+      };
+    });
+    return found;
+  },
+
   write: (mark, change) =>
     within<void>('readwrite', (texts) =>
       read<Owner>(texts, owner, (now) => {
