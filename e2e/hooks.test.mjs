@@ -7,7 +7,7 @@ import { accessibleEverywhere } from './axe.mjs';
 import { becomes, shot } from './people.mjs';
 import { workshop } from './workshop.mjs';
 
-const { room, call, story } = workshop([['ann', 'tea?']], [], { UNHIDRA_PRIVATE_NETWORKS: '127.0.0.0/8' });
+const { server, room, call, story } = workshop([['ann', 'tea?']], [], { UNHIDRA_PRIVATE_NETWORKS: '127.0.0.0/8' });
 
 const got = [];
 let status = 200;
@@ -128,6 +128,44 @@ story('a command asks a program, which answers its writer, the room, and the wri
   await answers(bob).getByText('Which service?').waitFor();
   await accessibleEverywhere(bob, 'slash-command-answered');
   await shot(bob, 'phone-slash-command-answered');
+});
+
+story('an administrator makes a command of the server, which completes in all rooms', async ({ ann, bob }) => {
+  await ann.goto(`${server.url}/admin/commands`);
+  const main = ann.getByRole('main');
+  const form = main.getByRole('form', { name: 'Commands' });
+  await form.getByLabel('Command', { exact: true }).fill('/oncall');
+  await form.getByLabel('What it does').fill('Who is on call');
+  await form.getByLabel('Address', { exact: true }).fill(`http://127.0.0.1:${receiver.address().port}/deploy`);
+  await form.getByLabel('Rooms that have it').selectOption('Private rooms');
+  await form.getByRole('button', { name: 'Create command' }).click();
+  await main.getByLabel('Secret of /oncall').waitFor();
+  await accessibleEverywhere(ann, 'admin-commands');
+  await shot(ann, 'admin-command-made');
+
+  const box = bob.getByRole('textbox', { name: /^Message/ });
+  const option = bob.getByRole('option', { name: /\/oncall/ });
+  await bob.reload();
+  await box.fill('/dep');
+  await bob.getByRole('option', { name: /\/deploy/ }).waitFor();
+  await box.fill('/onc');
+  await becomes(() => option.count(), 0); // the room is a public one
+  await main.getByRole('listitem').getByRole('button', { name: 'Change' }).click();
+  await form.getByLabel('Rooms that have it').selectOption('All rooms');
+  await form.getByRole('button', { name: 'Save' }).click();
+  await main.getByRole('listitem').getByText('All rooms').waitFor();
+  await bob.reload();
+  await box.fill('/onc');
+  await option.getByText('Who is on call').waitFor();
+  await shot(bob, 'phone-server-command');
+  await option.tap();
+  await bob.getByRole('button', { name: 'Send', exact: true }).tap();
+  await bob.getByText('Which service?').first().waitFor();
+
+  await main.getByRole('button', { name: 'Remove' }).click();
+  await ann.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
+  await main.getByText('No commands').waitFor();
+  await ann.goto(server.url);
 });
 
 story('its owner leaves a room that has only a webhook besides', async ({ ann }) => {
