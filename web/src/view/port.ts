@@ -36,6 +36,7 @@ import type {
   PublicRoom,
   RetentionRules,
   Room,
+  RoomLook,
   RoomRequest,
   RoomState,
   SlashCommand,
@@ -527,7 +528,7 @@ export interface App {
 
 /** What an invitation link leads to. */
 export interface Invitation {
-  room: Pick<Room, 'id' | 'kind' | 'name' | 'topic' | 'members' | 'look'>;
+  room: { id: string; kind: Room['kind']; name?: string; topic?: string; members: number; look?: RoomLook };
   member: boolean;
 }
 
