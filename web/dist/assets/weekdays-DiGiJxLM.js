@@ -1,1 +1,0 @@
-import{jt as e}from"./index-FKmbRZVq.js";var t=t=>t.toSorted((e,t)=>e-t).map(e).join(`, `);export{t};
