@@ -81,8 +81,8 @@ func (s *Service) tell(w http.ResponseWriter, r *http.Request, err error) (resul
 	return result, failure
 }
 
-// find returns the webhook that a request is for, also beside an error of its limit. Whoever knows none may not try often; those who do know one are not
-// held back by others at their address.
+// find returns the webhook that a request is for, also beside an error of its limit. Whoever knows none may not try
+// often; those who do know one are not held back by others at their address.
 func (s *Service) find(r *http.Request) (domain.Hook, error) {
 	h, err := s.Store.HookByHash(r.Context(), s.Hash(r.PathValue("secret")))
 	if err != nil {

@@ -151,7 +151,8 @@ func TestAPackedBodyIsToldSo(t *testing.T) {
 	t.Parallel()
 	_, h := service(t)
 	for packed, want := range map[string]int{"gzip": 400, "identity": 200, "": 200} {
-		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, httpx.HookPath+"right", strings.NewReader(`{"text":"x"}`))
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, httpx.HookPath+"right",
+			strings.NewReader(`{"text":"x"}`))
 		r.Header.Set("Content-Encoding", packed)
 		rec := httptest.NewRecorder()
 		h.ServeHTTP(rec, r)

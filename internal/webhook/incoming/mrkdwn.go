@@ -10,13 +10,16 @@ import (
 // Slack's own marks in text: <https://…|label>, <@U123>, <#C123|name>, <!here>, *bold*, ~struck~.
 var (
 	angled     = regexp.MustCompile(`<([^<>\n]+)>`)
-	starred    = regexp.MustCompile(`(^|[\s(_~>])\*([^*\s](?:[^*\n]*[^*\s])?)\*($|[\s.,:;!?)_~])`)
+	starred    = regexp.MustCompile(`(^|[\s(_~>"'\[{])\*([^*\s](?:[^*\n]*[^*\s])?)\*($|[\s.,:;!?)_~"'\]}])`)
 	tilded     = regexp.MustCompile(`(^|[\s(_*>])~([^~\s](?:[^~\n]*[^~\s])?)~($|[\s.,:;!?)_*])`)
 	inMarkdown = regexp.MustCompile(`\*\*[^*\n]+\*\*|\]\(https?://|~~[^~\n]+~~|(?m)^#{1,6} `)
 	heading    = regexp.MustCompile(`(?m)^#{1,6} +(.+?) *#*$`) // messages have no headings
 	named      = regexp.MustCompile(`(?:^|[\s(*_~>"'])@[\w.-]+`)
 	entities   = strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&")
 )
+
+// gap stands for a span of code while the text around it is looked at. No message has it.
+const gap = "\x00"
 
 // maxSource is how much of a text in Slack's form is read, in bytes. Marks may take several times as much as the text
 // that they become.
@@ -49,8 +52,20 @@ func marks(s string, markdown bool) string {
 
 // spoken is mrkdwn outside blocks of code.
 func spoken(s string, markdown bool) string {
+	parts := strings.Split(strings.ReplaceAll(s, gap, ""), "`")
+	var between []string
+	for i := 0; i < len(parts); i += 2 {
+		between = append(between, parts[i])
+	}
+	// What is bold may have code in it.
+	text := strings.Join(between, gap)
+	if !markdown {
+		text = starred.ReplaceAllString(starred.ReplaceAllString(text, "$1**$2**$3"), "$1**$2**$3")
+		text = tilded.ReplaceAllString(tilded.ReplaceAllString(text, "$1~~$2~~$3"), "$1~~$2~~$3")
+	}
+	between = strings.Split(heading.ReplaceAllString(text, "**$1**"), gap)
 	var b strings.Builder
-	for i, part := range strings.Split(s, "`") {
+	for i, part := range parts {
 		if i > 0 {
 			b.WriteByte('`')
 		}
@@ -58,11 +73,7 @@ func spoken(s string, markdown bool) string {
 			b.WriteString(entities.Replace(part))
 			continue
 		}
-		if !markdown {
-			part = starred.ReplaceAllString(starred.ReplaceAllString(part, "$1**$2**$3"), "$1**$2**$3")
-			part = tilded.ReplaceAllString(tilded.ReplaceAllString(part, "$1~~$2~~$3"), "$1~~$2~~$3")
-		}
-		part = heading.ReplaceAllString(part, "**$1**")
+		part = between[i/2]
 		b.WriteString(entities.Replace(angled.ReplaceAllStringFunc(named.ReplaceAllStringFunc(part, everyone), reference)))
 	}
 	return b.String()
