@@ -142,8 +142,19 @@ story('somebody follows all threads of a room, also those that others begin', as
   await ann.getByRole('button', { name: 'Room details' }).first().click();
   await ann.getByRole('switch', { name: 'Follow all threads' }).click();
   await composer(ann).first().waitFor();
-  await reply('bob', await root('line 39'), 'about that line');
+  const choices = async () => (await call('ann', 'GET', '/notifications')).choices;
+  await ann.getByRole('combobox', { name: 'Tell me of' }).selectOption('Every message');
+  await becomes(choices, [{ room: room.id, level: 'all' }]);
+  await ann.getByRole('combobox', { name: 'Tell me of' }).selectOption('');
+  await becomes(choices, []);
+  const begun = await root('line 39');
+  await reply('bob', begun, 'about that line');
   await ann.getByRole('link', { name: /Threads.*1 unread thread/ }).waitFor();
+  await of(main(ann), 'line 39').focus();
+  await ann.keyboard.press('t');
+  await ann.getByRole('button', { name: 'Notifications from this thread' }).click();
+  await ann.getByRole('menuitemradio', { name: 'Nothing' }).click();
+  await becomes(choices, [{ room: room.id, thread: begun, level: 'nothing' }]);
 });
 
 story('messages are marked as unread from one on, and stay so until one comes back', async ({ ann, bob }) => {

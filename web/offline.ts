@@ -25,7 +25,7 @@ export const parts = [
 export const offline = new RegExp(
   [
     '/src/(?:state/|platform/|view/(?:room/(?!leaving)|share/|shell/))',
-    '/src/view/(?:Broken|saved/saving|later/planning|moderation/decided|panel/Thread)\\.',
+    '/src/view/(?:Broken|saved/saving|later/planning|moderation/decided|panel/(?:RoomPanel|Thread))\\.',
     '/src/view/dialog/(?:Keys|Overlays|ToDate|UserCard)\\.',
     '/src/view/files/(?:DropHint|MessageFiles|Recorder|Tray)\\.',
     `/src/text/(?:(?:${parts.join('|')})/)?[\\w-]+\\.json$`,

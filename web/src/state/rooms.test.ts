@@ -38,7 +38,7 @@ const events = (...all: Event[]) => all.map((e) => frame('event', e));
 
 /** Ann's rooms beside a server that answers sync from a log. */
 function start(log: Event[] = []) {
-  const heard = { syncs: [] as Record<string, number>[], news: [] as number[], counted: [0, 0] };
+  const heard = { syncs: [] as Record<string, number>[], news: [] as number[], counted: [0, 0], marked: [] as number[] };
   const server = { room: room('r'), blocked: '' };
   const call = (_: string, path: string) => {
     if (path.includes('/timeline')) return Promise.resolve({ items: [] });
@@ -50,6 +50,10 @@ function start(log: Event[] = []) {
     store: new MemoryBrowser().tab(),
     outbox: { of: () => [], arrived: () => {} } as unknown as Outbox,
     request: async <T>(type: string, data: unknown) => {
+      if (type === 'read.mark') {
+        heard.marked.push((data as { seq: number }).seq);
+        return { room: 'r', seq: (data as { seq: number }).seq, unread: 0, mentions: 0 } as T;
+      }
       const ask = (data as { rooms: Record<string, number> }).rooms;
       expect(type).toBe('sync');
       heard.syncs.push(ask);
@@ -79,7 +83,18 @@ test('events are taken once and in order, whatever order they come in', async ()
   expect(rooms.get('r')).toMatchObject({ head: 5, last: { text: 'm5' }, unread: 4 });
   rooms.take(events(said(3), said(5)));
   expect(rooms.get('r')).toMatchObject({ head: 5, unread: 4 });
-  expect(heard).toEqual({ syncs: [{ r: 2 }], news: [2, 3, 4, 5], counted: [4, 0] });
+  expect(heard).toEqual({ syncs: [{ r: 2 }], news: [2, 3, 4, 5], counted: [4, 0], marked: [] });
+});
+
+test('a room is read to its end without being opened, with its mentions and threads', async () => {
+  const { rooms, heard } = start();
+  await rooms.hello([room('r', { head: 9, unread: 5, mentions: 2, threads: 1 })]);
+  rooms.markRead('r');
+  rooms.markRead('gone');
+  expect(rooms.get('r')).toMatchObject({ read: 9, unread: 0, mentions: 0 });
+  await settled();
+  expect(heard.marked).toEqual([9]);
+  expect(heard.counted).toEqual([0, 0]);
 });
 
 test('an event of a room that is not known is not taken', async () => {
@@ -88,7 +103,7 @@ test('an event of a room that is not known is not taken', async () => {
   rooms.take(events(said(2), said(7)));
   await settled();
   expect(rooms.get('r')).toBeUndefined();
-  expect(heard).toEqual({ syncs: [], news: [], counted: [0, 0] });
+  expect(heard).toEqual({ syncs: [], news: [], counted: [0, 0], marked: [] });
 });
 
 test.each(['left', 'kicked', 'banned', 'deleted'])(

@@ -418,6 +418,8 @@ export interface RoomApi extends HookApi, BotApi {
   userGroups(): Promise<UserGroupApi>;
   /** the same */
   emoji(): Promise<EmojiApi>;
+  /** one message of a room */
+  message(room: string, seq: number): Promise<Message>;
   search(q: string, sort: 'newest' | 'relevance', cursor: string): Promise<SearchPage>;
 }
 

@@ -4,9 +4,11 @@ import type { FleetDevice } from '../fleetport';
 import { may } from '../permit';
 import type { App, RoomModel } from '../port';
 import { t } from '../text';
+import { href } from '../route.svelte';
 import { serverEmoji } from '../serveremoji.svelte';
 import type { RoomState, User } from '../types';
 import type { Choice } from './Completion.svelte';
+import { linkTo } from './ownlinks';
 import { allowed, usageOf } from './roomcommands';
 import type { Action } from './slash';
 import type { Token } from './token';
@@ -21,6 +23,7 @@ export function completer(app: App, model: RoomModel, room: () => RoomState): (t
   const by = {
     '@': (typed: string) => people(app, model, room(), typed),
     ':': emoji,
+    '#': (typed: string) => rooms(app, typed),
     '/': (typed: string) => commands(app, model, room(), typed),
   };
   return ({ kind, typed }) => by[kind](typed);
@@ -65,6 +68,27 @@ const personChoice = (m: User): Choice => ({
   insert: `@${m.username}`,
   user: m,
 });
+
+/** Rooms that others may know: those of the user, and those that are open to everybody. What is inserted is a link. */
+async function rooms(app: App, typed: string): Promise<Choice[]> {
+  const mine = app.rooms.list.filter((r) => r.kind !== 'direct' && r.name);
+  const open = await app.api.publicRooms(typed, '').then(
+    (page) => page.items.filter((r) => !mine.some((m) => m.id === r.id)),
+    () => [], // offline: those of the user are known
+  );
+  return [...mine, ...open]
+    .map((r) => [fit(typed, r.name ?? ''), r] as const)
+    .filter(([score]) => score >= 60)
+    .sort(([a], [b]) => b - a)
+    .slice(0, most)
+    .map(([, r]) => ({
+      id: r.id,
+      label: `#${r.name ?? ''}`,
+      note: r.topic ?? '',
+      insert: linkTo(r.name ?? '', location.origin + href({ page: 'room', room: r.id })),
+      icon: r.kind === 'private' ? 'lock' : 'hash',
+    }));
+}
 
 async function emoji(typed: string): Promise<Choice[]> {
   const { emoji: all } = await import('./emoji');

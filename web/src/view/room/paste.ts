@@ -1,6 +1,7 @@
 import { t } from '../text';
 import { overlay } from '../ui.svelte';
 import { bytesOf, clean, cut } from './clean';
+import { linked } from './format';
 
 /** Puts text in place of what is selected, so that the browser can undo it. */
 export function insert(box: HTMLTextAreaElement, text: string): void {
@@ -24,9 +25,15 @@ export function paste(e: ClipboardEvent, limit: number, take: (files: File[]) =>
     return take([...data.files]);
   }
   if (!text) return;
+  const link = linked({ value: box.value, from: box.selectionStart, to: box.selectionEnd }, text);
   const around = box.value.slice(0, box.selectionStart) + box.value.slice(box.selectionEnd);
   const whole = clean(text.slice(0, 2 * limit));
-  const fits = cut(whole, limit - bytesOf(around));
+  const room = limit - bytesOf(around);
+  if (link && bytesOf(link) <= room) {
+    e.preventDefault();
+    return insert(box, link);
+  }
+  const fits = cut(whole, room);
   if (fits === text) return;
   e.preventDefault();
   insert(box, fits);
