@@ -138,6 +138,45 @@ func TestSearchFindsMentions(t *testing.T) {
 	})
 }
 
+func TestMentionsComeInPages(t *testing.T) {
+	t.Parallel()
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
+		room := testkit.Room(t, db, 2)
+		const count = 7
+		for i := range count {
+			d := domain.Draft{Room: room, Key: fmt.Sprint(i), Text: fmt.Sprint("user0, number ", i)}
+			if _, _, err := db.Messages.AppendMessage(t.Context(), testkit.UserID(1), d, []string{"user0"}, false,
+				time.Now()); err != nil {
+				t.Fatal(err)
+			}
+			testkit.Say(t, db, testkit.UserID(1), room, fmt.Sprint("other", i), "for nobody")
+		}
+		query, _ := fulltext.Parse("mentions:me", time.UTC)
+		var texts []string
+		for c, pages := (domain.SearchCursor{}), 0; ; pages++ {
+			hits, next, err := db.Search.Search(t.Context(), testkit.UserID(0), query, domain.Newest, c, 3)
+			if err != nil || pages > count {
+				t.Fatal(pages, err)
+			}
+			for _, h := range hits {
+				texts = append(texts, h.Message.Text)
+			}
+			if next == nil {
+				break
+			}
+			c = *next
+		}
+		for i, text := range texts {
+			if text != fmt.Sprint("user0, number ", count-1-i) {
+				t.Errorf("%d is %q", i, text)
+			}
+		}
+		if len(texts) != count {
+			t.Errorf("%d of %d", len(texts), count)
+		}
+	})
+}
+
 func TestSearchFollowsChanges(t *testing.T) {
 	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
