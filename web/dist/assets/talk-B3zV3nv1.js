@@ -1,1 +1,0 @@
-import{K as e,dt as t,st as n}from"./index-Bdo8u4hM.js";function r(r,i){e.card=void 0,r.api.direct([i.id]).then(e=>n.go({page:`room`,room:e}),n=>e.say(t(n),!0))}export{r as t};
