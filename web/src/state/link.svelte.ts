@@ -57,9 +57,9 @@ export class Link implements port.Link {
     this.#connection.start();
   }
 
-  /** The session is over. A guest is to be told since when: the server says that to a request only. */
+  /** The session is over. Who was a guest is to be told since when: the server says that to a request only. */
   #ended(api: Api<Me>, reason: string): void {
-    if (reason !== 'guest_ended') return api.forget();
+    if (reason !== 'guest_ended' && reason !== 'account_changed') return api.forget();
     const told = (err: unknown) => err instanceof Refusal && err.status === 401;
     api.refresh().then(
       () => api.forget(),
