@@ -174,6 +174,7 @@ const (
 	CodeTooManyReminders = domain.CodeTooManyReminders
 	CodeOnePlace         = domain.CodeOnePlace
 	CodeBadQuery         = domain.CodeBadQuery
+	CodeNoLanguage       = domain.CodeNoLanguage
 	CodeSearchTooBroad   = domain.CodeSearchTooBroad
 )
 

@@ -172,6 +172,7 @@ const (
 	CodeTooManyReminders Code = "too_many_reminders"
 	CodeOnePlace         Code = "one_place"
 	CodeBadQuery         Code = "bad_query"
+	CodeNoLanguage       Code = "no_language"
 	CodeSearchTooBroad   Code = "search_too_broad"
 )
 

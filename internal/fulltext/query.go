@@ -149,7 +149,8 @@ func (q *Query) filter(name, value string, zone *time.Location) (err error) {
 	case "lang":
 		var ok bool
 		if q.Lang, ok = language.Parse(value); !ok {
-			err = invalid("lang: takes one of %s, or %s", strings.Join(language.Codes(), " "), language.Unknown)
+			e := invalid("lang: takes one of %s, or %s", strings.Join(language.Codes(), " "), language.Unknown)
+			e.Code, err = domain.CodeNoLanguage, e
 		}
 	}
 	return err
@@ -189,7 +190,7 @@ func (q *Query) add(text string, not bool) {
 	q.Clauses = append(q.Clauses, c)
 }
 
-func invalid(format string, args ...any) error {
+func invalid(format string, args ...any) *domain.Error {
 	e := domain.Invalid.Errorf(domain.CodeBadQuery, format, args...)
 	e.Fields = []domain.Field{{Pointer: "/q", Detail: e.Msg}}
 	return e
