@@ -3,12 +3,12 @@
 import { Api, Refusal, type Signed } from '../net/api';
 import { withProof } from '../net/proof';
 import { rightAddress } from '../platform/address';
-import { solveCaptcha, type Challenge } from '../platform/captcha';
+import type { Challenge } from '../platform/captcha';
 import { showPasskey, type Ceremony } from '../platform/passkey';
 import { storage } from '../platform/storage.svelte';
 import type { Invitation, MailLink, Registration, Server, Session, Step } from '../view/port';
 import type { Me, RoomState } from '../view/types';
-import { Administration } from './administration';
+import type { Administration } from './administration';
 import { SignedIn } from './app.svelte';
 import { asker, type Asker } from './asker';
 import { Devices } from './devices';
@@ -60,7 +60,7 @@ export class Visit implements Session {
   #kept: Promise<Kept | undefined> | undefined;
   #app: SignedIn | undefined = $state.raw();
   #security: Security | undefined = $state.raw();
-  #administration: Administration | undefined = $state.raw();
+  #administration: (() => Promise<Administration>) | undefined = $state.raw();
   #devices: Devices | undefined = $state.raw();
   #confirming: ((done: boolean) => void) | undefined = $state.raw();
 
@@ -191,7 +191,7 @@ export class Visit implements Session {
   /** Makes what is behind the views; was: what was kept, as long as the server has not said anything. */
   #open(me: Me, was?: Snapshot): void {
     const ask = this.#secure();
-    this.#administration ??= new Administration(this.#api, ask);
+    this.#administration ??= async () => new (await import('./administration')).Administration(this.#api, ask);
     this.#devices ??= new Devices(this.#api);
     this.#app ??= new SignedIn(this.#api, me, this.#server, this.#words, () => this.signOut(), was);
     this.#stage = 'in';
@@ -330,7 +330,7 @@ export class Visit implements Session {
       (captcha) => this.#api.open('POST', path, captcha === undefined ? form : { ...form, captcha }),
       async () => {
         const asked = await this.#api.open<{ challenge?: Challenge }>('GET', `/auth/captcha?action=${action}`);
-        return asked.challenge && solveCaptcha(asked.challenge);
+        return asked.challenge && (await import('../platform/captcha')).solveCaptcha(asked.challenge);
       },
     );
   }

@@ -558,7 +558,7 @@ export interface Session {
   /** set while stage is in */
   readonly app: App | undefined;
   /** set while stage is in; the server refuses it to all but administrators */
-  readonly administration: Administration | undefined;
+  readonly administration: (() => Promise<Administration>) | undefined;
   /** set while stage is in */
   readonly devices: Devices | undefined;
   /** set while stage is in or limited */
@@ -593,7 +593,7 @@ const ownKey = Symbol('own');
 /** What is behind the pages about the account and the server. */
 export interface Own {
   security: Security | undefined;
-  administration: Administration | undefined;
+  administration: (() => Promise<Administration>) | undefined;
   devices: Devices | undefined;
   /** the server and this browser can have passkeys */
   passkeys: boolean;
