@@ -1,0 +1,1 @@
+var e={"people.filter":`Personen suchen`,"people.everyone":`Alle`,"people.shared":`Personen, mit denen du in Räumen bist`,"people.all":`Alle auf diesem Server`,"people.nobody":`Noch ist niemand mit dir in einem Raum`,"people.no-match":`Niemand heißt so`,"people.message":`{name} schreiben`};export{e as default};

@@ -1,1 +1,0 @@
-var e={"people.filter":`Personen nach Namen suchen`,"people.everyone":`Alle`,"people.shared":`Personen, mit denen du in Räumen bist`,"people.all":`Alle auf diesem Server`,"people.nobody":`Noch ist niemand mit dir in einem Raum`,"people.no-match":`Niemand heißt so`,"people.message":`{name} schreiben`};export{e as default};
