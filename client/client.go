@@ -62,8 +62,15 @@ type Tokens struct {
 // New returns a client for the server at base, for example http://localhost:9000. If base is not
 // valid, every call returns an error.
 func New(base string) *Client {
-	return &Client{base: strings.TrimSuffix(base, "/"), http: &http.Client{Timeout: 30 * time.Second}, bad: Valid(base)}
+	return &Client{base: strings.TrimSuffix(base, "/"), http: &http.Client{Timeout: 30 * time.Second, Transport: shared}, bad: Valid(base)}
 }
+
+// shared keeps as many connections as parts of files are on their way at once, and those of a few files.
+var shared = func() *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.MaxIdleConnsPerHost = 8
+	return t
+}()
 
 // Valid returns an error if base is not a valid address of a server.
 func Valid(base string) error {
@@ -79,7 +86,7 @@ func Valid(base string) error {
 // must be called before the first request.
 func (c *Client) Trust(config *tls.Config) {
 	c.tls = config
-	t := http.DefaultTransport.(*http.Transport).Clone()
+	t := shared.Clone()
 	t.TLSClientConfig = config.Clone()
 	c.http.Transport = t
 }

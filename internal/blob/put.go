@@ -96,47 +96,92 @@ func fullDisk(err error) error {
 // fullRetry is when a file may be sent again that found the disk full.
 const fullRetry = 30 * time.Second
 
-// fill writes r to f, and returns its hash, size and type. The disk begins to write while more arrives.
+// fill writes r to f, and returns its hash, size and type. While more arrives, the disk writes what is there, and
+// another processor hashes it.
 func fill(f *os.File, r io.Reader, limit int64) (b domain.Blob, err error) {
-	hash, buffer := sha256.New(), buffers.Get().(*[copied]byte)
-	defer buffers.Put(buffer)
+	h := startHash()
 	var head []byte
 	begun := int64(0) // up to where the disk writes
-	for r = io.LimitReader(r, limit+1); ; {
-		n, err := r.Read(buffer[:])
+	for r = io.LimitReader(r, limit+1); err == nil; {
+		buffer := h.buffer()
+		var n int
+		n, err = r.Read(buffer[:])
 		if len(head) < sniffLength {
 			head = append(head, buffer[:min(n, sniffLength-len(head))]...)
 		}
-		_, _ = hash.Write(buffer[:n]) // never fails
-		if _, err := f.Write(buffer[:n]); err != nil {
-			return b, err
+		if _, failed := f.Write(buffer[:n]); failed != nil {
+			err = failed
 		}
+		h.add(buffer, n)
 		if b.Size += int64(n); b.Size-begun >= writeStep {
 			startWriting(f, begun, b.Size-begun)
 			begun = b.Size
 		}
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return b, err
-		}
+	}
+	b.Hash = h.sum()
+	if !errors.Is(err, io.EOF) {
+		return b, err
 	}
 	if b.Size > limit {
 		return b, domain.TooLarge.Errorf(domain.CodeFileTooLarge,
 			"this file has more than %d bytes; send a smaller one", limit)
 	}
-	b.Hash = hex.EncodeToString(hash.Sum(nil))
 	b.Type = http.DetectContentType(head)
 	return b, nil
 }
 
 const (
-	copied    = 256 << 10 // bytes at a time
-	writeStep = 1 << 20   // bytes from which the disk begins to write
+	copied    = 64 << 10  // bytes at a time
+	writeStep = 512 << 10 // bytes from which the disk begins to write
 )
 
-var buffers = sync.Pool{New: func() any { return new([copied]byte) }}
+type buffer [copied]byte
+
+var buffers = sync.Pool{New: func() any { return new(buffer) }}
+
+// A hashing computes a SHA-256 beside what fills its two buffers.
+type hashing struct {
+	free   chan *buffer
+	filled chan filled
+	hash   chan string
+}
+
+type filled struct {
+	*buffer
+	n int
+}
+
+func startHash() *hashing {
+	h := &hashing{make(chan *buffer, 2), make(chan filled, 2), make(chan string, 1)}
+	for range cap(h.free) {
+		h.free <- buffers.Get().(*buffer)
+	}
+	go func() {
+		hash := sha256.New()
+		for part := range h.filled {
+			_, _ = hash.Write(part.buffer[:part.n]) // never fails
+			h.free <- part.buffer
+		}
+		h.hash <- hex.EncodeToString(hash.Sum(nil))
+	}()
+	return h
+}
+
+// buffer waits for one to fill. The caller gives it to add.
+func (h *hashing) buffer() *buffer { return <-h.free }
+
+// add hashes the first n bytes of a buffer next.
+func (h *hashing) add(b *buffer, n int) { h.filled <- filled{b, n} }
+
+// sum returns the hash of all that was added, and ends the hashing.
+func (h *hashing) sum() string {
+	close(h.filled)
+	sum := <-h.hash
+	for range cap(h.free) {
+		buffers.Put(<-h.free)
+	}
+	return sum
+}
 
 // Keep stores what has come as objects, so that it outlives a power cut, and then has add store the rows of those that
 // have none, and what refers to all, in one transaction. If add refuses, which a domain.Error of any kind but Internal

@@ -8,12 +8,12 @@ afterEach(() => vi.unstubAllGlobals());
 const signed = (token: string) => ({ state: 'complete', access_token: token, expires_in: 900, me: {} as Me });
 
 /** Stands in for the browser's requests; answer: the status, or 0 if there is no way to the server. */
-function requests(answer: (token: string) => number): string[] {
+function requests(answer: (token: string) => number, text = ''): string[] {
   const tokens: string[] = [];
   class Request {
     upload = {};
     status = 0;
-    responseText = '';
+    responseText = text;
     onload = () => {};
     onerror = () => {};
     #token = '';
@@ -53,6 +53,19 @@ test('bytes are put again with a new token if the old one has ended', async () =
   api.keep(signed('old'));
   await part(api);
   expect(tokens).toEqual(['Bearer old', 'Bearer new']);
+});
+
+test('an answer is read, and a page that is none is a lost way', async () => {
+  for (const [text, want] of [
+    ['{"id":"fil_1"}', { id: 'fil_1' }],
+    ['<html>', new Unreachable('lost')],
+  ] as const) {
+    requests(() => 201, text);
+    const api = new Api<Me>('lost');
+    api.keep(signed('good'));
+    const o = { left: () => {}, signal: new AbortController().signal, method: 'POST' } as const;
+    expect(await put(api, '/rooms/room_1/files?name=a', new Blob(['x']), o).catch((e: unknown) => e)).toEqual(want);
+  }
 });
 
 test('what may pass is tried again, and a refusal is not', () => {

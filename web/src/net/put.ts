@@ -5,9 +5,10 @@ import { Refusal, Unreachable, type Api, type Problem } from './api';
 
 const quiet = 60_000; // milliseconds without a byte, after which the way is taken to be lost
 
-interface Put {
+export interface Put {
   left: (bytes: number) => void;
   signal: AbortSignal;
+  method?: 'PUT' | 'POST';
 }
 
 interface Lost {
@@ -15,12 +16,16 @@ interface Lost {
   lost: () => Unreachable;
 }
 
-/** Puts bytes as whoever is signed in. Fails like Api.call, and with the signal's reason if it is cancelled. */
-export function put(api: Api<Me>, path: string, body: Blob, { left, signal }: Put): Promise<void> {
-  return api.withToken((token) => send(path, body, token, { left, signal, lost: () => api.unreachable() }));
+/**
+ * Puts bytes as whoever is signed in, and returns the answer. Fails like Api.call, and with the signal's reason if it
+ * is cancelled.
+ */
+export function put<T = undefined>(api: Api<Me>, path: string, body: Blob, o: Put): Promise<T> {
+  return api.withToken((token) => send<T>(path, body, token, { ...o, lost: () => api.unreachable() }));
 }
 
-function send(path: string, body: Blob, token: string, { left, signal, lost }: Put & Lost): Promise<void> {
+function send<T>(path: string, body: Blob, token: string, o: Put & Lost): Promise<T> {
+  const { left, signal, lost, method = 'PUT' } = o;
   const x = new XMLHttpRequest();
   const cancel = () => x.abort();
   let silence: ReturnType<typeof setTimeout>;
@@ -28,13 +33,20 @@ function send(path: string, body: Blob, token: string, { left, signal, lost }: P
     clearTimeout(silence);
     silence = setTimeout(cancel, quiet);
   };
-  const done = new Promise<void>((resolve, reject) => {
+  const done = new Promise<T>((resolve, reject) => {
     signal.throwIfAborted();
     x.upload.onprogress = (e) => (heard(), left(e.loaded));
-    x.onload = () => (x.status >= 200 && x.status < 300 ? resolve() : reject(refusalOf(x)));
+    x.onload = () => {
+      if (x.status < 200 || x.status >= 300) return reject(refusalOf(x));
+      try {
+        resolve((x.responseText ? JSON.parse(x.responseText) : undefined) as T);
+      } catch {
+        reject(lost()); // a proxy's own page
+      }
+    };
     x.onerror = () => reject(lost());
     x.onabort = () => reject(signal.aborted ? (signal.reason as Error) : lost());
-    x.open('PUT', `/api/v1${path}`);
+    x.open(method, `/api/v1${path}`);
     x.setRequestHeader('Authorization', `Bearer ${token}`);
     x.setRequestHeader('Content-Type', 'application/octet-stream');
     signal.addEventListener('abort', cancel);

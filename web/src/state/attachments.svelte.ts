@@ -3,7 +3,8 @@
 
 import { Refusal, Unreachable } from '../net/api';
 import { patiently, sendParts } from '../net/parts';
-import { passing } from '../net/put';
+import { passing, type Put } from '../net/put';
+import { newKey } from '../platform/key';
 import type { Store } from '../platform/storage.svelte';
 import type { Attachment, Attachments, Facts, FileLimits } from '../view/filesport';
 import type { FileView, Message } from '../view/types';
@@ -11,6 +12,7 @@ import type { Slots } from './slots';
 
 export const most = 10; // files of a message
 const partsAtOnce = 3;
+const day = 86_400_000; // milliseconds
 const headSize = 1 << 20; // bytes by which a file is known again
 const hashed = 32 << 20; // the whole of a file is hashed up to this size: it is read into memory for that
 
@@ -26,7 +28,11 @@ interface Kept {
   room: string;
   /** absent: the room itself */
   thread?: number;
-  id: string;
+  /** absent: it went in one request, whose answer is not known */
+  id?: string;
+  /** the key of that request */
+  by?: string;
+  at?: number;
   name: string;
   size: number;
   type: string;
@@ -34,7 +40,13 @@ interface Kept {
   head: string;
 }
 
-type Item = Attachment & { file?: File | undefined; facts?: Facts | undefined; view?: FileView | undefined };
+type Item = Attachment & {
+  file?: File | undefined;
+  facts?: Facts | undefined;
+  view?: FileView | undefined;
+  /** by which a file that goes in one request is added once, however often it is sent */
+  by?: string | undefined;
+};
 
 /** What the attachments need of what is around them. */
 export interface Around {
@@ -42,7 +54,9 @@ export interface Around {
   /** number of the message in whose thread is written; 0: it is written in the room */
   thread: number;
   ask: <T>(method: string, path: string, body?: unknown) => Promise<T>;
-  put: (path: string, part: Blob, o: { left: (bytes: number) => void; signal: AbortSignal }) => Promise<void>;
+  put: <T>(path: string, bytes: Blob, o: Put) => Promise<T>;
+  /** bytes of a file that goes in one request */
+  onePart: number;
   store: Store;
   /** how the keys begin under which uploads are kept */
   keys: string;
@@ -120,7 +134,8 @@ export class RoomAttachments implements Attachments {
 
   async again(key: string, file: File): Promise<boolean> {
     const item = this.#find(key);
-    const kept = item?.id ? read(this.#a.store.get(this.#a.keys + item.id)) : undefined;
+    const name = item && nameOf(item);
+    const kept = name ? read(this.#a.store.get(this.#a.keys + name)) : undefined;
     if (!item || !kept || kept.size !== file.size) return false;
     if (kept.head !== (await this.#a.hash(file.slice(0, headSize)))) return false;
     const preview = shown.test(file.type) ? URL.createObjectURL(file) : undefined;
@@ -187,11 +202,24 @@ export class RoomAttachments implements Attachments {
     const patient = <T>(work: () => Promise<T>) => patiently(work, { passing, wait });
     const facts = item.facts ?? (await this.#a.facts(file));
     const head = await this.#a.hash(file.slice(0, headSize));
+    const { room, thread } = this.#a;
+    const keep = (more: Partial<Kept>) =>
+      this.#keep({ room, ...(thread && { thread }), name: file.name, size: file.size, type: file.type, head, ...more });
+    if (!item.id && file.size > 0 && file.size <= this.#a.onePart) {
+      const by = item.by ?? newKey();
+      this.#change(key, { by, state: 'sending' });
+      keep({ by, at: Date.now() });
+      const whole = await patient(() => this.#whole(key, file, { facts, by, signal })).catch(unlessOlder);
+      signal.throwIfAborted();
+      this.#forget(by);
+      this.#change(key, { id: whole?.id, by: undefined });
+      if (whole) keep({ id: whole.id, name: whole.name });
+      if (whole) return viewOf(whole);
+    }
     const up = await patient(() => this.#there(item, file));
     signal.throwIfAborted();
     this.#change(key, { id: up.id, state: 'sending' });
-    const { room, thread } = this.#a;
-    this.#keep({ room, ...(thread && { thread }), id: up.id, name: up.name, size: file.size, type: file.type, head });
+    keep({ id: up.id, name: up.name });
     if (up.state === 'ready') return viewOf(up);
     await sendParts(file, {
       part: up.part_size,
@@ -207,6 +235,22 @@ export class RoomAttachments implements Attachments {
     this.#change(key, { state: 'checking' });
     const sum = globalThis.isSecureContext && file.size <= hashed ? { sha256: await this.#a.hash(file) } : {};
     return viewOf(await patient(() => this.#a.ask<Uploaded>('POST', pathOf(up.id, '/complete'), { ...sum, ...facts })));
+  }
+
+  /** Sends a file in one request. */
+  async #whole(key: string, file: File, o: { facts: Facts; by: string; signal: AbortSignal }): Promise<Uploaded> {
+    const { facts, by, signal } = o;
+    const sum = globalThis.isSecureContext ? { sha256: await this.#a.hash(file) } : {};
+    const said = Object.entries({ name: file.name, key: by, ...sum, ...facts }).map(([k, v]) => [k, `${v}`]);
+    const left = (bytes: number) => {
+      const sent = Math.min(bytes, file.size);
+      this.#change(key, { sent, state: sent < file.size ? 'sending' : 'checking' });
+    };
+    const path = `/rooms/${this.#a.room}/files?${new URLSearchParams(said)}`;
+    return this.#a.slots.run(() => {
+      this.#change(key, { sent: 0, state: 'sending' });
+      return this.#a.put<Uploaded>(path, file, { method: 'POST', left, signal });
+    });
   }
 
   /** The upload that was begun, or a new one. */
@@ -254,20 +298,22 @@ export class RoomAttachments implements Attachments {
   #drop(item: Item): void {
     this.#items = this.#items.filter((i) => i.key !== item.key);
     this.#stops.delete(item.key);
-    if (item.id) this.#forget(item.id);
+    const name = nameOf(item);
+    if (name) this.#forget(name);
   }
 
   #keep(k: Kept): void {
-    this.#a.store.set(this.#a.keys + k.id, JSON.stringify(k));
+    const name = nameOf(k) ?? '';
+    this.#a.store.set(this.#a.keys + name, JSON.stringify(k));
     // Other tabs see by the lock that somebody has the file.
-    if (!this.#locks.has(k.id) && 'locks' in navigator)
-      void navigator.locks.request(this.#a.keys + k.id, () => new Promise<void>((free) => this.#locks.set(k.id, free)));
+    if (!this.#locks.has(name) && 'locks' in navigator)
+      void navigator.locks.request(this.#a.keys + name, () => new Promise<void>((free) => this.#locks.set(name, free)));
   }
 
-  #forget(id: string): void {
-    this.#a.store.remove(this.#a.keys + id);
-    this.#locks.get(id)?.();
-    this.#locks.delete(id);
+  #forget(name: string): void {
+    this.#a.store.remove(this.#a.keys + name);
+    this.#locks.get(name)?.();
+    this.#locks.delete(name);
   }
 
   /** Takes up what a reload cut off. */
@@ -276,12 +322,17 @@ export class RoomAttachments implements Attachments {
     const mine = store.keys(keys).flatMap((key) => read(store.get(key)) ?? []);
     const elsewhere = 'locks' in navigator ? ((await navigator.locks.query()).held ?? []).map((l) => l.name) : [];
     const here = mine.filter((k) => k.room === room && (k.thread ?? 0) === thread);
-    for (const k of here) if (!elsewhere.includes(keys + k.id)) await this.#take(k);
+    for (const k of here) if (!elsewhere.includes(keys + (nameOf(k) ?? ''))) await this.#take(k);
   }
 
   async #take(k: Kept): Promise<void> {
-    const { id, name, size, type } = k;
-    const item: Item = { key: `${this.#next++}`, id, name, size, type, state: 'again', sent: 0 };
+    const { id, by, at = 0, name, size, type } = k;
+    const item: Item = { key: `${this.#next++}`, id, by, name, size, type, state: 'again', sent: 0 };
+    if (!id) {
+      if (by && Date.now() - at > day) return this.#forget(by); // the server has let go of it as well
+      this.#items = [...this.#items, item];
+      return;
+    }
     try {
       const up = await this.#a.ask<Uploaded>('GET', pathOf(id));
       if (up.state === 'gone') return this.#forget(id);
@@ -294,6 +345,14 @@ export class RoomAttachments implements Attachments {
     }
   }
 }
+
+/** A server that does not take files in one request does in parts. */
+function unlessOlder(err: unknown): undefined {
+  if (!(err instanceof Refusal) || err.status !== 405) throw err;
+}
+
+/** Under which name an upload is kept. */
+const nameOf = ({ id, by }: { id?: string | undefined; by?: string | undefined }): string | undefined => id ?? by;
 
 /** What a message says of a file. */
 function viewOf({ id, name, size, type, width, height, duration_ms, thumbnail }: Uploaded): FileView {

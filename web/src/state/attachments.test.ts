@@ -31,6 +31,26 @@ class Server {
     return Promise.resolve({ ...f, type: 'text/plain', part_size: 10, parts: [...f.parts.keys()] } as T);
   }
 
+  keys = new Map<string, string>();
+  lost = 0; // answers to files in one request
+
+  async takeWhole(path: string, body: Blob, left: (bytes: number) => void) {
+    this.asked.push(`POST ${path}`);
+    await this.hold;
+    const err = this.put(0);
+    if (err) throw err;
+    left(body.size);
+    const q = new URLSearchParams(path.split('?')[1]);
+    const key = q.get('key') ?? '';
+    const id = this.keys.get(key) ?? `fil_${this.files.size + 1}`;
+    this.keys.set(key, id);
+    const parts = new Map([[0, await body.text()]]);
+    const f = { id, name: q.get('name') ?? '', size: body.size, state: 'ready', parts };
+    this.files.set(id, f);
+    if (this.lost-- > 0) throw new Unreachable('');
+    return { ...f, type: 'text/plain', part_size: 10, parts: [] };
+  }
+
   async take(path: string, part: Blob, left: (bytes: number) => void) {
     const [, , id = '', , n = ''] = path.split('/');
     this.most = Math.max(this.most, ++this.#now);
@@ -52,12 +72,14 @@ let browser: MemoryBrowser;
 let sent: { files: FileView[]; reply: Message | undefined }[];
 let slots: Slots;
 
-const attachments = (room = 'room_1', thread = 0) =>
+const attachments = (room = 'room_1', thread = 0, onePart = 0) =>
   new RoomAttachments({
     room,
     thread,
     ask: (method, path, body) => server.ask(method, path, body),
-    put: (path, part, { left }) => server.take(path, part, left),
+    put: async (path, bytes, { left, method }) =>
+      (await (method === 'POST' ? server.takeWhole(path, bytes, left) : server.take(path, bytes, left))) as never,
+    onePart,
     store: browser.tab(),
     keys: 'unhidra.upload.usr_1.',
     slots,
@@ -248,4 +270,76 @@ test('an upload that the server has forgotten is forgotten', async () => {
   const a = attachments();
   await vi.waitFor(() => expect(browser.disk.size).toBe(0));
   expect(a.items).toEqual([]);
+});
+
+test('a small file goes in one request, and a larger one in parts', async () => {
+  const a = attachments('room_1', 0, 20);
+  a.add([file('a b.txt', 'x'.repeat(20))]);
+  await vi.waitFor(() => expect(states(a)).toEqual(['a b.txt ready']));
+  a.add([file('b.txt', 'x'.repeat(21))]);
+  await vi.waitFor(() => expect(states(a)).toEqual(['a b.txt ready', 'b.txt ready']));
+  const [whole = ''] = server.asked.filter((q) => q.startsWith('POST /rooms/room_1/files?name=a+b.txt&key='));
+  expect(server.asked.filter((q) => q.startsWith('POST /'))).toEqual([whole, 'POST /files', 'POST /files/fil_2/complete']);
+  expect([a.items[0]?.sent, server.text('fil_1')]).toEqual([20, 'x'.repeat(20)]);
+  a.send();
+  expect(sent[0]?.files.map((f) => f.name)).toEqual(['a b.txt', 'b.txt']);
+  expect(browser.disk.size).toBe(0);
+});
+
+test('a small file whose answer is lost is sent again, and is there once', async () => {
+  server.lost = 2;
+  const a = attachments('room_1', 0, 100);
+  a.add([file('a.txt')]);
+  await vi.waitFor(() => expect(states(a)).toEqual(['a.txt ready']));
+  expect([server.files.size, server.asked.length]).toEqual([1, 3]);
+});
+
+test('a small file that a reload cut off is that file when it is chosen again', async () => {
+  server.lost = 100;
+  const before = attachments('room_1', 0, 100);
+  before.add([file('a.txt', 'abc')]);
+  await vi.waitFor(() => expect(states(before)).toEqual(['a.txt failed']));
+  server.lost = 0;
+  const a = attachments('room_1', 0, 100);
+  await vi.waitFor(() => expect(states(a)).toEqual(['a.txt again']));
+  expect(await a.again(a.items[0]?.key ?? '', file('a.txt', 'abd'))).toBe(false);
+  a.add([file('a.txt', 'abc')]);
+  await vi.waitFor(() => expect(states(a)).toEqual(['a.txt ready']));
+  expect([...server.files.keys()]).toEqual(['fil_1']);
+  a.remove(a.items[0]?.key ?? '');
+  await vi.waitFor(() => expect([server.files.size, browser.disk.size]).toEqual([0, 0]));
+});
+
+test('what was cut off is forgotten after a day, as the server does', async () => {
+  server.lost = 100;
+  const before = attachments('room_1', 0, 100);
+  before.add([file('a.txt')]);
+  await vi.waitFor(() => expect(states(before)).toEqual(['a.txt failed']));
+  const now = vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 25 * 3_600_000);
+  const a = attachments('room_1', 0, 100);
+  await vi.waitFor(() => expect(browser.disk.size).toBe(0));
+  expect(a.items).toEqual([]);
+  now.mockRestore();
+});
+
+test('a small file that is cancelled on its way is gone', async () => {
+  let go = () => {};
+  server.hold = new Promise((done) => (go = done));
+  const a = attachments('room_1', 0, 100);
+  a.add([file('a.txt')]);
+  await vi.waitFor(() => expect(states(a)).toEqual(['a.txt sending']));
+  a.remove(a.items[0]?.key ?? '');
+  go();
+  await vi.waitFor(() => expect(server.files.size).toBe(1));
+  await Promise.resolve();
+  expect([a.items, browser.disk.size]).toEqual([[], 0]);
+});
+
+test('a server from before takes a small file in parts', async () => {
+  let asked = 0;
+  server.put = () => (asked++ ? undefined : new Refusal(405, {}));
+  const a = attachments('room_1', 0, 100);
+  a.add([file('a.txt')]);
+  await vi.waitFor(() => expect(states(a)).toEqual(['a.txt ready']));
+  expect(server.asked).toContain('POST /files/fil_1/complete');
 });

@@ -15,6 +15,7 @@ import type { Rooms } from './rooms.svelte';
 import { Slots } from './slots';
 import { uploadKeys } from './unsent';
 
+const onePart = 8 << 20; // bytes of a file that goes in one request, and of each part of a larger one
 const partsAtOnce = 3; // of all files together
 const previewsKept = 30;
 
@@ -42,10 +43,11 @@ export class PostedFiles implements port.Files {
       room,
       thread,
       ask: (method, path, body) => this.#api.call(method, path, body),
-      put: (path, part, o) => put(this.#api, path, part, o),
+      put: (path, bytes, o) => put(this.#api, path, bytes, o),
       store: storage,
       keys: this.#keys,
       slots: this.#slots,
+      onePart,
       wait: (ms) => new Promise((done) => setTimeout(done, ms)),
       hash: sha256,
       facts: factsOf,
