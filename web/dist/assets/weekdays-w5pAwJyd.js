@@ -1,1 +1,0 @@
-import{Vt as e}from"./index-DIaF1NW4.js";var t=t=>t.toSorted((e,t)=>e-t).map(e).join(`, `);export{t};
