@@ -166,7 +166,7 @@ func (s *Service) checkURL(address string) error {
 			"and a fragment", domain.MaxHookURL)
 	case !outbound.MayCall(u, s.Networks):
 		return domain.InvalidField("/url", "receivers have https addresses; by http only an IP address in a private "+
-			"network can be reached that the operator has allowed")
+			"network can be reached that the operator has allowed (UNHIDRA_PRIVATE_NETWORKS)")
 	}
 	return nil
 }

@@ -162,9 +162,11 @@ func TestWhatIsWrongWithAReceiverIsShown(t *testing.T) {
 		{"it speaks no TLS", nil, strings.Replace(elsewhere.URL, "http:", "https:", 1), 0,
 			"the receiver does not speak TLS at this port, though its address begins with https", 0},
 		{"it is in a private network", nil, "https://10.1.2.3/", 0,
-			"the receiver is in a private network, which the operator of the server has not allowed", 0},
+			"the receiver is in a private network, which the operator of the server has not allowed " +
+				"(UNHIDRA_PRIVATE_NETWORKS)", 0},
 		{"it is the cloud's metadata", nil, "https://169.254.169.254/", 0,
-			"the receiver is in a private network, which the operator of the server has not allowed", 0},
+			"the receiver is in a private network, which the operator of the server has not allowed " +
+				"(UNHIDRA_PRIVATE_NETWORKS)", 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -20,7 +20,8 @@ func reasonOf(err error) string {
 	var at *net.OpError
 	switch {
 	case errors.Is(err, outbound.ErrPrivate):
-		return "the receiver is in a private network, which the operator of the server has not allowed"
+		return "the receiver is in a private network, which the operator of the server has not allowed " +
+			"(UNHIDRA_PRIVATE_NETWORKS)"
 	case errors.As(err, &name) && name.IsNotFound:
 		return "the name of the receiver has no address"
 	case errors.As(err, &timeout) && timeout.Timeout():
