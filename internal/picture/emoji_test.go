@@ -2,11 +2,13 @@ package picture
 
 import (
 	"bytes"
+	"context"
 	"image"
 	"image/color"
 	"image/gif"
 	"image/png"
 	"testing"
+	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
 )
@@ -51,6 +53,33 @@ func TestEmoji(t *testing.T) {
 	} {
 		if _, err := NewMaker().Emoji(t.Context(), data, domain.EmojiSide); domain.CodeOf(err) != code {
 			t.Errorf("instead of %s: %v", code, err)
+		}
+	}
+}
+
+// A photo is upright. A file may have as many bytes as are said, and no more; one that is cut off, or that claims more
+// pixels than a server decodes, is refused; and none of these keeps the next one waiting.
+func TestFilesOfEmoji(t *testing.T) {
+	t.Parallel()
+	m := NewMaker()
+	long := func(data []byte, size int) []byte { return append(bytes.Clone(data), make([]byte, size-len(data))...) }
+	whole := encoded(t, func(b *bytes.Buffer) error { return png.Encode(b, halves(40, 20)) })
+	for name, c := range map[string]struct {
+		data []byte
+		size image.Point
+		code domain.Code
+	}{
+		"lying on its side":  {photo(t, halves(40, 20), 6), image.Pt(20, 40), ""},
+		"of the most bytes":  {long(whole, MaxEmojiBytes), image.Pt(40, 20), ""},
+		"of one byte more":   {long(whole, MaxEmojiBytes+1), image.Point{}, domain.CodePictureTooLarge},
+		"cut off":            {whole[:len(whole)-20], image.Point{}, domain.CodeBadPicture},
+		"of too many pixels": {pngHead(2896, 2896, 16, 2, 0), image.Point{}, domain.CodePictureTooLarge},
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		made, err := m.Emoji(ctx, c.data, domain.EmojiSide)
+		cancel()
+		if domain.CodeOf(err) != c.code || err == nil && image.Pt(made.Width, made.Height) != c.size {
+			t.Errorf("%s: %d by %d, %v", name, made.Width, made.Height, err)
 		}
 	}
 }

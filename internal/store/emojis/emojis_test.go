@@ -106,6 +106,8 @@ func TestEmojiOutliveTheirAuthors(t *testing.T) {
 		testkit.Room(t, db, 2)
 		_, err := add(t, db, 1, "parrot", "a")
 		must(t, err)
+		_, err = add(t, db, 0, "tukan", "a")
+		must(t, err)
 		n, err := db.Emoji.EachEmojiBy(ctx, testkit.UserID(1), func(e domain.CustomEmoji) error {
 			if e.Name != "parrot" {
 				t.Errorf("exported: %+v", e)
