@@ -49,10 +49,24 @@ func TestLanguagesOfTexts(t *testing.T) {
 		"Где ключи от дома? See the README":                          Unknown,
 		"\xff\xfe broken \xff bytes of an English text that is here": "en",
 		strings.Repeat("a", 100_000):                                 Unknown,
+		"Gut: `while the server is running and there are others`":    Unknown,
+		"this1is2the3page4that5you6want8":                            Unknown,
+		"@there-is-the-meeting-that-you-want":                        Unknown,
+		"明日の会議室は三階に変更":                                               "ja",
+		"danke":                                                      Unknown, // too short, though it is plain to people
 	} {
 		if got := Of(text); got != want {
 			t.Errorf("%.60q is %s, want %s", text, got, want)
 		}
+	}
+}
+
+// The begin of a long message decides.
+func TestLongTexts(t *testing.T) {
+	t.Parallel()
+	german, english := strings.Repeat("Die Sitzung fällt heute aus. ", 25), strings.Repeat("The meeting is not there. ", 100)
+	if got := Of(german + english); got != "de" {
+		t.Errorf("it is %s", got)
 	}
 }
 
