@@ -216,3 +216,50 @@ func TestACommandOfTheServerComesIntoRoomsToAnswer(t *testing.T) {
 		}
 	})
 }
+
+// A command of the server ends with the account of the administrator who stands for it, and whoever gives it another
+// address stands for it from then on. While it is off it comes into no room.
+func TestWhoStandsForACommandOfTheServer(t *testing.T) {
+	t.Parallel()
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
+		ctx, now, ann, bob := t.Context(), time.Now(), testkit.UserID(0), testkit.UserID(1)
+		room := testkit.Room(t, db, 2)
+		makeAdmin(t, db, ann)
+		makeAdmin(t, db, bob)
+		c, err := createServer(t, db, bob, "oncall", "", false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		disable := func(disabled bool) {
+			t.Helper()
+			if _, err := db.Accounts.SetUserDisabled(ctx, bob, disabled, now); err != nil {
+				t.Fatal(err)
+			}
+		}
+		disable(true)
+		if c, err := db.Slash.ServerCommand(ctx, "oncall"); err != nil || c.Off != domain.HookOffLeft {
+			t.Errorf("of somebody who is disabled: %+v, %v", c, err)
+		}
+		run := domain.SlashRun{Command: c, Room: room, User: domain.UserRef{ID: ann}}
+		if err := db.Slash.Admit(ctx, run, now); domain.CodeOf(err) != domain.CodeNoSlash {
+			t.Errorf("it comes into a room: %v", err)
+		}
+		if st, err := db.Rooms.RoomState(ctx, ann, room); err != nil || st.Room.Members != 2 {
+			t.Errorf("in the room are %d, %v", st.Room.Members, err)
+		}
+		disable(false)
+		if c, err = db.Slash.ChangeServerCommand(ctx, ann, c.ID, hint("TEAM"), nil); err != nil || c.CreatedBy.ID != bob {
+			t.Errorf("with another hint: %+v, %v", c, err)
+		}
+		c, err = db.Slash.ChangeServerCommand(ctx, ann, c.ID, func(c *domain.SlashCommand) error {
+			c.URL = "https://example.com/"
+			return nil
+		}, nil)
+		if err != nil || c.CreatedBy.ID != ann || c.URL != "https://example.com/" {
+			t.Errorf("with another address: %+v, %v", c, err)
+		}
+		if err := db.Slash.Admit(ctx, run, now); err != nil {
+			t.Errorf("once it is on: %v", err)
+		}
+	})
+}

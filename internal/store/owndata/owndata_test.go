@@ -1,8 +1,11 @@
 package owndata_test
 
 import (
+	"errors"
+	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -143,4 +146,72 @@ func TestTheDownloadHasWhatThereIs(t *testing.T) {
 			t.Errorf("of nobody there are %d, %v", n, err)
 		}
 	})
+}
+
+// Whatever row names a person in a column that the download reads is in theirs once, and in nobody else's.
+func TestEachColumnIsReadForItsPersonAlone(t *testing.T) {
+	t.Parallel()
+	o := testkit.SQLite(t)
+	db, raw := testkit.Open(t, o), testkit.Raw(t, o)
+	raw.SetMaxOpenConns(1)
+	exec := func(statement string, args ...any) {
+		t.Helper()
+		if _, err := raw.ExecContext(t.Context(), statement, args...); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+	}
+	exec(`PRAGMA foreign_keys = OFF`)
+	// insert puts a row of which one column has a value, and the others what a row of anybody may have.
+	insert := func(table, column, value string) {
+		t.Helper()
+		rows, err := raw.QueryContext(t.Context(), `SELECT name, type FROM pragma_table_info($1)`, table)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names, places []string
+		var args []any
+		for rows.Next() {
+			var name, typ string
+			if err := rows.Scan(&name, &typ); err != nil {
+				t.Fatal(err)
+			}
+			var v any = "x"
+			switch {
+			case name == column:
+				v = value
+			case typ != "TEXT" && typ != "BLOB":
+				v = 0
+			}
+			args = append(args, v)
+			names, places = append(names, `"`+name+`"`), append(places, fmt.Sprint("$", len(args)))
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			t.Fatal(err)
+		}
+		exec(`INSERT INTO `+table+` (`+strings.Join(names, ", ")+`) VALUES (`+strings.Join(places, ", ")+`)`, args...)
+	}
+	for _, table := range []string{"users", "rooms", "user_groups"} { // what rows refer to
+		insert(table, "id", "x")
+	}
+	count := func(user string) int {
+		t.Helper()
+		n, err := db.OwnData.Each(t.Context(), user, func(string, map[string]any) error { return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	for _, c := range owndata.Exported() {
+		table, column, _ := strings.Cut(c, ".")
+		if table == "mutes" {
+			continue // told with the membership
+		}
+		before := count("x")
+		insert(table, column, "usr_me")
+		if mine, others, theirs := count("usr_me"), count("usr_other"), count("x")-before; mine != 1 || others != 0 ||
+			theirs > 1 {
+			t.Errorf("a row with %s: %d in one's own download, %d in another one's", c, mine, others)
+		}
+		exec(`DELETE FROM ` + table)
+	}
 }
