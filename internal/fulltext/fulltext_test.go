@@ -63,7 +63,7 @@ func TestParse(t *testing.T) {
 		q.After.Month() != 1 {
 		t.Errorf("%+v", q)
 	}
-	for _, text := range []string{"mentions:", "mentions: me", "-mentions:me", `"mentions:me"`} {
+	for _, text := range []string{"mentions:", "mentions: me", "-mentions:me", "mentions :me", `"mentions:me"`} {
 		if q, err := Parse(text, time.UTC); err != nil || q.Names != "" || len(q.Clauses) == 0 {
 			t.Errorf("%q is no text: %+v, %v", text, q, err)
 		}
