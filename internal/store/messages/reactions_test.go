@@ -1,6 +1,8 @@
 package messages_test
 
 import (
+	"context"
+	"database/sql"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,7 +10,9 @@ import (
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/store"
 	"github.com/unhidra/unhidra/internal/store/all"
+	"github.com/unhidra/unhidra/internal/store/roomlog"
 	"github.com/unhidra/unhidra/internal/testkit"
 )
 
@@ -258,6 +262,40 @@ func TestReactionsGoWithTheirMessagesAndUsers(t *testing.T) {
 		}
 		if got := shown(t, db, room, m.Seq); got != "👍11" {
 			t.Errorf("shown after an account was deleted: %s", got)
+		}
+	})
+}
+
+// An interrupted is a database in which something happens before the second query.
+type interrupted struct {
+	store.Queryer
+	queries int
+	then    func()
+}
+
+func (q *interrupted) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if q.queries++; q.queries == 2 {
+		q.then()
+	}
+	return q.Queryer.QueryContext(ctx, query, args...)
+}
+
+// Who reads a message while somebody reacts has the reactions as of the event that they are said to be of: else a client
+// would count that one twice.
+func TestReactionsAreOfOneMoment(t *testing.T) {
+	t.Parallel()
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
+		room := testkit.Room(t, db, 3)
+		m := testkit.Say(t, db, testkit.UserID(0), room, "a", "tea?")
+		react(t, db, 0, room, m.Seq, "👍", false)
+		last := int64(0)
+		q := &interrupted{Queryer: db, then: func() { last = react(t, db, 1, room, m.Seq, "🎉", false) }}
+		e, _, err := roomlog.BySeq(t.Context(), q, domain.WholeLog(room), m.Seq)
+		if err != nil || last == 0 {
+			t.Fatalf("%d queries, %v", q.queries, err)
+		}
+		if r := e.Message.Reactions; r.Seq != last || len(r.All) != 2 {
+			t.Errorf("reactions as of %d are %+v; the last is %d", r.Seq, r.All, last)
 		}
 	})
 }

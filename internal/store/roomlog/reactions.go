@@ -27,12 +27,15 @@ func fillReactions(ctx context.Context, q store.Queryer, rows []Row) error {
 }
 
 // fillRoom reads the reactions to messages of room. Each emoji has the place that it got when it was first
-// given; each user, too.
+// given; each user, too. With them comes the number of the last event that they have: one that was committed since
+// the messages were read would else be counted twice by whoever applies what follows.
 func fillRoom(ctx context.Context, q store.Queryer, room string, messages map[int64][]*domain.Message) error {
-	rows, err := q.QueryContext(ctx, `SELECT seq, emoji, total, user_id FROM (SELECT seq, emoji, user_id, since, event,
-			COUNT(*) OVER (PARTITION BY seq, emoji) AS total,
-			ROW_NUMBER() OVER (PARTITION BY seq, emoji ORDER BY event, user_id) AS place
-			FROM reactions WHERE room_id = $1 AND seq IN (`+store.Placeholders(3, len(messages))+`)) AS given
+	rows, err := q.QueryContext(ctx, `SELECT seq, emoji, total, user_id, reacted FROM (
+			SELECT r.seq, r.emoji, r.user_id, r.since, r.event, m.reacted,
+			COUNT(*) OVER (PARTITION BY r.seq, r.emoji) AS total,
+			ROW_NUMBER() OVER (PARTITION BY r.seq, r.emoji ORDER BY r.event, r.user_id) AS place
+			FROM events m JOIN reactions r ON r.room_id = m.room_id AND r.seq = m.seq
+			WHERE m.room_id = $1 AND m.seq IN (`+store.Placeholders(3, len(messages))+`)) AS given
 		WHERE place <= $2 ORDER BY seq, since, emoji, place`,
 		append([]any{room, domain.MaxReactors}, seqsOf(messages)...)...)
 	if err != nil {
@@ -43,20 +46,20 @@ func fillRoom(ctx context.Context, q store.Queryer, room string, messages map[in
 	var seq int64
 	assign := func() {
 		for _, m := range messages[seq] {
-			m.Reactions.All = r.All
+			m.Reactions = r
 		}
 	}
 	listed := 0
 	for rows.Next() {
-		var of int64
+		var of, last int64
 		var emoji, user string
 		var total int
-		if err := rows.Scan(&of, &emoji, &total, &user); err != nil {
+		if err := rows.Scan(&of, &emoji, &total, &user, &last); err != nil {
 			return err
 		}
 		if of != seq {
 			assign()
-			r, seq, listed = domain.Reactions{}, of, 0
+			r, seq, listed = domain.Reactions{Seq: last}, of, 0
 		}
 		if n := len(r.All); n == 0 || r.All[n-1].Emoji != emoji {
 			r.All = append(r.All, domain.Reaction{Emoji: emoji, Count: total})
