@@ -101,28 +101,6 @@ func TestATokenReadsOnlyTheRoomsThatItIsFor(t *testing.T) {
 	}
 }
 
-// sent answers every message with one that is in a room.
-type sent struct{ room string }
-
-func (c sent) Send(context.Context, domain.Principal, domain.Draft) (domain.Event, error) {
-	return domain.Event{Room: c.room, Seq: 1, Message: &domain.Message{Text: "secret"}}, nil
-}
-
-// A bot's keys are the same in all its rooms. By one, a token for a room is told nothing of another.
-func TestAKeyOfAnotherRoomTellsNothing(t *testing.T) {
-	t.Parallel()
-	w, _ := newWorld(2, 1)
-	here, there := w.rooms[0].ID, w.rooms[1].ID
-	s := bot.New(bot.Deps{Store: w, RoomLog: w, Bus: bus.NewLocal(), Chat: sent{there}})
-	for room, want := range map[string]domain.Code{here: domain.CodeKeyReused, there: ""} {
-		d := domain.Draft{Room: room, Key: "k", Text: "x"}
-		e, err := s.Send(t.Context(), domain.Principal{ID: me, Kind: domain.KindBot}, d)
-		if domain.CodeOf(err) != want || want != "" && e.Message != nil {
-			t.Errorf("%+v, %v", e, err)
-		}
-	}
-}
-
 // However much a bot has written, one request reads a bounded part of the logs. It does not wait then, and the next
 // ones go on until the bot hears what others said.
 func TestARequestPassesOverSoMuchOfItsOwnAtMost(t *testing.T) {

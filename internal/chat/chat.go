@@ -217,6 +217,10 @@ func (s *Service) send(ctx context.Context, p domain.Principal, d domain.Draft) 
 		names, room = domain.Mentions(d.Text)
 	}
 	e, _, err = s.Store.AppendMessage(ctx, p.ID, d, names, room, s.Now())
+	if err == nil && e.Room != d.Room { // keys are of a user: what was written there is neither this nor for this room
+		return domain.Event{}, domain.Conflict.Errorf(domain.CodeKeyReused,
+			"a message with this key was written in another room; send this one with a new key")
+	}
 	if err == nil {
 		s.tellFollowers(ctx, e.Message)
 	}

@@ -105,6 +105,8 @@ func TestRequestsAndRefusals(t *testing.T) {
 			{member, "POST", in + "/owner", obj{"user": "member"}, 403, domain.CodeRoleTooLow},
 			{member, "GET", in + "/invites", nil, 403, domain.CodeRoleTooLow},
 			{member, "GET", in + "/bans", nil, 403, domain.CodeRoleTooLow},
+			// Keys are of a person, not of a room.
+			{owner, "POST", yard + "/messages", obj{"key": "1", "text": "something else"}, 409, domain.CodeKeyReused},
 			// An owner's.
 			{owner, "POST", in + "/leave", nil, 409, domain.CodeLastOwner},
 			{owner, "POST", in + "/members", obj{"user": "member"}, 409, domain.CodeAlreadyMember},

@@ -307,7 +307,7 @@ func deviceCodes() []CodeInfo {
 		{CodeCommandReceived, []Kind{Conflict},
 			"The device has the command already. It cannot be cancelled any more."},
 		{CodeKeyReused, []Kind{Conflict},
-			"You gave another command, or your bot wrote in another room, with this `key`. Use a new key."},
+			"You gave another command, or wrote in another room, with this `key`. Use a new key."},
 		{CodeTooManyCommands, []Kind{Conflict},
 			"The device has not answered too many commands. Wait until it has, or cancel some."},
 		{CodeNotReachable, []Kind{Forbidden},
