@@ -1,5 +1,5 @@
-import { language } from '../text/language.svelte';
 import { t } from './text';
+import { dateOf } from './when';
 
 /** What a failed request says: one sentence, and what is wrong with which field. */
 export interface Failure {
@@ -52,7 +52,7 @@ export function reasonIn({ text, fields }: Failure): string {
 function known({ code, values }: Refusal): string {
   const until = code === 'guest_ended' && values?.['until'];
   const key = until ? 'guest.ended' : `refused.${code}`;
-  const day = until && new Date(until).toLocaleDateString(language.locale, { dateStyle: 'medium' });
+  const day = until && dateOf(until);
   const text = t(key, day ? { until: day } : values);
   return text === key ? '' : text;
 }
