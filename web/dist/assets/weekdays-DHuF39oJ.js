@@ -1,1 +1,0 @@
-import{Vt as e}from"./index-uKVfam7k.js";var t=t=>t.toSorted((e,t)=>e-t).map(e).join(`, `);export{t};
