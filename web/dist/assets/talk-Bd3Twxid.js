@@ -1,1 +1,0 @@
-import{mt as e,tt as t,xt as n}from"./index-9BMOoyec.js";function r(r,i){t.card=void 0,r.api.direct([i.id]).then(t=>e.go({page:`room`,room:t}),e=>t.say(n(e),!0))}export{r as t};
