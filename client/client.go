@@ -62,7 +62,8 @@ type Tokens struct {
 // New returns a client for the server at base, for example http://localhost:9000. If base is not
 // valid, every call returns an error.
 func New(base string) *Client {
-	return &Client{base: strings.TrimSuffix(base, "/"), http: &http.Client{Timeout: 30 * time.Second, Transport: shared}, bad: Valid(base)}
+	return &Client{base: strings.TrimSuffix(base, "/"), bad: Valid(base),
+		http: &http.Client{Timeout: 30 * time.Second, Transport: shared}}
 }
 
 // shared keeps as many connections as parts of files are on their way at once, and those of a few files.

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/wire"
 )
 
@@ -51,9 +52,6 @@ func (c *Client) Upload(ctx context.Context, id string) (u Upload, err error) {
 	return u, err
 }
 
-// onePart is how many bytes of a file go in one request.
-const onePart = 8 << 20
-
 // partsAtOnce are on their way at the same time: the server writes one to its disk while the next one arrives.
 const partsAtOnce = 3
 
@@ -70,18 +68,18 @@ func (c *Client) SendParts(ctx context.Context, u Upload, r io.ReaderAt, sent fu
 	if u.State == "ready" { // the answer to the first call was lost
 		return u, nil
 	}
-	said := map[string]string{}
-	var hash hash.Hash    // of the whole; nil: each part is sent with its own
+	var whole hash.Hash   // nil: each part is sent with its own hash, and that is enough
 	if len(u.Parts) > 0 { // who knows whether the file is still what it was then
-		hash = sha256.New()
+		whole = sha256.New()
 	}
-	if err := c.sendParts(ctx, u, r, hash, sent); err != nil {
+	if err := c.sendParts(ctx, u, r, whole, sent); err != nil {
 		return u, err
 	}
-	if hash != nil {
-		said["sha256"] = hex.EncodeToString(hash.Sum(nil))
+	completion := map[string]string{}
+	if whole != nil {
+		completion["sha256"] = hex.EncodeToString(whole.Sum(nil))
 	}
-	err := c.Do(ctx, http.MethodPost, filePath(u.ID)+"/complete", said, &u)
+	err := c.Do(ctx, http.MethodPost, filePath(u.ID)+"/complete", completion, &u)
 	return u, err
 }
 
@@ -143,7 +141,7 @@ func (c *Client) sendParts(ctx context.Context, u Upload, r io.ReaderAt, hash io
 
 // UploadFile uploads a file whole, for messages in room. The context bounds how long it may take.
 func (c *Client) UploadFile(ctx context.Context, room, name string, r io.ReaderAt, size int64) (Upload, error) {
-	if size > 0 && size <= onePart {
+	if size > 0 && size <= domain.FilePart {
 		content := make([]byte, size)
 		if _, err := io.ReadFull(io.NewSectionReader(r, 0, size), content); err != nil {
 			return Upload{}, err

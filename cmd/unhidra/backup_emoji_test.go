@@ -43,7 +43,8 @@ func TestEmojiSurviveBackupAndRestore(t *testing.T) {
 	}
 	second.open(func(db *all.Store, _ *blob.Service) {
 		found, err := db.Emoji.CustomEmoji(t.Context())
-		if err != nil || len(found) != 1 || found[0].ID != e.ID || found[0].Picture != e.Picture || found[0].Name != "parrot" {
+		if err != nil || len(found) != 1 || found[0].ID != e.ID || found[0].Picture != e.Picture ||
+			found[0].Name != "parrot" {
 			t.Errorf("restored are %+v, %v", found, err)
 		}
 	})

@@ -370,8 +370,8 @@ func describe(ev client.Event) string {
 	return at + "* " + plain(ev.Type) + " by " + who + "; update this program to see what it says"
 }
 
-// called returns how a member is called: @ann. Webhooks and slash commands have no username but their id, and are called
-// by their names: /deploy.
+// called returns how a member is called: @ann. Webhooks and slash commands have no username but their id, and are
+// called by their names: /deploy.
 func called(u client.User) string {
 	if u.Username == u.ID && u.DisplayName != "" {
 		return plain(u.DisplayName)

@@ -104,7 +104,8 @@ func TestTheVersionBeforeGoesOnBesideWhatIsNew(t *testing.T) {
 	older.Stop(patience)
 	older.Start()
 	ready(t, older, &oldLog)
-	for _, path := range []string{"/rooms/" + r.ID + "/timeline", "/rooms/" + r.ID + "/members", "/rooms", "/notifications"} {
+	for _, path := range []string{"/rooms/" + r.ID + "/timeline", "/rooms/" + r.ID + "/members", "/rooms",
+		"/notifications"} {
 		if err := ann.Do(ctx, "GET", path, nil, nil); err != nil {
 			t.Errorf("%s at the version before: %v", path, err)
 		}

@@ -66,7 +66,8 @@ shape = [-1]
 	addStreaming(t, dir, "Talk", "messages", "")
 	const key = "the key of this server, for models"
 	otlp := otlptest.Start(t)
-	s := live.Start(t, testkit.SQLite(t), "UNHIDRA_OTLP_URL="+otlp.HTTP, "UNHIDRA_TRACE_SAMPLE=0", "UNHIDRA_ML=on", "UNHIDRA_ML_MODELS="+dir, "UNHIDRA_OPERATOR_ADDR=127.0.0.1:0",
+	s := live.Start(t, testkit.SQLite(t), "UNHIDRA_OTLP_URL="+otlp.HTTP, "UNHIDRA_TRACE_SAMPLE=0",
+		"UNHIDRA_ML=on", "UNHIDRA_ML_MODELS="+dir, "UNHIDRA_OPERATOR_ADDR=127.0.0.1:0",
 		"UNHIDRA_SERVER_KEY="+key, "UNHIDRA_ASSISTANT_MODEL=talk")
 	keys, err := token.NewKeyring("", []byte(key))
 	must(t, err)
@@ -187,7 +188,8 @@ func documented(t *testing.T, has string) string {
 	return ""
 }
 
-// addStreaming adds the model of docs/models.md of a class, which answers in chunks. It is called as its class, in small.
+// addStreaming adds the model of docs/models.md of a class, which answers in chunks. Its name is that of the
+// class, in small.
 func addStreaming(t *testing.T, dir, class, input, golden string) {
 	t.Helper()
 	from, sealed := t.TempDir(), filepath.Join(t.TempDir(), "sealed")

@@ -1,6 +1,7 @@
 // Package assistant has bots answered by a language model: at an endpoint that the operator names, in the form of
-// OpenAI's chat completions, or one that runs beside the server. A consumer of the feed finds what is asked, after it was acknowledged, and stores it. Any
-// node may answer it, by a lease: as one message, whose text grows while the answer comes in.
+// OpenAI's chat completions, or one that runs beside the server. A consumer of the feed finds what is asked, after it
+// was acknowledged, and stores it. Any node may answer it, by a lease: as one message, whose text grows while the answer
+// comes in.
 package assistant
 
 import (
@@ -75,7 +76,7 @@ type Deps struct {
 	Now      func() time.Time // nil: time.Now
 }
 
-// Endpoint is where answers come from.
+// Endpoint is where answers come from: an API, or a model beside the server.
 type Endpoint struct {
 	URL   string // without /chat/completions; empty: the model runs beside the server
 	Host  string // of the URL, as people see it

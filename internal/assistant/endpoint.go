@@ -61,8 +61,8 @@ type chunk struct {
 }
 
 // ask has the endpoint, or the model, answer what was asked in a room, and yield called with each piece of the text.
-// short says that the model wanted to write more than it may. What the endpoint says of an error is not repeated: it may
-// hold a part of the key.
+// short says that the model wanted to write more than it may. What the endpoint says of an error is not repeated: it
+// may hold a part of the key.
 func (s *Service) ask(ctx context.Context, room string, turns []turn, yield func(string)) (short bool, err error) {
 	begun := time.Now()
 	if s.Endpoint.URL == "" {

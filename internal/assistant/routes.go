@@ -38,7 +38,7 @@ type assistantBody struct {
 
 type assistantList struct {
 	On    bool            `json:"on" doc:"the operator has named a model; else assistants do not answer"`
-	Host  string          `json:"host,omitempty" doc:"of the endpoint, which gets what an assistant is asked; none: the model runs beside the server"`
+	Host  string          `json:"host,omitempty" doc:"of the endpoint that is asked; none: the model runs beside the server"`
 	Model string          `json:"model,omitempty"`
 	May   bool            `json:"may" doc:"you may make bots of yours assistants"`
 	Items []assistantBody `json:"items" nullable:"false"`
@@ -68,7 +68,7 @@ func (s *Service) putAssistant(ctx context.Context, in *struct {
 	switch {
 	case !p.IsAdmin():
 		return nil, domain.Forbidden.Errorf(domain.CodeNotAdmin, "only administrators of the server make bots of theirs "+
-			"assistants: each answer costs its operator something, and sends what people wrote elsewhere")
+			"assistants: each answer costs its operator something, and may send what people wrote elsewhere")
 	case !s.On():
 		return nil, domain.Conflict.Errorf(domain.CodeAssistantsOff,
 			"there are no assistants: the operator of the server has named no model (UNHIDRA_ASSISTANT_MODEL)")

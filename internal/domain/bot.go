@@ -41,13 +41,13 @@ func (k BotToken) Covers(room string) bool { return k.Rooms == nil || slices.Con
 // BotSecretPrefix begins the secrets of bots, so that scanners for secrets know them.
 const BotSecretPrefix = "ubt_"
 
-// OfAnother returns an error if secret, in the place of an access token, has the form of the token of a bot or the key
-// of a device. They are good elsewhere.
-func OfAnother(secret string) error {
+// CheckBearer returns an error if secret, which came as an access token, has the form of a bot's token or of a device's
+// key. They are good elsewhere.
+func CheckBearer(secret string) error {
 	switch {
 	case strings.HasPrefix(secret, BotSecretPrefix):
-		return Unauthorized.Errorf(CodeBadToken,
-			"this is the token of a bot, which opens /bot/events and /bot/messages alone; all else takes access tokens of people")
+		return Unauthorized.Errorf(CodeBadToken, "this is the token of a bot, which opens /bot/events and /bot/messages "+
+			"alone; all else takes access tokens of people")
 	case LooksLikeDeviceKey(secret):
 		return Unauthorized.Errorf(CodeBadToken, "this is the key of a device, which opens WebSocket and MQTT connections "+
 			"alone; the REST API takes access tokens of people")

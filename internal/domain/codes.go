@@ -270,7 +270,7 @@ func messageCodes() []CodeInfo {
 			"A page of the timeline was asked for at several places. Send one of before, after, around, at and cursor."},
 		{CodeBadQuery, []Kind{Invalid}, "The search cannot be understood; `detail` says where. Correct it."},
 		{CodeNoLanguage, []Kind{Invalid},
-			"No messages are told apart by this language. Write a code after lang:, such as de or en, or unknown."},
+			"Search does not know this language. Write a code after lang:, such as de or en, or unknown."},
 		{CodeSearchTooBroad, []Kind{Invalid}, "The search takes too long. Add a word, or a room with in:."},
 	}
 }

@@ -16,15 +16,15 @@ func (s *Service) open(ctx context.Context, f domain.File) io.ReadSeekCloser {
 	return &content{ctx: ctx, blobs: s.Blobs, parts: f.Parts, size: f.Size}
 }
 
-// A draft is a file that is about to be ready. What has arrived for it is kept with it, or not at all.
-type draft struct {
+// A pending is a file that is about to be ready. What has arrived for it is kept with it, or not at all.
+type pending struct {
 	domain.File
 	blobs   Blobs
 	arrived []*blob.Incoming
 }
 
 // receive takes something that the file may consist of.
-func (d *draft) receive(ctx context.Context, r io.Reader, limit int64) (*blob.Incoming, error) {
+func (d *pending) receive(ctx context.Context, r io.Reader, limit int64) (*blob.Incoming, error) {
 	in, err := d.blobs.Receive(ctx, r, limit)
 	if err == nil {
 		d.arrived = append(d.arrived, in)
@@ -33,14 +33,14 @@ func (d *draft) receive(ctx context.Context, r io.Reader, limit int64) (*blob.In
 }
 
 // close lets go of what has arrived.
-func (d *draft) close() {
+func (d *pending) close() {
 	for _, in := range d.arrived {
 		in.Close()
 	}
 }
 
 // Open opens a part, which may have just arrived.
-func (d *draft) Open(ctx context.Context, hash string) (io.ReadSeekCloser, domain.Blob, error) {
+func (d *pending) Open(ctx context.Context, hash string) (io.ReadSeekCloser, domain.Blob, error) {
 	for _, in := range d.arrived {
 		if in.Hash == hash {
 			return in.Open(), in.Blob, nil
@@ -50,12 +50,12 @@ func (d *draft) Open(ctx context.Context, hash string) (io.ReadSeekCloser, domai
 }
 
 // content returns the content of the file.
-func (d *draft) content(ctx context.Context) io.ReadSeekCloser {
+func (d *pending) content(ctx context.Context) io.ReadSeekCloser {
 	return &content{ctx: ctx, blobs: d, parts: d.Parts, size: d.Size}
 }
 
 // keep has add store the file, after what it consists of.
-func (d *draft) keep(ctx context.Context, add func(ctx context.Context, made []domain.Blob) error) error {
+func (d *pending) keep(ctx context.Context, add func(ctx context.Context, made []domain.Blob) error) error {
 	var needed []*blob.Incoming
 	for _, in := range d.arrived {
 		part := slices.ContainsFunc(d.Parts, func(p domain.FilePiece) bool { return p.Hash == in.Hash })
@@ -151,7 +151,7 @@ func (c *content) Close() error {
 }
 
 // sniff returns the media type of a file by its content.
-func (d *draft) sniff(ctx context.Context) (string, error) {
+func (d *pending) sniff(ctx context.Context) (string, error) {
 	r := d.content(ctx)
 	defer r.Close()
 	var head bytes.Buffer

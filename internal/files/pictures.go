@@ -22,7 +22,7 @@ const (
 
 // look finds out what there is to know of a picture, takes out where it was taken, and makes a small one. What cannot
 // be read has no small picture.
-func (s *Service) look(ctx context.Context, f *draft) error {
+func (s *Service) look(ctx context.Context, f *pending) error {
 	switch f.Type {
 	case "image/jpeg", "image/png", "image/gif", "image/webp":
 	default:
@@ -51,7 +51,7 @@ func (s *Service) look(ctx context.Context, f *draft) error {
 }
 
 // shrink gives a picture a small one, unless that takes too long or it is damaged.
-func (s *Service) shrink(ctx context.Context, f *draft) error {
+func (s *Service) shrink(ctx context.Context, f *pending) error {
 	within, cancel := context.WithTimeout(ctx, thumbTime)
 	defer cancel()
 	r := f.content(within)
@@ -72,7 +72,7 @@ func (s *Service) shrink(ctx context.Context, f *draft) error {
 }
 
 // clean takes out of a JPEG what cameras write beside the picture. What cannot be read as a JPEG stays as it is.
-func (d *draft) clean(ctx context.Context) error {
+func (d *pending) clean(ctx context.Context) error {
 	var size counter
 	r := d.content(ctx)
 	err := picture.CleanJPEG(&size, r)
@@ -88,7 +88,7 @@ func (d *draft) clean(ctx context.Context) error {
 }
 
 // restore makes parts of a cleaned JPEG of size bytes.
-func (d *draft) restore(ctx context.Context, size int64) (parts []domain.FilePiece, err error) {
+func (d *pending) restore(ctx context.Context, size int64) (parts []domain.FilePiece, err error) {
 	r := d.content(ctx)
 	defer r.Close()
 	from, to := io.Pipe()

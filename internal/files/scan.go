@@ -143,7 +143,7 @@ func (c *Clamd) Ping(ctx context.Context) error {
 }
 
 // scan refuses a file that the virus scanner finds something in.
-func (s *Service) scan(ctx context.Context, f *draft) error {
+func (s *Service) scan(ctx context.Context, f *pending) error {
 	if s.Scanner == nil {
 		return nil
 	}

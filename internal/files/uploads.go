@@ -161,7 +161,7 @@ func (s *Service) Complete(ctx context.Context, p domain.Principal, id string, c
 			return f, err
 		}
 	}
-	d := &draft{File: f, blobs: s.Blobs}
+	d := &pending{File: f, blobs: s.Blobs}
 	defer d.close()
 	if err := s.examine(ctx, d, c); err != nil {
 		if domain.CodeOf(err) == domain.CodeFileRefused {
@@ -184,7 +184,7 @@ func (s *Service) Complete(ctx context.Context, p domain.Principal, id string, c
 }
 
 // examine refuses a file that is not to be posted, and finds out what there is to know of it. Then it is ready.
-func (s *Service) examine(ctx context.Context, f *draft, c Completion) (err error) {
+func (s *Service) examine(ctx context.Context, f *pending, c Completion) (err error) {
 	if err := s.scan(ctx, f); err != nil {
 		return err
 	}

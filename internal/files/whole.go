@@ -39,7 +39,7 @@ func (s *Service) upload(
 	if old, found, err := s.Store.MayAdd(ctx, f, s.Limits.Quota, f.Created); found || err != nil {
 		return old, found, err
 	}
-	d := &draft{File: f, blobs: s.Blobs}
+	d := &pending{File: f, blobs: s.Blobs}
 	defer d.close()
 	if err := s.arrive(ctx, d, w, r); err != nil {
 		return f, false, err
@@ -88,7 +88,7 @@ func errLargerThanAPart() error {
 }
 
 // arrive takes the content of a file.
-func (s *Service) arrive(ctx context.Context, d *draft, w Whole, r io.Reader) error {
+func (s *Service) arrive(ctx context.Context, d *pending, w Whole, r io.Reader) error {
 	in, err := d.receive(ctx, r, domain.FilePart)
 	switch {
 	case domain.CodeOf(err) == domain.CodeFileTooLarge:

@@ -59,17 +59,18 @@ func TestParse(t *testing.T) {
 	}) {
 		t.Errorf("clauses %+v", q.Clauses)
 	}
-	if q.From != "ann" || q.Names != Me || q.In != "My room" || !q.HasLink || q.Lang != "pt" || q.Before.Day() != 1 ||
+	if q.From != "ann" || q.Mentions != Me || q.In != "My room" || !q.HasLink || q.Lang != "pt" || q.Before.Day() != 1 ||
 		q.After.Month() != 1 {
 		t.Errorf("%+v", q)
 	}
 	for _, text := range []string{"mentions:", "mentions: me", "-mentions:me", "mentions :me", `"mentions:me"`} {
-		if q, err := Parse(text, time.UTC); err != nil || q.Names != "" || len(q.Clauses) == 0 {
+		if q, err := Parse(text, time.UTC); err != nil || q.Mentions != "" || len(q.Clauses) == 0 {
 			t.Errorf("%q is no text: %+v, %v", text, q, err)
 		}
 	}
 	for bad, code := range map[string]domain.Code{
-		"": domain.CodeBadQuery, " ": domain.CodeBadQuery, "before:soon": domain.CodeBadQuery, "has:tail": domain.CodeBadQuery,
+		"": domain.CodeBadQuery, " ": domain.CodeBadQuery, "before:soon": domain.CodeBadQuery,
+		"has:tail":                      domain.CodeBadQuery,
 		strings.Repeat("x", MaxQuery+1): domain.CodeBadQuery, strings.Repeat("x ", 20): domain.CodeBadQuery,
 		"lang:klingon": domain.CodeNoLanguage, "lang:de,en": domain.CodeNoLanguage,
 	} {

@@ -29,14 +29,14 @@ const Me = "me"
 
 // Query is a parsed query. All its clauses must hold.
 type Query struct {
-	Clauses []Clause
-	From    string    // username, or Me
-	Names   string    // whom it mentions: username, or Me
-	In      string    // a room's name or id
-	Before  time.Time // zero: no bound
-	After   time.Time
-	HasLink bool
-	Lang    string // a code of package language, or its Unknown
+	Clauses  []Clause
+	From     string    // username, or Me
+	Mentions string    // username, or Me
+	In       string    // a room's name or id
+	Before   time.Time // zero: no bound
+	After    time.Time
+	HasLink  bool
+	Lang     string // a code of package language, or its Unknown
 	// Plain is the query without its filters, if it has only words: no phrases, prefixes or exclusions. Else it is empty.
 	Plain string
 }
@@ -96,7 +96,7 @@ func Parse(s string, zone *time.Location) (Query, error) {
 }
 
 func (q *Query) filters() bool {
-	return q.From != "" || q.Names != "" || q.In != "" || q.HasLink || q.Lang != "" || !q.Before.IsZero() ||
+	return q.From != "" || q.Mentions != "" || q.In != "" || q.HasLink || q.Lang != "" || !q.Before.IsZero() ||
 		!q.After.IsZero()
 }
 
@@ -134,7 +134,7 @@ func (q *Query) filter(name, value string, zone *time.Location) (err error) {
 	case "from":
 		q.From = strings.TrimPrefix(value, "@")
 	case "mentions":
-		q.Names = strings.TrimPrefix(value, "@")
+		q.Mentions = strings.TrimPrefix(value, "@")
 	case "in":
 		q.In = strings.TrimPrefix(value, "#")
 	case "before":

@@ -24,8 +24,8 @@ type headerField struct {
 	name  string
 }
 
-// outputOf returns the output of structs of kind t. Each field but Body and the int Status is a header: a text, which is
-// left out if it is empty, or a list of what can be written as text.
+// outputOf returns the output of structs of kind t. Each field but Body and the int Status is a header: a text, which
+// is left out if it is empty, or a list of what can be written as text.
 func outputOf(op *huma.Operation, t reflect.Type) *output {
 	o := &output{kind: t, hint: named(t, "Body", op.OperationID+"Response"), status: op.DefaultStatus}
 	body, ok := t.FieldByName("Body")

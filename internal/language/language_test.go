@@ -64,7 +64,8 @@ func TestLanguagesOfTexts(t *testing.T) {
 // The begin of a long message decides.
 func TestLongTexts(t *testing.T) {
 	t.Parallel()
-	german, english := strings.Repeat("Die Sitzung fällt heute aus. ", 25), strings.Repeat("The meeting is not there. ", 100)
+	german := strings.Repeat("Die Sitzung fällt heute aus. ", 25)
+	english := strings.Repeat("The meeting is not there. ", 100)
 	if got := Of(german + english); got != "de" {
 		t.Errorf("it is %s", got)
 	}

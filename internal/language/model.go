@@ -57,8 +57,8 @@ var models = sync.OnceValue(func() []*model {
 	return all
 })
 
-// A table finds features by their keys, where most of what is looked for is not there. It takes a third of the time of a
-// map.
+// A table finds features by their keys, where most of what is looked for is not there. It takes a quarter of the time
+// of a map.
 type table struct {
 	slots []slot
 	shift int

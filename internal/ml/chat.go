@@ -14,9 +14,9 @@ const (
 )
 
 // Chat has a model continue a conversation in a room, and hands each piece of the text to yield when it comes. The
-// conversation is JSON: a list of objects with role and content, as OpenAI's chat completions have them. The model takes
-// it as the text input messages and answers with the text output text_output. Chat ends when the answer does, with ctx,
-// or when yield fails.
+// conversation is JSON: a list of objects with role and content, as OpenAI's chat completions have them. The model
+// takes it as the text input messages and answers with the text output text_output. Chat ends when the answer does,
+// with ctx, or when yield fails.
 func (s *Service) Chat(ctx context.Context, model, room, conversation string, yield func(text string) error) error {
 	m, _, err := s.Describe(model, 0)
 	if err != nil {

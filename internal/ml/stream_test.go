@@ -394,6 +394,11 @@ func TestOnlyModelsThatTalkAreTalkedTo(t *testing.T) {
 		return s.Chat(t.Context(), model, "room_1", "[]", func(string) error { return nil })
 	}
 	if err := talk("chaos"); domain.KindOf(err) != domain.Invalid || !strings.Contains(err.Error(), "no conversations") {
+		t.Errorf("a model with other outputs: %v", err)
+	}
+	m := s.pools()[0].manifest // nobody has asked yet
+	m.Outputs = append(m.Outputs, Spec{Name: textOutput, Type: "BYTES"})
+	if err := talk("chaos"); err == nil || !strings.Contains(err.Error(), "no conversations") {
 		t.Errorf("a model with other inputs: %v", err)
 	}
 	if err := talk("gone"); domain.KindOf(err) != domain.NotFound {

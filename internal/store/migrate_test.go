@@ -60,6 +60,7 @@ func TestNewerSchema(t *testing.T) {
 // Once landed, a step is not changed, not even in a comment: databases know the checksum of each that they were made
 // with, and a program that has another refuses them. testdata/steps.sum is what sha256sum says of them.
 func TestStepsStayAsTheyLanded(t *testing.T) {
+	t.Parallel()
 	landed, err := os.ReadFile("testdata/steps.sum")
 	if err != nil {
 		t.Fatal(err)

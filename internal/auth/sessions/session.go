@@ -88,7 +88,7 @@ func (s *Sessions) Revoke(ctx context.Context, r bus.Revocation) {
 // Authenticate returns whose an access token is. A token that has ended, by time
 // or by revocation, is unauthorized.
 func (s *Sessions) Authenticate(ctx context.Context, bearer string) (domain.Principal, error) {
-	if err := domain.OfAnother(bearer); err != nil {
+	if err := domain.CheckBearer(bearer); err != nil {
 		return domain.Principal{}, err
 	}
 	c, err := s.Keys.Verify(bearer, s.Report.Now())

@@ -280,8 +280,8 @@ func (q *interrupted) QueryContext(ctx context.Context, query string, args ...an
 	return q.Queryer.QueryContext(ctx, query, args...)
 }
 
-// Who reads a message while somebody reacts has the reactions as of the event that they are said to be of: else a client
-// would count that one twice.
+// Who reads a message while somebody reacts has the reactions as of the event that they are said to be of: else a
+// client would count that one twice.
 func TestReactionsAreOfOneMoment(t *testing.T) {
 	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {

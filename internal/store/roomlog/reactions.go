@@ -11,13 +11,7 @@ import (
 
 // fillReactions reads the reactions to those messages that have some, with one query for each room.
 func fillReactions(ctx context.Context, q store.Queryer, rows []Row) error {
-	wanted := func(r Row, m *domain.Message) bool {
-		if r.reacted == 0 || !m.DeletedAt.IsZero() {
-			return false
-		}
-		m.Reactions.Seq = r.reacted
-		return true
-	}
+	wanted := func(r Row, m *domain.Message) bool { return r.reacted > 0 && m.DeletedAt.IsZero() }
 	for room, messages := range byRoom(rows, wanted) {
 		if err := fillRoom(ctx, q, room, messages); err != nil {
 			return err
@@ -27,16 +21,18 @@ func fillReactions(ctx context.Context, q store.Queryer, rows []Row) error {
 }
 
 // fillRoom reads the reactions to messages of room. Each emoji has the place that it got when it was first
-// given; each user, too. With them comes the number of the last event that they have: one that was committed since
-// the messages were read would else be counted twice by whoever applies what follows.
+// given; each user, too. Before those of a message comes the number of the last event that they have, by the same
+// statement: one that was committed since the messages were read would else be counted twice by whoever applies what
+// follows.
 func fillRoom(ctx context.Context, q store.Queryer, room string, messages map[int64][]*domain.Message) error {
-	rows, err := q.QueryContext(ctx, `SELECT seq, emoji, total, user_id, reacted FROM (
-			SELECT r.seq, r.emoji, r.user_id, r.since, r.event, m.reacted,
-			COUNT(*) OVER (PARTITION BY r.seq, r.emoji) AS total,
-			ROW_NUMBER() OVER (PARTITION BY r.seq, r.emoji ORDER BY r.event, r.user_id) AS place
-			FROM events m JOIN reactions r ON r.room_id = m.room_id AND r.seq = m.seq
-			WHERE m.room_id = $1 AND m.seq IN (`+store.Placeholders(3, len(messages))+`)) AS given
-		WHERE place <= $2 ORDER BY seq, since, emoji, place`,
+	these := `room_id = $1 AND seq IN (` + store.Placeholders(3, len(messages)) + `)`
+	rows, err := q.QueryContext(ctx, `SELECT seq, since, emoji, place, total, user_id FROM (
+			SELECT seq, emoji, user_id, since,
+			COUNT(*) OVER (PARTITION BY seq, emoji) AS total,
+			ROW_NUMBER() OVER (PARTITION BY seq, emoji ORDER BY event, user_id) AS place
+			FROM reactions WHERE `+these+`) AS given
+		WHERE place <= $2
+		UNION ALL SELECT seq, 0, '', 0, reacted, '' FROM events WHERE `+these+` ORDER BY 1, 2, 3, 4`,
 		append([]any{room, domain.MaxReactors}, seqsOf(messages)...)...)
 	if err != nil {
 		return err
@@ -51,18 +47,18 @@ func fillRoom(ctx context.Context, q store.Queryer, room string, messages map[in
 	}
 	listed := 0
 	for rows.Next() {
-		var of, last int64
+		var of, since, place, total int64
 		var emoji, user string
-		var total int
-		if err := rows.Scan(&of, &emoji, &total, &user, &last); err != nil {
+		if err := rows.Scan(&of, &since, &emoji, &place, &total, &user); err != nil {
 			return err
 		}
 		if of != seq {
 			assign()
-			r, seq, listed = domain.Reactions{Seq: last}, of, 0
+			r, seq, listed = domain.Reactions{Seq: total}, of, 0
+			continue
 		}
 		if n := len(r.All); n == 0 || r.All[n-1].Emoji != emoji {
-			r.All = append(r.All, domain.Reaction{Emoji: emoji, Count: total})
+			r.All = append(r.All, domain.Reaction{Emoji: emoji, Count: int(total)})
 		}
 		if listed++; listed <= domain.MaxReactorsListed {
 			last := &r.All[len(r.All)-1]

@@ -16,7 +16,7 @@ func (fts5) match(s scope, rooms []int64) (query, match string) {
 	return `SELECT f.rowid FROM search_words f JOIN events e ON e.pos = f.rowid
 		JOIN members mb ON mb.room_id = e.room_id AND mb.user_id = $2 AND mb.since < e.seq
 		WHERE f.search_words MATCH $1 AND f.rowid > $3 AND f.rowid < $4 AND e.at >= $5 AND e.at < $6 AND e.deleted_at = 0
-		` + s.also(8) + `
+		` + s.andMentions(8) + `
 		ORDER BY f.rowid DESC LIMIT $7`, ftsQuery(s, rooms)
 }
 

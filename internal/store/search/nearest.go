@@ -227,9 +227,9 @@ func (repo *Repository) nearest(ctx context.Context, s scope, v *embed.Vector, t
 	if s.q.HasLink || s.q.Lang != "" {
 		column = "e.text"
 	}
-	naming := `TRUE`
-	if len(s.named) > 0 {
-		naming = s.naming(2 + candidateStep)
+	mentions := `TRUE`
+	if len(s.mentioned) > 0 {
+		mentions = s.mentionsOne(2 + candidateStep)
 	}
 	var near []likeness
 	gone := make(map[int64]bool, len(candidates))
@@ -241,9 +241,9 @@ func (repo *Repository) nearest(ctx context.Context, s scope, v *embed.Vector, t
 		for i := range candidateStep { // always as many, so that the statement is always the same
 			args = append(args, part[min(i, len(part)-1)])
 		}
-		args = append(args, store.Args(s.named)...)
+		args = append(args, store.Args(s.mentioned)...)
 		rows, err := repo.db.QueryContext(ctx, `SELECT v.pos, v.code, e.actor_id, e.at, mb.user_id IS NOT NULL,
-				`+naming+`, `+column+`
+				`+mentions+`, `+column+`
 			FROM message_vectors v JOIN events e ON e.pos = v.pos
 			LEFT JOIN members mb ON mb.room_id = e.room_id AND mb.user_id = $1 AND mb.since < e.seq
 			WHERE v.pos IN (`+store.Placeholders(2, candidateStep)+`) AND e.deleted_at = 0`, args...)
@@ -254,11 +254,11 @@ func (repo *Repository) nearest(ctx context.Context, s scope, v *embed.Vector, t
 			var at int64
 			var code sql.RawBytes
 			var sender, text string
-			var member, names bool
-			if err = rows.Scan(&n.pos, &code, &sender, &at, &member, &names, &text); err != nil {
+			var member, mentioning bool
+			if err = rows.Scan(&n.pos, &code, &sender, &at, &member, &mentioning, &text); err != nil {
 				return n, err
 			}
-			if member && names && len(code) == embed.Dim && at >= first && at < last &&
+			if member && mentioning && len(code) == embed.Dim && at >= first && at < last &&
 				(len(s.senders) == 0 || slices.Contains(s.senders, sender)) &&
 				(!s.q.HasLink || fulltext.HasLink(text)) && (s.q.Lang == "" || language.Of(text) == s.q.Lang) {
 				n.cosine = v.Similarity(code)

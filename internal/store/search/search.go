@@ -100,11 +100,11 @@ func page(hits []domain.Hit, c domain.SearchCursor, limit int) ([]domain.Hit, *d
 
 // scope is a query with its names resolved to ids.
 type scope struct {
-	q       fulltext.Query
-	user    string
-	senders []string // ids of possible senders; empty: anybody
-	named   []string // ids of those whom a message mentions one of; empty: whether it mentions anybody is no matter
-	rooms   []int64  // numbers of the rooms, the most recently active first
+	q         fulltext.Query
+	user      string
+	senders   []string // ids of possible senders; empty: anybody
+	mentioned []string // ids of users of whom messages mention one; empty: messages may mention anybody, or nobody
+	rooms     []int64  // numbers of the rooms, the most recently active first
 }
 
 // scope resolves the names in from:, mentions: and in:.
@@ -115,8 +115,8 @@ func (repo *Repository) scope(ctx context.Context, user string, q fulltext.Query
 			return s, err
 		}
 	}
-	if q.Names != "" {
-		if s.named, err = repo.findUsers(ctx, user, "mentions", q.Names); err != nil {
+	if q.Mentions != "" {
+		if s.mentioned, err = repo.findUsers(ctx, user, "mentions", q.Mentions); err != nil {
 			return s, err
 		}
 	}
@@ -244,11 +244,11 @@ func (repo *Repository) matchPositions(
 	if last == 0 {
 		last = maxPos
 	}
-	if len(s.named) > 0 && s.onlyNames() {
+	if len(s.mentioned) > 0 && s.onlyMentions() {
 		return repo.mentionPositions(ctx, s, rooms, after, before, first, last, limit)
 	}
 	query, match := repo.backend.match(s, rooms)
-	args := append([]any{match, s.user, after, before, first, last, limit}, store.Args(s.named)...)
+	args := append([]any{match, s.user, after, before, first, last, limit}, store.Args(s.mentioned)...)
 	rows, err := repo.db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
@@ -256,25 +256,26 @@ func (repo *Repository) matchPositions(
 	return store.Collect(rows, store.ScanInt64)
 }
 
-// naming is the condition of SQL that the message e mentions one of those in s.named, whose placeholders begin with
+// mentionsOne is the condition of SQL that the message e mentions one of s.mentioned, whose arguments begin with
 // $first: by a name of theirs, or together with all others in the room.
-func (s scope) naming(first int) string {
-	users := store.Placeholders(first, len(s.named))
-	return `(EXISTS (SELECT 1 FROM mentions n WHERE n.room_id = e.room_id AND n.seq = e.seq AND n.user_id IN (` + users + `))
+func (s scope) mentionsOne(first int) string {
+	users := store.Placeholders(first, len(s.mentioned))
+	return `(EXISTS (SELECT 1 FROM mentions n WHERE n.room_id = e.room_id AND n.seq = e.seq
+			AND n.user_id IN (` + users + `))
 		OR e.mention_room AND EXISTS (SELECT 1 FROM members o WHERE o.room_id = e.room_id AND o.user_id IN (` + users + `)
 			AND o.user_id <> e.actor_id))`
 }
 
-// also is naming as a further condition; nothing if s asks for no mentions.
-func (s scope) also(first int) string {
-	if len(s.named) == 0 {
+// andMentions is mentionsOne as a further condition; nothing if s asks for no mentions.
+func (s scope) andMentions(first int) string {
+	if len(s.mentioned) == 0 {
 		return ""
 	}
-	return ` AND ` + s.naming(first)
+	return ` AND ` + s.mentionsOne(first)
 }
 
-// onlyNames reports whether nothing is asked of the words of messages.
-func (s scope) onlyNames() bool {
+// onlyMentions reports whether nothing is asked of the words of messages.
+func (s scope) onlyMentions() bool {
 	return len(s.q.Clauses) == 0 && len(s.senders) == 0 && !s.q.HasLink && s.q.Lang == ""
 }
 
@@ -284,10 +285,10 @@ func (repo *Repository) mentionPositions(
 	ctx context.Context, s scope, rooms []int64, after, before, first, last int64, limit int,
 ) ([]int64, error) {
 	const fixed = 6
-	args := append([]any{s.user, after, before, first, last, limit}, store.Args(s.named)...)
+	args := append([]any{s.user, after, before, first, last, limit}, store.Args(s.mentioned)...)
 	args = append(args, store.Args(rooms)...)
-	users := store.Placeholders(fixed+1, len(s.named))
-	here := store.Placeholders(fixed+1+len(s.named), len(rooms))
+	users := store.Placeholders(fixed+1, len(s.mentioned))
+	here := store.Placeholders(fixed+1+len(s.mentioned), len(rooms))
 	rows, err := repo.db.QueryContext(ctx, `SELECT e.pos FROM (
 			SELECT room_id, seq FROM mentions WHERE user_id IN (`+users+`)
 			UNION SELECT v.room_id, v.seq FROM search_rooms a JOIN events v ON v.room_id = a.room_id AND v.mention_room
@@ -295,7 +296,7 @@ func (repo *Repository) mentionPositions(
 		JOIN events e ON e.room_id = c.room_id AND e.seq = c.seq
 		JOIN search_rooms r ON r.room_id = e.room_id AND r.number IN (`+here+`)
 		JOIN members mb ON mb.room_id = e.room_id AND mb.user_id = $1 AND mb.since < e.seq
-		WHERE e.pos > $2 AND e.pos < $3 AND e.at >= $4 AND e.at < $5 AND e.deleted_at = 0 AND `+s.naming(fixed+1)+`
+		WHERE e.pos > $2 AND e.pos < $3 AND e.at >= $4 AND e.at < $5 AND e.deleted_at = 0 AND `+s.mentionsOne(fixed+1)+`
 		ORDER BY e.pos DESC LIMIT $6`, args...)
 	if err != nil {
 		return nil, err

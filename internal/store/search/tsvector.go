@@ -16,7 +16,7 @@ func (tsvector) match(s scope, rooms []int64) (query, match string) {
 	return `SELECT f.pos FROM search f JOIN events e ON e.pos = f.pos
 		JOIN members mb ON mb.room_id = e.room_id AND mb.user_id = $2 AND mb.since < e.seq
 		WHERE f.words @@ $1::tsquery AND f.pos > $3 AND f.pos < $4 AND e.at >= $5 AND e.at < $6 AND e.deleted_at = 0
-		` + s.also(8) + `
+		` + s.andMentions(8) + `
 		ORDER BY f.pos DESC LIMIT $7`, tsQuery(s, rooms)
 }
 

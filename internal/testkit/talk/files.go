@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/unhidra/unhidra/client"
+	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/testkit/traffic"
 )
 
@@ -34,7 +35,7 @@ func startPosting(t *Talk, p *person) *posting {
 func fileOf(n int) []byte {
 	size := 64<<10 + n
 	if n%4 == 0 {
-		size += 8 << 20
+		size += domain.FilePart
 	}
 	b := make([]byte, size)
 	_, _ = rand.NewChaCha8([32]byte{byte(n), byte(n >> 8)}).Read(b) // never fails
@@ -90,7 +91,7 @@ func refused(err error) bool {
 // after each fault.
 func (f *posting) upload(n int) (id string, err error) {
 	data := fileOf(n)
-	if len(data) > 8<<20 {
+	if len(data) > domain.FilePart {
 		return f.uploadParts(n, data)
 	}
 	var u client.Upload

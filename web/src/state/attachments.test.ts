@@ -279,7 +279,11 @@ test('a small file goes in one request, and a larger one in parts', async () => 
   a.add([file('b.txt', 'x'.repeat(21))]);
   await vi.waitFor(() => expect(states(a)).toEqual(['a b.txt ready', 'b.txt ready']));
   const [whole = ''] = server.asked.filter((q) => q.startsWith('POST /rooms/room_1/files?name=a+b.txt&key='));
-  expect(server.asked.filter((q) => q.startsWith('POST /'))).toEqual([whole, 'POST /files', 'POST /files/fil_2/complete']);
+  expect(server.asked.filter((q) => q.startsWith('POST /'))).toEqual([
+    whole,
+    'POST /files',
+    'POST /files/fil_2/complete',
+  ]);
   expect([a.items[0]?.sent, server.text('fil_1')]).toEqual([20, 'x'.repeat(20)]);
   a.send();
   expect(sent[0]?.files.map((f) => f.name)).toEqual(['a b.txt', 'b.txt']);

@@ -220,7 +220,7 @@ const gone = (seq: number, of: number) =>
 const textsIn = async (kept: Awaited<ReturnType<typeof begin>>, room: string) =>
   (await kept.of(room))?.page.items.filter((e) => !e.message?.deleted_at).map((e) => e.message?.text);
 
-test('what was deleted in rooms that nobody has opened since is not shown once there was a way to the server', async () => {
+test('what was deleted in rooms not opened since is not shown once there was a way to the server', async () => {
   const shelf = new MapShelf();
   const before = await begin('ann', shelf);
   before.page('r', () => pageOf([said(1), said(2)]));
@@ -230,7 +230,8 @@ test('what was deleted in rooms that nobody has opened since is not shown once t
   before.close();
 
   const kept = await begin('ann', shelf); // another start
-  const { asked, around } = serverOf({ r: [said(1), said(2), gone(3, 1), said(4)], same: [{ ...said(4) }], new: [said(1)] });
+  const rooms = { r: [said(1), said(2), gone(3, 1), said(4)], same: [{ ...said(4) }], new: [said(1)] };
+  const { asked, around } = serverOf(rooms);
   await expect(kept.freshen({ ...around, sync: () => Promise.reject(new Error('lost')) })).rejects.toThrow('lost');
   await passed();
   expect(await textsIn(kept, 'r')).toEqual(['m1', 'm2']); // the next connection tries again
@@ -251,7 +252,8 @@ test('what was kept and cannot be brought up to date goes', async () => {
   await passed();
   shelf.texts.set('page/old', JSON.stringify({ at: 1, page: { items: [said(1)] } })); // no number: of a version before
   const long = Array.from({ length: 60 }, (_, i) => said(i + 1));
-  const { asked, around } = serverOf({ far: long, reset: [said(1), said(2)], old: [said(1)], near: long.slice(0, 15) }, 10);
+  const rooms = { far: long, reset: [said(1), said(2)], old: [said(1)], near: long.slice(0, 15) };
+  const { asked, around } = serverOf(rooms, 10);
   const sync = async (rooms: Record<string, number>) => {
     const got = await around.sync(rooms);
     return { rooms: got.rooms.map((r) => (r.room === 'reset' ? { ...r, events: [], reset: true } : r)) };

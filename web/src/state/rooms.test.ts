@@ -38,7 +38,8 @@ const events = (...all: Event[]) => all.map((e) => frame('event', e));
 
 /** Ann's rooms beside a server that answers sync from a log. */
 function start(log: Event[] = []) {
-  const heard = { syncs: [] as Record<string, number>[], news: [] as number[], counted: [0, 0], marked: [] as number[] };
+  const syncs: Record<string, number>[] = [];
+  const heard = { syncs, news: [] as number[], counted: [0, 0], marked: [] as number[] };
   const server = { room: room('r'), blocked: '' };
   const call = (_: string, path: string) => {
     if (path.includes('/timeline')) return Promise.resolve({ items: [] });

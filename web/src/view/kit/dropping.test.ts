@@ -2,7 +2,8 @@ import { expect, test, vi } from 'vitest';
 import { Dropping } from './dropping.svelte';
 
 const file = (name: string) => ({ kind: 'file', webkitGetAsEntry: () => null, getAsFile: () => new File([], name) });
-const folder = { kind: 'file', webkitGetAsEntry: () => ({ isDirectory: true }), getAsFile: () => new File([], 'folder') };
+const getAsFile = () => new File([], 'folder');
+const folder = { kind: 'file', webkitGetAsEntry: () => ({ isDirectory: true }), getAsFile };
 const word = { kind: 'string', webkitGetAsEntry: () => null, getAsFile: () => null };
 
 /** A drag of something above the page. */
