@@ -396,7 +396,7 @@ func TestOnlyModelsThatTalkAreTalkedTo(t *testing.T) {
 	if err := talk("chaos"); domain.KindOf(err) != domain.Invalid || !strings.Contains(err.Error(), "no conversations") {
 		t.Errorf("a model with other outputs: %v", err)
 	}
-	m := s.pools()[0].manifest // nobody has asked yet
+	m := &s.pools()[0].manifest // nobody has asked yet
 	m.Outputs = append(m.Outputs, Spec{Name: textOutput, Type: "BYTES"})
 	if err := talk("chaos"); err == nil || !strings.Contains(err.Error(), "no conversations") {
 		t.Errorf("a model with other inputs: %v", err)
