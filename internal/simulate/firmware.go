@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
@@ -247,10 +248,14 @@ func (u *unit) start(ctx context.Context) error {
 func (u *unit) serve(ctx context.Context, l link) (again domain.ResetReason, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	on := line{l, new(atomic.Int32)}
 	fault := u.fault()
-	if fault == board.Later || fault == board.FlapsOut {
+	switch fault {
+	case board.Later:
 		ctx, cancel = context.WithTimeout(ctx, u.o.Crash)
 		defer cancel()
+	case board.FlapsOut:
+		go func() { defer cancel(); on.flap(ctx, u.o.Crash) }()
 	}
 	defer context.AfterFunc(ctx, l.close)()
 	if u.crash != nil {
@@ -260,9 +265,9 @@ func (u *unit) serve(ctx context.Context, l link) (again domain.ResetReason, err
 		u.crash = nil
 	}
 	if u.lies() {
-		return "", u.lie(ctx, line{l})
+		return "", u.lie(ctx, on)
 	}
-	err = u.update.Serve(ctx, line{l}, l.offered())
+	err = u.update.Serve(ctx, on, l.offered())
 	switch {
 	case errors.Is(err, updater.ErrRestart):
 		return domain.ResetSoftware, nil
@@ -279,15 +284,42 @@ func unknown(err error) bool {
 }
 
 // line is a link as an updater has it.
-type line struct{ link }
+type line struct {
+	link
+	answers *atomic.Int32 // that the server has given
+}
+
+// A flapping device gets a little further by each connection, also where the server is slow.
+const (
+	flapAnswers = 4 // to its report, to what it says of an update, and to what it reads of it
+	flapSlow    = 10 * time.Second
+)
+
+// flap returns when a flapping device loses its connection: after a time and, until flapSlow, not before the server has
+// answered flapAnswers times.
+func (l line) flap(ctx context.Context, after time.Duration) {
+	for began := time.Now(); ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(after):
+		}
+		if l.answers.Load() >= flapAnswers || time.Since(began) >= flapSlow {
+			return
+		}
+	}
+}
 
 // insist repeats what is refused for now.
-func insist(ctx context.Context, do func() error) error {
+func (l line) insist(ctx context.Context, do func() error) error {
 	for {
 		err := do()
 		var refused *no
 		switch {
 		case !errors.As(err, &refused):
+			if err == nil {
+				l.answers.Add(1)
+			}
 			return err
 		case refused.final:
 			return &updater.Refused{Reason: refused.text}
@@ -302,12 +334,12 @@ func insist(ctx context.Context, do func() error) error {
 
 // Report implements updater.Server.
 func (l line) Report(ctx context.Context, r wire.FirmwareReport) error {
-	return insist(ctx, func() error { return l.firmware(r) })
+	return l.insist(ctx, func() error { return l.firmware(r) })
 }
 
 // Progress implements updater.Server.
 func (l line) Progress(ctx context.Context, p wire.FirmwareProgress) (a wire.FirmwareAnswer, err error) {
-	err = insist(ctx, func() (err error) {
+	err = l.insist(ctx, func() (err error) {
 		a, err = l.progress(p)
 		return err
 	})
@@ -316,7 +348,7 @@ func (l line) Progress(ctx context.Context, p wire.FirmwareProgress) (a wire.Fir
 
 // Read implements updater.Server.
 func (l line) Read(ctx context.Context, r wire.FirmwareRead) (b []byte, err error) {
-	err = insist(ctx, func() (err error) {
+	err = l.insist(ctx, func() (err error) {
 		b, err = l.readImage(r)
 		return err
 	})

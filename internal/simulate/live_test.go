@@ -101,22 +101,34 @@ func TestAFleetIsServed(t *testing.T) {
 
 func serveFleet(t *testing.T, s *live.Server) {
 	ann := s.User("ann")
-	devices := register(t, ann, 40)
+	devices, told := register(t, ann, 40), register(t, ann, 1)
 	w := witness{acked: map[string][]wire.ReportItem{}, commands: map[string]int{}}
-	f, err := simulate.New(simulate.Options{Server: s.URL, MQTT: "mqtt://" + s.MQTT, Devices: devices, Seed: 3,
+	o := simulate.Options{Server: s.URL, MQTT: "mqtt://" + s.MQTT, Devices: devices, Seed: 3,
 		Mix: simulate.Mix{Troubled: 40, Wrong: 15, Hostile: 15}, Every: 50 * time.Millisecond, Steps: 60,
-		History: 3 * time.Minute,
-		Backoff: 300 * time.Millisecond, OnAcknowledged: w.acknowledged, OnCommand: w.command})
+		History: 3 * time.Minute, Backoff: 300 * time.Millisecond, OnAcknowledged: w.acknowledged}
+	f, err := simulate.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// One that stays until it was told something: a device that has left gets no command.
+	o.Devices, o.Mix, o.Every, o.Steps = told, simulate.Mix{Troubled: 100}, time.Second, 0
+	o.OnAcknowledged, o.OnCommand = nil, w.command
+	stays, err := simulate.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	command := wire.NewCommand{Device: devices[0].ID, Key: "k1", Action: "fan", Args: map[string]any{"on": true},
-		ExpiresIn: 300}
 	done := make(chan wire.Command, 1)
-	go func() { done <- obeyed(ctx, ann, command) }()
+	go func() {
+		defer stays.Stop()
+		done <- obeyed(ctx, ann, wire.NewCommand{Device: told[0].ID, Key: "k1", Action: "fan",
+			Args: map[string]any{"on": true}, ExpiresIn: 300})
+	}()
+	var running sync.WaitGroup
+	running.Go(func() { stays.Run(ctx) })
 	f.Run(ctx)
+	running.Wait()
 	if c := <-done; c.State != "done" || w.commands[c.ID] != 1 {
 		t.Errorf("the command is %s, and was carried out %d times: %s", c.State, w.commands[c.ID], c.Error)
 	}
@@ -180,7 +192,10 @@ func (w *witness) check(t *testing.T, p simulate.Plan, device string, have map[s
 func obeyed(ctx context.Context, owner *client.Client, n wire.NewCommand) (c wire.Command) {
 	path := "/devices/" + n.Device + "/commands"
 	for ctx.Err() == nil && c.ID == "" {
-		_ = owner.Do(ctx, http.MethodPost, path, map[string]any{"key": n.Key, "action": n.Action, "args": n.Args}, &c)
+		body := map[string]any{"key": n.Key, "action": n.Action, "args": n.Args, "expires_in": n.ExpiresIn}
+		if err := owner.Do(ctx, http.MethodPost, path, body, &c); err != nil {
+			c.Error = err.Error() // the device may not have said yet what it can do
+		}
 		time.Sleep(20 * time.Millisecond)
 	}
 	for ctx.Err() == nil && c.State != "done" && c.State != "failed" && c.State != "expired" {
