@@ -65,6 +65,13 @@ type RoomState struct {
 // View is what the member sees of the log.
 func (s RoomState) View() View { return View{s.Room.ID, s.Since} }
 
+// Greeting is what a user is told when they connect.
+type Greeting struct {
+	Rooms    []RoomState // the most recently active first
+	Requests int         // rooms that strangers want them in
+	Blocked  []string    // ids of the users whom they have blocked, in their order
+}
+
 // OwnedRoom is a room as administrators of the server see it.
 type OwnedRoom struct {
 	Room

@@ -90,20 +90,16 @@ func (w *world) SharesRoom(_ context.Context, user string, others []string) (ids
 	return ids, nil
 }
 
-func (w *world) RequestsWaiting(context.Context, string) (int, error) { return 0, nil }
-
-func (w *world) BlockedIDs(context.Context, string) ([]string, error) { return nil, nil }
-
-func (w *world) RoomStates(_ context.Context, user string) (sts []domain.RoomState, _ error) {
+func (w *world) Greeting(_ context.Context, user string) (g domain.Greeting, _ error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for room, in := range w.in {
 		if in[user] {
-			sts = append(sts, w.state(room))
+			g.Rooms = append(g.Rooms, w.state(room))
 		}
 	}
-	slices.SortFunc(sts, func(a, b domain.RoomState) int { return strings.Compare(a.Room.ID, b.Room.ID) })
-	return sts, w.fail
+	slices.SortFunc(g.Rooms, func(a, b domain.RoomState) int { return strings.Compare(a.Room.ID, b.Room.ID) })
+	return g, w.fail
 }
 
 func (w *world) RoomState(_ context.Context, user, room string) (domain.RoomState, error) {

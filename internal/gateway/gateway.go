@@ -94,13 +94,9 @@ type Chat interface {
 	MarkRead(ctx context.Context, p domain.Principal, room string, seq int64, main bool) (domain.ReadMark, error)
 }
 
-// Rooms says which rooms a user is in.
+// Rooms says what a user is greeted with.
 type Rooms interface {
-	RoomStates(ctx context.Context, user string) ([]domain.RoomState, error)
-	// RequestsWaiting counts the rooms that strangers want the user in.
-	RequestsWaiting(ctx context.Context, user string) (int, error)
-	// BlockedIDs returns whom user has blocked.
-	BlockedIDs(ctx context.Context, user string) ([]string, error)
+	Greeting(ctx context.Context, user string) (domain.Greeting, error)
 }
 
 // Log reads rooms' logs.

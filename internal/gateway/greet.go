@@ -16,14 +16,14 @@ const pageRooms = 100 // rooms of a hello, if so many fit in a frame
 func (g *Service) greet(ctx context.Context, c *conn, u domain.User) {
 	ctx, cancel := context.WithTimeout(ctx, requestTime)
 	defer cancel()
-	states, err := g.Rooms.RoomStates(ctx, u.ID)
+	greeting, err := g.Rooms.Greeting(ctx, u.ID)
 	if err != nil {
 		c.g.Log.ErrorContext(ctx, "cannot load the rooms of a connection", "err", err)
 		c.close(ws.CodeInternal, "your rooms cannot be loaded; come back in a moment", "error", true)
 		return
 	}
-	rooms := make([]wire.RoomState, 0, len(states))
-	for _, st := range states {
+	rooms := make([]wire.RoomState, 0, len(greeting.Rooms))
+	for _, st := range greeting.Rooms {
 		if st, ok := g.Hub.Subscribe(ctx, &c.member, st); ok {
 			rooms = append(rooms, preview(st))
 		}
@@ -36,14 +36,7 @@ func (g *Service) greet(ctx context.Context, c *conn, u domain.User) {
 		Traces: g.Trace != nil, TraceShare: g.TraceShare,
 	}
 	if u.Kind == domain.KindUser {
-		if hello.Requests, err = g.Rooms.RequestsWaiting(ctx, u.ID); err != nil {
-			c.g.Log.WarnContext(ctx, "cannot count the requests to a user", "err", err)
-		}
-		if hello.Blocked, err = g.Rooms.BlockedIDs(ctx, u.ID); err != nil {
-			c.g.Log.ErrorContext(ctx, "cannot load whom the user of a connection has blocked", "err", err)
-			c.close(ws.CodeInternal, "whom you have blocked cannot be loaded; come back in a moment", "error", true)
-			return
-		}
+		hello.Requests, hello.Blocked = greeting.Requests, greeting.Blocked
 	}
 	if e := c.who().Expires; !e.IsZero() {
 		hello.Expires = &e

@@ -74,8 +74,8 @@ func (repo *Repository) BlockedUsers(ctx context.Context, user string) ([]domain
 	return store.Collect(rows, accounts.ScanRef)
 }
 
-// BlockedIDs returns the ids of the users whom user has blocked.
-func (repo *Repository) BlockedIDs(ctx context.Context, user string) ([]string, error) {
+// blockedIDs returns the ids of the users whom user has blocked.
+func (repo *Repository) blockedIDs(ctx context.Context, user string) ([]string, error) {
 	rows, err := repo.db.QueryContext(ctx, `SELECT other_id FROM blocks WHERE user_id = $1 ORDER BY other_id`, user)
 	if err != nil {
 		return nil, err

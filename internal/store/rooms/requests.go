@@ -148,12 +148,6 @@ func (repo *Repository) RoomRequests(ctx context.Context, user, room string) ([]
 	})
 }
 
-// RequestsWaiting returns the number of pending requests to user.
-func (repo *Repository) RequestsWaiting(ctx context.Context, user string) (int, error) {
-	found, err := repo.RoomRequests(ctx, user, "")
-	return len(found), err
-}
-
 // AcceptRequest makes user a member of a room that they have a request for. In a direct room all
 // earlier messages are unread for them.
 func (repo *Repository) AcceptRequest(ctx context.Context, user, room string, now time.Time) error {

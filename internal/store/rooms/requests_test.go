@@ -47,8 +47,8 @@ func TestRequestsAreBounded(t *testing.T) {
 		if err := ask(by); domain.CodeOf(err) != want {
 			t.Errorf("request %d of user %d: %v", len(rooms[by])+1, by, err)
 		}
-		if has, err := db.Rooms.RequestsWaiting(ctx, ann); err != nil || has != waiting {
-			t.Errorf("%d requests wait, not %d: %v", has, waiting, err)
+		if g, err := db.Rooms.Greeting(ctx, ann); err != nil || g.Requests != waiting {
+			t.Errorf("%d requests wait, not %d: %v", g.Requests, waiting, err)
 		}
 	}
 	for by := range askers - 1 {

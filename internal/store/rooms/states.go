@@ -10,14 +10,34 @@ import (
 	"github.com/unhidra/unhidra/internal/store/roomlog"
 )
 
+// Greeting returns what user is greeted with. With nothing to tell but rooms, it costs no more than RoomStates.
+func (repo *Repository) Greeting(ctx context.Context, user string) (g domain.Greeting, err error) {
+	var has there
+	if g.Rooms, has, err = repo.states(ctx, user, ""); err != nil {
+		return g, err
+	}
+	if has.requests {
+		requests, err := repo.RoomRequests(ctx, user, "")
+		if err != nil {
+			return g, err
+		}
+		g.Requests = len(requests)
+	}
+	if has.blocks {
+		g.Blocked, err = repo.blockedIDs(ctx, user)
+	}
+	return g, err
+}
+
 // RoomStates returns the rooms that user is a member of, the most recently active first.
 func (repo *Repository) RoomStates(ctx context.Context, user string) ([]domain.RoomState, error) {
-	return repo.states(ctx, user, "")
+	states, _, err := repo.states(ctx, user, "")
+	return states, err
 }
 
 // RoomState returns one room as its member user sees it in a list.
 func (repo *Repository) RoomState(ctx context.Context, user, room string) (domain.RoomState, error) {
-	states, err := repo.states(ctx, user, room)
+	states, _, err := repo.states(ctx, user, room)
 	if err != nil {
 		return domain.RoomState{}, err
 	}
@@ -27,37 +47,44 @@ func (repo *Repository) RoomState(ctx context.Context, user, room string) (domai
 	return states[0], nil
 }
 
-func (repo *Repository) states(ctx context.Context, user, room string) ([]domain.RoomState, error) {
+// there says what there may be of which most servers and users have none, and so need not be asked for.
+type there struct {
+	guests, requests, blocks bool
+}
+
+func (repo *Repository) states(ctx context.Context, user, room string) (states []domain.RoomState, has there, err error) {
 	rows, err := repo.db.QueryContext(ctx, `SELECT `+Columns+`, m.role, m.muted_until, m.read_seq,
-		m.threads_read, m.follow_threads, m.since
+		m.threads_read, m.follow_threads, m.since,
+		EXISTS (SELECT 1 FROM users WHERE role = 'guest' AND NOT disabled),
+		EXISTS (SELECT 1 FROM room_requests WHERE user_id = $1), EXISTS (SELECT 1 FROM blocks WHERE user_id = $1)
 		FROM members m JOIN rooms r ON r.id = m.room_id WHERE m.user_id = $1 AND ($2 = '' OR m.room_id = $2)
 		ORDER BY r.last_at DESC, r.id`, user, room)
 	if err != nil {
-		return nil, err
+		return nil, has, err
 	}
-	states, err := store.Collect(rows, scanState)
+	has = there{requests: true, blocks: true} // without a room, no row says otherwise
+	states, err = store.Collect(rows, func(rows *sql.Rows) (domain.RoomState, error) { return scanState(rows, &has) })
 	if err != nil {
-		return nil, err
+		return nil, has, err
 	}
-	guests, err := repo.guestsIn(ctx, user, room, len(states))
-	if err != nil {
-		return nil, err
+	var guests map[string]int
+	if has.guests {
+		if guests, err = repo.guestsIn(ctx, user, room); err != nil {
+			return nil, has, err
+		}
 	}
 	for i := range states {
 		states[i].Guests = guests[states[i].Room.ID]
 		if err := repo.fillState(ctx, user, &states[i]); err != nil {
-			return nil, err
+			return nil, has, err
 		}
 	}
-	return states, nil
+	return states, has, nil
 }
 
 // guestsIn returns how many guests are in each of the rooms of user, of which there are some, or in one of them. Guests
 // are few, and so it begins with them.
-func (repo *Repository) guestsIn(ctx context.Context, user, room string, some int) (map[string]int, error) {
-	if some == 0 {
-		return nil, nil
-	}
+func (repo *Repository) guestsIn(ctx context.Context, user, room string) (map[string]int, error) {
 	rows, err := repo.db.QueryContext(ctx, `SELECT g.room_id, count(*) FROM users u JOIN members g ON g.user_id = u.id
 		JOIN members m ON m.room_id = g.room_id AND m.user_id = $1
 		WHERE u.role = 'guest' AND NOT u.disabled AND ($2 = '' OR g.room_id = $2) GROUP BY g.room_id`, user, room)
@@ -77,10 +104,11 @@ func (repo *Repository) guestsIn(ctx context.Context, user, room string, some in
 	return in, rows.Err()
 }
 
-func scanState(rows *sql.Rows) (s domain.RoomState, err error) {
+func scanState(rows *sql.Rows, has *there) (s domain.RoomState, err error) {
 	var r Row
 	var muted int64
-	err = rows.Scan(append(r.Dest(), &s.Role, &muted, &s.Read, &s.ThreadsRead, &s.FollowThreads, &s.Since)...)
+	err = rows.Scan(append(r.Dest(), &s.Role, &muted, &s.Read, &s.ThreadsRead, &s.FollowThreads, &s.Since, &has.guests,
+		&has.requests, &has.blocks)...)
 	s.Room, s.Muted = r.Value(), store.Time(muted)
 	return s, err
 }
