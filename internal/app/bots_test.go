@@ -97,6 +97,12 @@ func botsAreBounded(
 	must(t, err)
 	must(t, ann.Do(ctx, "POST", "/rooms/"+other.ID+"/members", map[string]any{"user": "pong"}, nil))
 	tokens := "/bots/" + b.User.ID + "/tokens"
+	strange, err := ann.CreateRoom(ctx, client.NewRoom{Kind: "private", Name: "Strange"})
+	must(t, err)
+	err = bob.Do(ctx, "POST", tokens, map[string]any{"scopes": []string{"write"}, "rooms": []string{room, strange.ID}}, nil)
+	if codeOf(err) != client.CodeInvalidField || !strings.Contains(err.Error(), strange.ID) {
+		t.Errorf("a token for a room of others: %v", err)
+	}
 	var narrow struct{ ID, Secret string }
 	must(t, bob.Do(ctx, "POST", tokens, map[string]any{"scopes": []string{"write"}, "rooms": []string{room}}, &narrow))
 	only := client.New(s.URL)

@@ -75,7 +75,7 @@ func (repo *Repository) CreateBot(
 		if err != nil {
 			return err
 		}
-		return insertToken(ctx, t, k, hash, now)
+		return insertToken(ctx, t, b.Owner, k, hash, now)
 	})
 	return accounts.NameTaken(err)
 }
@@ -99,7 +99,18 @@ func lockOwner(ctx context.Context, t *store.Tx, owner string) error {
 	return err
 }
 
-func insertToken(ctx context.Context, t *store.Tx, k domain.BotToken, hash []byte, now time.Time) error {
+func insertToken(ctx context.Context, t *store.Tx, owner string, k domain.BotToken, hash []byte, now time.Time) error {
+	for _, room := range k.Rooms {
+		var n int
+		err := t.QueryRowContext(ctx, `SELECT count(*) FROM members WHERE room_id = $1 AND user_id IN ($2, $3)`, room, owner,
+			k.Bot).Scan(&n)
+		if err == nil && n == 0 {
+			err = domain.InvalidField("/token/rooms", "neither you nor the bot is in the room %s", room)
+		}
+		if err != nil {
+			return err
+		}
+	}
 	_, err := t.ExecContext(ctx, `INSERT INTO bot_tokens (id, bot_id, name, hash, can_read, can_write, rooms, created_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, k.ID, k.Bot, k.Name, hash, k.Read, k.Write, strings.Join(k.Rooms, " "),
 		store.Millis(now))
@@ -159,7 +170,7 @@ func (repo *Repository) AddToken(
 			return domain.Conflict.Errorf(domain.CodeTooManyBots,
 				"the bot has as many tokens as a bot may have (%d); revoke one first", n)
 		}
-		return insertToken(ctx, t, k, hash, now)
+		return insertToken(ctx, t, owner, k, hash, now)
 	})
 }
 
