@@ -9,16 +9,15 @@ import (
 
 // Limits of files that people post.
 const (
-	FilePart        = 8 << 20            // bytes of each part of an upload but the last
-	MaxFileParts    = 10_000             // of an upload
-	MaxFileName     = 255                // bytes
-	MaxAttachments  = 10                 // files of a message
-	MaxOpenUploads  = 100                // files of one person that no message has yet
-	UnattachedLife  = 24 * time.Hour     // of a file that no message has
-	MaxFileLinks    = 100                // files that one request may ask links for
-	MaxPictureSide  = 1 << 16            // that a client may say of a video
-	MaxMediaLength  = 7 * 24 * time.Hour // the same of its duration
-	MaxRoomFilesAsk = 100                // bytes of what a file of a room is searched by
+	FilePart       = 8 << 20            // bytes of each part of an upload but the last
+	MaxFileParts   = 10_000             // of an upload
+	MaxFileName    = 255                // bytes
+	MaxAttachments = 10                 // files of a message
+	MaxOpenUploads = 100                // files of one person that no message has yet
+	UnattachedLife = 24 * time.Hour     // of a file that no message has
+	MaxFileLinks   = 100                // files that one request may ask links for
+	MaxPictureSide = 1 << 16            // that a client may say of a video
+	MaxMediaLength = 7 * 24 * time.Hour // the same of its duration
 )
 
 // FileState is how far a file has come.

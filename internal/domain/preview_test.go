@@ -8,6 +8,7 @@ import (
 
 func TestLinks(t *testing.T) {
 	t.Parallel()
+	longest := "https://a.example/" + strings.Repeat("a", MaxPreviewAddress-len("https://a.example/"))
 	for text, want := range map[string][]string{
 		"no link, and 1://2":                                 nil,
 		"see https://a.example/x. And http://b.example":      {"https://a.example/x", "http://b.example"},
@@ -20,7 +21,8 @@ func TestLinks(t *testing.T) {
 		"```\nhttps://a.example\n```":                        nil,
 		"||https://a.example|| [x](mailto:a@b.example)":      nil,
 		"HTTPS://A.EXAMPLE":                                  {"HTTPS://A.EXAMPLE"},
-		"https://a.example/" + strings.Repeat("a", 2000):     nil,
+		longest:                                              {longest},
+		longest + "a":                                        nil,
 		"ftp://a.example javascript://a.example":             nil,
 		"https://1.test https://2.test https://3.test https://4.test https://5.test": {
 			"https://1.test", "https://2.test", "https://3.test", "https://4.test"},

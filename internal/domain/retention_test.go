@@ -22,6 +22,10 @@ func TestRetentionRules(t *testing.T) {
 		{"too long", RetentionRules{MaxDays: 10}, own(11, 3), Retention{10, 3}, false},
 		{"for good, which is too long", RetentionRules{MaxDays: 10}, own(0, 0), Retention{10, 0}, false},
 		{"the server's, bound as well", RetentionRules{MaxDays: 10}, RoomRetention{}, Retention{10, 0}, true},
+		{"the most", RetentionRules{}, own(MaxRetentionDays, MaxRetentionLines),
+			Retention{MaxRetentionDays, MaxRetentionLines}, true},
+		{"a day more", RetentionRules{}, own(MaxRetentionDays+1, 0), Retention{MaxRetentionDays + 1, 0}, false},
+		{"a line more", RetentionRules{}, own(0, MaxRetentionLines+1), Retention{0, MaxRetentionLines + 1}, false},
 		{"negative", RetentionRules{}, own(-1, 0), Retention{-1, 0}, false},
 	} {
 		if got := c.rules.Resolve(c.room); got != c.want {

@@ -2,6 +2,7 @@ package departure_test
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -108,6 +109,32 @@ func TestATransferAndADeletionExcludeEachOther(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// Nobody has more offers to answer than a list shows. One that is made anew is not one more.
+func TestOffersAreBounded(t *testing.T) {
+	t.Parallel()
+	db := testkit.Open(t, testkit.SQLite(t)) // the bound is no matter of the database
+	ctx, now := t.Context(), time.Now()
+	testkit.Room(t, db, 2)
+	ann, bob := testkit.UserID(0), testkit.UserID(1)
+	offer := func(i int) error {
+		id := fmt.Sprintf("dev_%026d", i)
+		register(t, db, id, "", now)
+		_, _, err := db.Transfers.Offer(ctx, ann, id, bob, now)
+		return err
+	}
+	for i := range domain.MaxTransfers {
+		if err := offer(i); err != nil {
+			t.Fatalf("offer %d: %v", i+1, err)
+		}
+	}
+	if err := offer(domain.MaxTransfers); domain.CodeOf(err) != domain.CodeTooManyRequests {
+		t.Errorf("one too many: %v", err)
+	}
+	if _, _, err := db.Transfers.Offer(ctx, ann, fmt.Sprintf("dev_%026d", 0), bob, now); err != nil {
+		t.Errorf("one of them anew: %v", err)
+	}
 }
 
 // Who has as many devices as one may cannot accept another, and an offer that has expired is none.
