@@ -27,7 +27,7 @@ const (
 	pairSends = 8000
 	pairPages = 1000
 	pairHunts = 800  // searches
-	pairComes = 1000 // hellos
+	pairComes = 6000 // hellos
 	pairIdle  = 1500 // connections
 	pairWait  = 8 * time.Second
 )

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -22,10 +23,10 @@ import (
 )
 
 // BenchmarkUploads uploads files to a server process over HTTP, and in turns with that writes and syncs the same bytes
-// to as many files beside the server's, by as many writers at once. Each round is a pair; it tells the median of how
-// fast the uploads are as a part of how fast the bare writes are, with the least and the most, how fast both are, and
-// what processor time the server and the bare writes take for a GB. The files are where TMPDIR is: not in memory, if
-// the disk is to count.
+// to as many files beside the server's, by as many writers at once, and sends them to an nginx, which neither hashes nor
+// syncs them. It tells the median of how fast the uploads are as a part of how fast the bare writes are, with the least
+// and the most, and of how fast nginx is; how fast all are, and what processor time the server and the bare writes take
+// for a GB. The files are where TMPDIR is: not in memory, if the disk is to count.
 func BenchmarkUploads(b *testing.B) {
 	dir := b.TempDir()
 	ctx, cancel := context.WithTimeout(b.Context(), 20*time.Minute)
@@ -37,6 +38,7 @@ func BenchmarkUploads(b *testing.B) {
 	traffic.Wait(ctx, b, "the server takes requests", func() bool { return n.Ready(ctx) })
 	people, room := traffic.Settle(ctx, b, 8, n.URL())
 	pids := []int{n.PID()}
+	page, _ := nginxWith(b, []byte("a file"))
 	for _, c := range []struct{ size, files, atOnce int }{
 		{1 << 20, 16, 1}, {1 << 20, 32, 4}, {1 << 20, 32, 8}, {8 << 20, 8, 4}, {64 << 20, 1, 1}, {64 << 20, 4, 4},
 	} {
@@ -45,7 +47,7 @@ func BenchmarkUploads(b *testing.B) {
 			for i := range files {
 				files[i] = randomBytes(c.size, uint64(i))
 			}
-			var ours, bare, ratio []float64
+			var ours, bare, peer, ratio, ofPeer []float64
 			var used, bareUsed time.Duration
 			for round := 0; b.Loop(); round++ {
 				for _, f := range files { // one that is there already is not written again
@@ -65,8 +67,15 @@ func BenchmarkUploads(b *testing.B) {
 				})
 				bareTook := time.Since(begin)
 				bareUsed += testkit.ProcessorTime() - before
+				begin = time.Now()
+				together(b, c.files, c.atOnce, func(i int) error {
+					return putFile(ctx, page+fmt.Sprint(i), files[i])
+				})
+				peerTook := time.Since(begin)
 				ours, bare = append(ours, gb*1000/took.Seconds()), append(bare, gb*1000/bareTook.Seconds())
+				peer = append(peer, gb*1000/peerTook.Seconds())
 				ratio = append(ratio, bareTook.Seconds()/took.Seconds())
+				ofPeer = append(ofPeer, peerTook.Seconds()/took.Seconds())
 				together(b, c.files, 1, func(i int) error { // few may wait to be posted
 					return errors.Join(people[i%c.atOnce].DeleteFile(ctx, ids[i]),
 						os.Remove(filepath.Join(dir, fmt.Sprint("bare", i))))
@@ -79,6 +88,8 @@ func BenchmarkUploads(b *testing.B) {
 			b.ReportMetric(ratio[len(ratio)-1], "most")
 			b.ReportMetric(median(ours), "MB/s")
 			b.ReportMetric(median(bare), "bare-MB/s")
+			b.ReportMetric(median(peer), "nginx-MB/s")
+			b.ReportMetric(median(ofPeer), "of-nginx")
 			b.ReportMetric(used.Seconds()/all, "cpu-s/GB")
 			b.ReportMetric(bareUsed.Seconds()/all, "bare-cpu-s/GB")
 			b.ReportMetric(0, "ns/op")
@@ -123,6 +134,23 @@ func uploadWhole(ctx context.Context, c *client.Client, room string, data []byte
 		err = fmt.Errorf("the file is %s", u.State)
 	}
 	return u.ID, err
+}
+
+// putFile sends a file to a server that keeps it under its path.
+func putFile(ctx context.Context, url string, data []byte) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPut, url, bytes.NewReader(data))
+	if err != nil {
+		return err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusCreated && res.StatusCode != http.StatusNoContent {
+		return fmt.Errorf("nginx answers %s", res.Status)
+	}
+	return nil
 }
 
 // writeSynced writes a file and syncs it.

@@ -137,7 +137,7 @@ func imageFrom(b *testing.B, p *node.Process, at string, size int) (url string, 
 	return url, func() []int { return []int{p.PID()} }
 }
 
-// nginxWith starts an nginx with one worker that serves a file.
+// nginxWith starts an nginx with one worker that serves a file, and takes others beside it by PUT.
 func nginxWith(b *testing.B, file []byte) (url string, pids func() []int) {
 	b.Helper()
 	dir, err := os.MkdirTemp("", "unhidra-nginx-")
@@ -154,14 +154,15 @@ worker_rlimit_nofile 10000; error_log %[1]s/error.log;
 pid %[1]s/pid; events { worker_connections 5000; }
 http { sendfile on; tcp_nopush on; access_log off; client_body_temp_path %[1]s/b; proxy_temp_path %[1]s/p;
 fastcgi_temp_path %[1]s/f; uwsgi_temp_path %[1]s/u; scgi_temp_path %[1]s/s;
-server { listen 127.0.0.1:%[2]d; root %[1]s; } }`, dir, port)
+server { listen 127.0.0.1:%[2]d; root %[1]s; dav_methods PUT; client_max_body_size 0;
+client_body_buffer_size 64k; } }`, dir, port)
 	for name, data := range map[string][]byte{"nginx.conf": []byte(conf), "image.bin": file} {
 		if err := os.WriteFile(filepath.Join(dir, name), data, 0o644); err != nil {
 			b.Fatal(err)
 		}
 	}
 	if _, err := exec.LookPath("nginx"); err != nil {
-		b.Skip("no nginx to compare with: install nginx-light")
+		b.Skip("no nginx to compare with: install nginx")
 	}
 	var log testkit.Buffer
 	defer func() {
