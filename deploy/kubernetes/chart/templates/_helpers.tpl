@@ -16,7 +16,9 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 
 {{- define "unhidra.image" -}}
 {{- if .Values.image.digest }}{{ .Values.image.repository }}@{{ .Values.image.digest }}
-{{- else }}{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}{{ end }}
+{{- else }}{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{- if .Values.models.enabled }}-models{{ end }}
+{{- end }}
 {{- end }}
 
 {{- /* The workloads of a topology: name -> values and roles. */}}
@@ -60,6 +62,9 @@ nodes: {roles: all, public: true}
 {{- end }}
 {{- if not .Values.publicURL }}{{ fail "set publicURL to where people reach the server, such as https://chat.example.org" }}{{ end }}
 {{- if ne .Values.topology "embedded" }}
+{{- if and .Values.models.enabled (not .Values.models.claim) }}
+{{- fail "models.enabled with this topology needs models.claim: a volume with the models, which all nodes read" }}
+{{- end }}
 {{- range list "DATABASE_URL" "NATS_URL" "UNHIDRA_SERVER_KEY" }}
 {{- if not (index $.Values.secrets .) }}{{ fail (printf "topology %s needs secrets.%s: {name: ..., key: ...}" $.Values.topology .) }}{{ end }}
 {{- end }}

@@ -3,6 +3,7 @@
 {{- $v := .root.Values }}
 {{- $mqtt := and $v.mqtt.enabled (or (eq .name "nodes") (eq .name "gateway")) }}
 {{- $mqttTLS := and $mqtt $v.mqtt.tlsSecret }}
+{{- $models := and $v.models.enabled $v.models.claim }}
 metadata:
   labels:
     {{- include "unhidra.selector" .root | nindent 4 }}
@@ -93,13 +94,19 @@ spec:
         {{- if $mqttTLS }}
         - {name: mqtt-tls, mountPath: /run/secrets/mqtt-tls, readOnly: true}
         {{- end }}
-  {{- if or $v.secrets $mqttTLS (ne $v.topology "embedded") }}
+        {{- if $models }}
+        - {name: models, mountPath: /models, readOnly: true}
+        {{- end }}
+  {{- if or $v.secrets $mqttTLS $models (ne $v.topology "embedded") }}
   volumes:
     {{- if ne $v.topology "embedded" }}
     - {name: data, emptyDir: {sizeLimit: {{ $v.storage.scratch }}}}
     {{- end }}
     {{- if $mqttTLS }}
     - {name: mqtt-tls, secret: {secretName: {{ $v.mqtt.tlsSecret }}, defaultMode: 0440}}
+    {{- end }}
+    {{- if $models }}
+    - {name: models, persistentVolumeClaim: {claimName: {{ $v.models.claim }}, readOnly: true}}
     {{- end }}
     {{- if $v.secrets }}
     - name: secrets
