@@ -68,7 +68,7 @@ func TestUploadsWaitForTheStorage(t *testing.T) {
 	m := &memory{away: domain.Unavailable.Errorf(domain.CodeFilesUnavailable, "away"), file: domain.File{
 		ID: domain.NewID(domain.FilePrefix), Size: 3, State: domain.FileUploading}}
 	s, p := serviceOf(m), domain.Principal{ID: "usr_1"}
-	err := s.AddPart(t.Context(), p, m.file.ID, 0, "", strings.NewReader("abc"))
+	err := s.AddPart(t.Context(), p, m.file.ID, Part{Size: -1}, strings.NewReader("abc"))
 	if domain.KindOf(err) != domain.Unavailable || len(m.file.Parts) != 0 {
 		t.Errorf("a part: %v, %d parts", err, len(m.file.Parts))
 	}
@@ -76,6 +76,19 @@ func TestUploadsWaitForTheStorage(t *testing.T) {
 	if f, err := s.Complete(t.Context(), p, m.file.ID, Completion{}); domain.KindOf(err) != domain.Unavailable ||
 		f.State != domain.FileUploading {
 		t.Errorf("complete: %s, %v", f.State, err)
+	}
+}
+
+// A part of another length than it must have is refused by what is announced, before any of it is read.
+func TestAPartIsRefusedByItsLength(t *testing.T) {
+	t.Parallel()
+	m := &memory{file: domain.File{ID: domain.NewID(domain.FilePrefix), Size: 3, State: domain.FileUploading}}
+	for _, size := range []int64{0, 2, 4} {
+		r := strings.NewReader("abcd")
+		err := serviceOf(m).AddPart(t.Context(), domain.Principal{ID: "usr_1"}, m.file.ID, Part{Size: size}, r)
+		if domain.CodeOf(err) != domain.CodeInvalidRequest || r.Len() != 4 {
+			t.Errorf("%d bytes: %v, and %d are read", size, err, 4-r.Len())
+		}
 	}
 }
 

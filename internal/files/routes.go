@@ -171,17 +171,18 @@ type PartInput struct {
 	OnFile
 	N      int    `path:"n" minimum:"0" maximum:"9999"`
 	SHA256 string `query:"sha256" maxLength:"64" doc:"of the part; absent: it is not checked"`
+	size   int64
 	body   io.Reader
 }
 
 // Resolve implements huma.Resolver.
 func (in *PartInput) Resolve(ctx huma.Context) []error {
-	in.body = ctx.BodyReader()
+	in.body, in.size = ctx.BodyReader(), httpx.BodyLength(ctx)
 	return nil
 }
 
 func (s *Service) putPart(ctx context.Context, in *PartInput) (*struct{}, error) {
-	return nil, s.AddPart(ctx, httpx.Principal(ctx), in.File, in.N, in.SHA256, in.body)
+	return nil, s.AddPart(ctx, httpx.Principal(ctx), in.File, Part{in.N, in.size, in.SHA256}, in.body)
 }
 
 func (s *Service) completeFile(ctx context.Context, in *struct {

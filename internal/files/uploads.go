@@ -73,9 +73,16 @@ func errNoFile() error {
 	return domain.NotFound.Errorf(domain.CodeNoSuchFile, "there is no such file, or you don't have access to it")
 }
 
-// AddPart takes the part n of an upload from r. The same part may be sent again; the last one counts. It must have the
-// SHA-256 hash; empty: whichever.
-func (s *Service) AddPart(ctx context.Context, p domain.Principal, id string, n int, hash string, r io.Reader) error {
+// A Part is a part of a file that comes.
+type Part struct {
+	N      int
+	Size   int64  // as announced; negative: unknown
+	SHA256 string // that it must have; empty: whichever
+}
+
+// AddPart takes a part of an upload from r. The same part may be sent again; the last one counts.
+func (s *Service) AddPart(ctx context.Context, p domain.Principal, id string, part Part, r io.Reader) error {
+	n, hash := part.N, part.SHA256
 	if err := checkSHA256(hash); err != nil {
 		return err
 	}
@@ -91,6 +98,9 @@ func (s *Service) AddPart(ctx context.Context, p domain.Principal, id string, n 
 		return domain.Invalid.Errorf(domain.CodeInvalidRequest, "this file has the parts 0 to %d",
 			domain.PartCount(f.Size)-1)
 	}
+	if part.Size >= 0 && part.Size != length {
+		return errPartLength(n, length)
+	}
 	if err := s.Space(length); err != nil {
 		return err
 	}
@@ -100,8 +110,7 @@ func (s *Service) AddPart(ctx context.Context, p domain.Principal, id string, n 
 	}
 	switch {
 	case domain.CodeOf(err) == domain.CodeFileTooLarge, err == nil && b.Size != length:
-		return domain.Invalid.Errorf(domain.CodeInvalidRequest,
-			"part %d of this file has exactly %d bytes; send it anew", n, length)
+		return errPartLength(n, length)
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return domain.Invalid.Errorf(domain.CodeInvalidRequest, "the part did not arrive; send it again").Because(err)
 	case err != nil:
@@ -114,6 +123,11 @@ func (s *Service) AddPart(ctx context.Context, p domain.Principal, id string, n 
 	return s.Blobs.Keep(ctx, func(ctx context.Context, made []domain.Blob) error {
 		return s.Store.AddPart(ctx, id, p.ID, domain.FilePiece{N: n, Size: b.Size, Hash: b.Hash}, made, s.now())
 	}, b)
+}
+
+func errPartLength(n int, length int64) error {
+	return domain.Invalid.Errorf(domain.CodeInvalidRequest, "part %d of this file has exactly %d bytes; send it anew", n,
+		length)
 }
 
 func checkSHA256(hash string) error {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -77,9 +78,7 @@ func receive(ctx huma.Context, next func(huma.Context)) {
 	}
 	if hasBody(r) && ctx.Operation().RequestBody != nil {
 		if err := m.readBody(w, r, ctx.Operation().MaxBodyBytes); err != nil {
-			w.Header().Set("Connection", "close")
 			Fail(w, r, err)
-			linger(w, r)
 			return
 		}
 	}
@@ -101,15 +100,11 @@ func (m *request) stream(ctx huma.Context, next func(huma.Context)) {
 	end, ok := m.gate.begin(m.principal.ID)
 	switch {
 	case !ok:
-		w.Header().Set("Connection", "close")
 		Fail(w, r, errLargeBodies())
-		linger(w, r)
 		return
 	case r.ContentLength > most:
 		end()
-		w.Header().Set("Connection", "close")
 		Fail(w, r, domain.TooLarge.Errorf(domain.CodeBodyTooLarge, "the body may have at most %d bytes", most))
-		linger(w, r)
 		return
 	}
 	defer end()
@@ -120,7 +115,9 @@ func (m *request) stream(ctx huma.Context, next func(huma.Context)) {
 	bounded, cancel := context.WithTimeout(ctx.Context(), within+answerTime)
 	defer cancel()
 	next(huma.WithContext(ctx, bounded))
-	_, _ = io.Copy(io.Discard, r.Body) // what was refused: many clients read the answer only after they have sent all
+	if m.coming.unread() && !m.coming.awaited(r) && rc.Flush() == nil { // the client may stop now
+		_, _ = io.Copy(io.Discard, r.Body) // many read the answer only after they have sent all
+	}
 	_ = rc.SetReadDeadline(time.Time{})
 }
 
@@ -129,10 +126,35 @@ func errLargeBodies() error {
 		"you are sending several files already; wait for one of them").After(retryBusy)
 }
 
-// linger takes what a client still sends of a body that was refused, for a short time. Many clients read the answer
-// only after they have sent all, and would find the connection reset.
-func linger(w http.ResponseWriter, r *http.Request) {
-	if r.ProtoMajor != 1 {
+// A coming body knows how far it was read.
+type coming struct {
+	io.ReadCloser
+	left         int64 // bytes that were announced and not read; negative: unknown
+	begun, ended bool
+}
+
+func (b *coming) Read(p []byte) (int, error) {
+	b.begun = true
+	n, err := b.ReadCloser.Read(p)
+	if b.left > 0 {
+		b.left -= int64(n)
+	}
+	b.ended = b.ended || b.left == 0 || errors.Is(err, io.EOF)
+	return n, err
+}
+
+// unread reports whether there may be more of the body.
+func (b *coming) unread() bool { return b != nil && !b.ended }
+
+// awaited reports whether the client of r sends the body only when it is asked to, which nobody has done.
+func (b *coming) awaited(r *http.Request) bool {
+	return b != nil && !b.begun && strings.EqualFold(r.Header.Get("Expect"), "100-continue")
+}
+
+// linger sends the answer to who still sends a body that was answered before its end, and takes some of the rest for a
+// short time. Many clients read the answer only after they have sent all, and would find the connection reset.
+func linger(w *recorder, r *http.Request) {
+	if !w.coming.unread() || w.status == 0 || w.hijacked || r.ProtoMajor != 1 {
 		return
 	}
 	rc := http.NewResponseController(w)

@@ -20,10 +20,11 @@ type request struct {
 	log       *slog.Logger
 	gate      *admission // of the listener
 	principal domain.Principal
-	known     bool   // principal is set
-	conn      string // the work is on it
-	user      string // whose it is
-	body      []byte // that came, until takeBody
+	known     bool    // principal is set
+	conn      string  // the work is on it
+	user      string  // whose it is
+	body      []byte  // that came, until takeBody
+	coming    *coming // the body while it is read; nil: there is none
 	span      *trace.Request
 }
 

@@ -99,13 +99,18 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		ctx, m.span = h.Trace.Request(ctx, "HTTP", "", r.Header.Get("traceparent"))
 	}
 	r = r.WithContext(ctx)
-	rec := &recorder{ResponseWriter: w, encrypted: r.TLS != nil}
+	if hasBody(r) {
+		m.coming = &coming{ReadCloser: r.Body, left: r.ContentLength}
+		r.Body = m.coming
+	}
+	rec := &recorder{ResponseWriter: w, encrypted: r.TLS != nil, coming: m.coming, closes: r.ProtoMajor == 1}
 	h.secure(rec, r, m)
 	defer func() {
 		if v := recover(); v != nil {
 			h.panicked(rec, r, m, v)
 		}
 		h.done(rec, r, m, time.Since(start))
+		linger(rec, r)
 	}()
 	h.serve(rec, r, m)
 }
@@ -319,19 +324,29 @@ type recorder struct {
 	hijacked bool
 	// encrypted: the kernel cannot copy files, and a write that timed out cannot be tried again
 	encrypted bool
+	coming    *coming // the body of the request; nil: it has none
+	closes    bool    // the connection, if the answer comes before all of the body
 }
 
 func (w *recorder) WriteHeader(status int) {
-	if w.status == 0 && status >= http.StatusOK {
-		w.status = status
-	}
+	w.begin(status)
 	w.ResponseWriter.WriteHeader(status)
 }
 
-func (w *recorder) Write(b []byte) (int, error) {
-	if w.status == 0 {
-		w.status = http.StatusOK
+// begin notes the status of an answer that is about to begin. If a body is still to come, the connection is closed
+// with the answer, because http.Server would otherwise wait for the rest first.
+func (w *recorder) begin(status int) {
+	if w.status != 0 || status < http.StatusOK {
+		return
 	}
+	w.status = status
+	if w.closes && w.coming.unread() {
+		w.Header().Set("Connection", "close")
+	}
+}
+
+func (w *recorder) Write(b []byte) (int, error) {
+	w.begin(http.StatusOK)
 	n := 0
 	for { // in steps, so that slow clients that keep reading get everything
 		step := b[n:min(n+writeStep, len(b))]
@@ -356,9 +371,7 @@ func (w *recorder) ReadFrom(r io.Reader) (n int64, err error) {
 	if _, file := r.(*os.File); !file || w.encrypted { // what waits for r is no stall of the client
 		return io.Copy(struct{ io.Writer }{w}, io.LimitReader(r, left))
 	}
-	if w.status == 0 {
-		w.status = http.StatusOK
-	}
+	w.begin(http.StatusOK)
 	for left > 0 {
 		step := &io.LimitedReader{R: r, N: min(left, copySteps*writeStep)}
 		_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(writeStall))

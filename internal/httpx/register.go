@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -107,6 +108,9 @@ func writeJSON(ctx huma.Context, status int, kind string, v any) {
 		panic(err)
 	}
 	ctx.SetHeader("Content-Type", kind)
+	if status != http.StatusNoContent && status != http.StatusNotModified {
+		ctx.SetHeader("Content-Length", strconv.Itoa(b.Len())) // it is whole, although a body may still come
+	}
 	ctx.SetStatus(status)
 	if status != http.StatusNoContent && status != http.StatusNotModified {
 		_, _ = ctx.BodyWriter().Write(b.Bytes()) // an error means that the client disconnected
