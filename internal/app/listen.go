@@ -70,6 +70,7 @@ func (s *server) serve(name string, l net.Listener, secure *tls.Config, h http.H
 		srv.Protocols = new(http.Protocols)
 		srv.Protocols.SetHTTP1(true)
 		srv.Protocols.SetUnencryptedHTTP2(true)
+		srv.RegisterOnShutdown(s.modules.inference.Stop)
 	}
 	var fresh newConns
 	limiter := newConnLimiter(connsFactor*s.Config.ConnsPerAddr, s.Config.TrustedProxies)

@@ -17,6 +17,7 @@ func (s *server) buildML() {
 		Package: worker.FS(), Sandbox: ml.Sandbox(c.ML.Sandbox), Log: s.logs.Part("ml"), Metrics: s.reg,
 		Settings: s.db.Server, Audit: s.modules.audit, Proofs: s.modules.auth, Token: OperatorToken(s.keys),
 	})
+	s.modules.inference = inference.New(s.modules.ml, s.logs.Part("ml"))
 	s.run("models", s.modules.ml.Run)
 }
 
@@ -29,7 +30,7 @@ func (s *server) withModels(operator http.Handler) http.Handler {
 	mux.Handle("/v2/", models)
 	mux.Handle("/internal/ml/", models)
 	mux.Handle("/", operator)
-	all := inference.Handler(s.modules.ml, s.logs.Part("ml"), mux)
+	all := s.modules.inference.Handler(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		grpc := strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc")
 		if !grpc && !strings.HasPrefix(r.URL.Path, "/v2/") {

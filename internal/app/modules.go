@@ -34,6 +34,7 @@ import (
 	"github.com/unhidra/unhidra/internal/history"
 	"github.com/unhidra/unhidra/internal/httpx"
 	"github.com/unhidra/unhidra/internal/hub"
+	"github.com/unhidra/unhidra/internal/inference"
 	"github.com/unhidra/unhidra/internal/mail"
 	"github.com/unhidra/unhidra/internal/meaning"
 	"github.com/unhidra/unhidra/internal/ml"
@@ -122,6 +123,7 @@ type modules struct {
 	files        *files.Service
 	ota          *ota.Service
 	ml           *ml.Service
+	inference    *inference.Server
 	assistant    *assistant.Service
 	telemetry    *telemetry.Service
 	hub          *hub.Hub

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -25,30 +27,44 @@ type Models interface {
 	Index() []ml.IndexRow
 	Describe(model string, version int) (m ml.Metadata, ready bool, err error)
 	Serve(ctx context.Context, q ml.Inference) (ml.Answer, error)
+	ServeChunks(ctx context.Context, q ml.Inference, yield func(ml.Answer) error) error
 	Allowed(authorization string) error
 	SetLoaded(ctx context.Context, model string, load bool) error
 }
 
-// server is the service of the protocol.
-type server struct {
+// A Server is the service of the protocol.
+type Server struct {
 	pb.UnimplementedGRPCInferenceServiceServer
-	models Models
-	log    *slog.Logger
+	models  Models
+	log     *slog.Logger
+	grpc    *grpc.Server
+	take    time.Duration // for whoever reads a stream to take a response
+	stop    sync.Once
+	stopped chan struct{}
+}
+
+// New returns a server of models.
+func New(models Models, log *slog.Logger) *Server {
+	s := &Server{models: models, log: log, take: takeTime, stopped: make(chan struct{}),
+		grpc: grpc.NewServer(grpc.MaxRecvMsgSize(ml.MaxBody), grpc.MaxSendMsgSize(ml.MaxBody))}
+	pb.RegisterGRPCInferenceServiceServer(s.grpc, s)
+	return s
 }
 
 // Handler serves gRPC, which must come by HTTP/2, and leaves all other requests to next. It asks for no password but
 // to load and unload models: it is for the operator's listener.
-func Handler(models Models, log *slog.Logger, next http.Handler) http.Handler {
-	g := grpc.NewServer(grpc.MaxRecvMsgSize(ml.MaxBody), grpc.MaxSendMsgSize(ml.MaxBody))
-	pb.RegisterGRPCInferenceServiceServer(g, &server{models: models, log: log})
+func (s *Server) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.ProtoMajor == 2 && strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc") {
-			g.ServeHTTP(w, r)
+		if r.ProtoMajor != 2 || !strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc") {
+			next.ServeHTTP(w, r)
 			return
 		}
-		next.ServeHTTP(w, r)
+		s.grpc.ServeHTTP(w, withControl(w, r))
 	})
 }
+
+// Stop ends streams once what was asked on them is answered.
+func (s *Server) Stop() { s.stop.Do(func() { close(s.stopped) }) }
 
 // grpcCodes are the codes of gRPC for kinds of errors.
 func grpcCodes() map[domain.Kind]codes.Code {
@@ -61,7 +77,7 @@ func grpcCodes() map[domain.Kind]codes.Code {
 }
 
 // failed returns err as gRPC has it. What is not for whoever asks goes into the log.
-func (s *server) failed(ctx context.Context, model string, err error) error {
+func (s *Server) failed(ctx context.Context, model string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -78,20 +94,20 @@ func (s *server) failed(ctx context.Context, model string, err error) error {
 	return status.Error(code, text)
 }
 
-func (s *server) ServerLive(context.Context, *pb.ServerLiveRequest) (*pb.ServerLiveResponse, error) {
+func (s *Server) ServerLive(context.Context, *pb.ServerLiveRequest) (*pb.ServerLiveResponse, error) {
 	return &pb.ServerLiveResponse{Live: true}, nil
 }
 
-func (s *server) ServerReady(context.Context, *pb.ServerReadyRequest) (*pb.ServerReadyResponse, error) {
+func (s *Server) ServerReady(context.Context, *pb.ServerReadyRequest) (*pb.ServerReadyResponse, error) {
 	return &pb.ServerReadyResponse{Ready: s.models.Health().Ready}, nil
 }
 
-func (s *server) ServerMetadata(context.Context, *pb.ServerMetadataRequest) (*pb.ServerMetadataResponse, error) {
+func (s *Server) ServerMetadata(context.Context, *pb.ServerMetadataRequest) (*pb.ServerMetadataResponse, error) {
 	return &pb.ServerMetadataResponse{Name: ml.ServerName, Version: ml.ServerVersion, Extensions: ml.Extensions()}, nil
 }
 
 // described is Describe with a version as the protocol has it.
-func (s *server) described(model, version string) (ml.Metadata, bool, error) {
+func (s *Server) described(model, version string) (ml.Metadata, bool, error) {
 	n, err := ml.ParseVersion(version)
 	if err != nil {
 		return ml.Metadata{}, false, err
@@ -99,12 +115,12 @@ func (s *server) described(model, version string) (ml.Metadata, bool, error) {
 	return s.models.Describe(model, n)
 }
 
-func (s *server) ModelReady(ctx context.Context, in *pb.ModelReadyRequest) (*pb.ModelReadyResponse, error) {
+func (s *Server) ModelReady(ctx context.Context, in *pb.ModelReadyRequest) (*pb.ModelReadyResponse, error) {
 	_, ready, err := s.described(in.GetName(), in.GetVersion())
 	return &pb.ModelReadyResponse{Ready: ready}, s.failed(ctx, in.GetName(), err)
 }
 
-func (s *server) ModelMetadata(ctx context.Context, in *pb.ModelMetadataRequest) (*pb.ModelMetadataResponse, error) {
+func (s *Server) ModelMetadata(ctx context.Context, in *pb.ModelMetadataRequest) (*pb.ModelMetadataResponse, error) {
 	m, _, err := s.described(in.GetName(), in.GetVersion())
 	return &pb.ModelMetadataResponse{Name: m.Name, Versions: m.Versions, Platform: m.Platform, Inputs: specs(m.Inputs),
 		Outputs: specs(m.Outputs)}, s.failed(ctx, in.GetName(), err)
@@ -118,7 +134,7 @@ func specs(of []ml.Spec) []*pb.ModelMetadataResponse_TensorMetadata {
 	return out
 }
 
-func (s *server) ModelInfer(ctx context.Context, in *pb.ModelInferRequest) (*pb.ModelInferResponse, error) {
+func (s *Server) ModelInfer(ctx context.Context, in *pb.ModelInferRequest) (*pb.ModelInferResponse, error) {
 	q, err := inference(in)
 	if err != nil {
 		return nil, s.failed(ctx, in.GetModelName(), err)
@@ -127,6 +143,11 @@ func (s *server) ModelInfer(ctx context.Context, in *pb.ModelInferRequest) (*pb.
 	if err != nil {
 		return nil, s.failed(ctx, in.GetModelName(), err)
 	}
+	return answered(in, a), nil
+}
+
+// answered is an answer to in, or a chunk of one.
+func answered(in *pb.ModelInferRequest, a ml.Answer) *pb.ModelInferResponse {
 	out := &pb.ModelInferResponse{ModelName: in.GetModelName(), ModelVersion: strconv.Itoa(a.Version), Id: in.GetId(),
 		Parameters: map[string]*pb.InferParameter{"variant": {
 			ParameterChoice: &pb.InferParameter_StringParam{StringParam: string(a.Variant)}}}}
@@ -139,10 +160,10 @@ func (s *server) ModelInfer(ctx context.Context, in *pb.ModelInferRequest) (*pb.
 		}
 		out.Outputs = append(out.Outputs, shown)
 	}
-	return out, nil
+	return out
 }
 
-func (s *server) RepositoryIndex(
+func (s *Server) RepositoryIndex(
 	_ context.Context, in *pb.RepositoryIndexRequest,
 ) (*pb.RepositoryIndexResponse, error) {
 	out := &pb.RepositoryIndexResponse{}
@@ -155,20 +176,20 @@ func (s *server) RepositoryIndex(
 	return out, nil
 }
 
-func (s *server) RepositoryModelLoad(
+func (s *Server) RepositoryModelLoad(
 	ctx context.Context, in *pb.RepositoryModelLoadRequest,
 ) (*pb.RepositoryModelLoadResponse, error) {
 	return &pb.RepositoryModelLoadResponse{}, s.setLoaded(ctx, in.GetModelName(), true)
 }
 
-func (s *server) RepositoryModelUnload(
+func (s *Server) RepositoryModelUnload(
 	ctx context.Context, in *pb.RepositoryModelUnloadRequest,
 ) (*pb.RepositoryModelUnloadResponse, error) {
 	return &pb.RepositoryModelUnloadResponse{}, s.setLoaded(ctx, in.GetModelName(), false)
 }
 
 // setLoaded loads or unloads a model for who sends the server's key, as the metadata authorization.
-func (s *server) setLoaded(ctx context.Context, model string, load bool) error {
+func (s *Server) setLoaded(ctx context.Context, model string, load bool) error {
 	md, _ := metadata.FromIncomingContext(ctx)
 	err := s.models.Allowed(strings.Join(md.Get("authorization"), ""))
 	if err == nil {

@@ -27,6 +27,7 @@ type models struct {
 	asked  ml.Inference
 	loaded []bool
 	err    error
+	left   chan struct{} // closed when a chunk is not taken
 }
 
 func (m *models) Health() ml.Health { return ml.Health{On: true, Ready: true} }
@@ -49,6 +50,19 @@ func (m *models) Serve(_ context.Context, q ml.Inference) (ml.Answer, error) {
 	return ml.Answer{Version: 2, Variant: "default", Outputs: q.Inputs}, m.err
 }
 
+// ServeChunks answers with its inputs as often as the parameter chunks says.
+func (m *models) ServeChunks(_ context.Context, q ml.Inference, yield func(ml.Answer) error) error {
+	m.asked = q
+	chunks, _ := q.Parameters["chunks"].(float64)
+	for range int(chunks) {
+		if err := yield(ml.Answer{Version: 2, Variant: "default", Outputs: q.Inputs}); err != nil {
+			close(m.left)
+			return err
+		}
+	}
+	return m.err
+}
+
 func (m *models) Allowed(authorization string) error {
 	if authorization != "Bearer the key" {
 		return domain.Unauthorized.Errorf("", "only who has the server's key may change this")
@@ -64,8 +78,13 @@ func (m *models) SetLoaded(_ context.Context, _ string, load bool) error {
 // serve returns a client of a server that asks m.
 func serve(t *testing.T, m *models) pb.GRPCInferenceServiceClient {
 	t.Helper()
+	return clientOf(t, New(m, testkit.Logger(t)))
+}
+
+func clientOf(t *testing.T, server *Server) pb.GRPCInferenceServiceClient {
+	t.Helper()
 	next := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
-	s := httptest.NewUnstartedServer(Handler(m, testkit.Logger(t), next))
+	s := httptest.NewUnstartedServer(server.Handler(next))
 	s.Config.Protocols = new(http.Protocols)
 	s.Config.Protocols.SetHTTP1(true)
 	s.Config.Protocols.SetUnencryptedHTTP2(true)

@@ -2,6 +2,7 @@ package ml
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -203,6 +204,17 @@ func names(specs []Spec) string {
 func (q Inference) request() Request {
 	return Request{Model: q.Model, Version: q.Version, Units: q.units(), Inputs: q.Inputs, Priority: q.priority(),
 		Parameters: q.Parameters}
+}
+
+// ServeChunks asks for q, and hands each chunk of the answer to yield, as Stream does. A model that has no chunks
+// answers in one.
+func (s *Service) ServeChunks(ctx context.Context, q Inference, yield func(Answer) error) error {
+	return s.Stream(ctx, q.request(), q.wait(), func(a Answer) (err error) {
+		if a.Outputs, err = q.wanted(a.Outputs); err != nil {
+			return err
+		}
+		return yield(a)
+	})
 }
 
 // generated is an answer, or a chunk of it, as the extension has it: an output of one element is that element.

@@ -1,5 +1,6 @@
 """Asks the model shout as tritonclient does, by HTTP and by gRPC: triton_client.py HOST:PORT KEY."""
 
+import queue
 import sys
 
 import numpy
@@ -59,3 +60,26 @@ assert grpc.get_model_repository_index().models[0].state == "READY"
 try_all(tritonclient.grpc, grpc, ways=[({}, {}), ({}, None)])
 while not grpc.is_model_ready("shout"):
     pass
+
+# A stream: each request is answered by one response or more, and the last says so to who asks for that.
+heard = queue.Queue()
+grpc.start_stream(callback=lambda result, error: heard.put((result, error)))
+spell = tritonclient.grpc.InferInput("text_input", [1], "BYTES")
+spell.set_data_from_numpy(numpy.array(["hey"], dtype=object))
+grpc.async_stream_infer("spell", [spell], request_id="s1", enable_empty_final_response=True)
+wrong = tritonclient.grpc.InferInput("text", [3], "BYTES")
+wrong.set_data_from_numpy(said)
+grpc.async_stream_infer("spell", [wrong], request_id="s2")
+letters = []
+while True:
+    result, error = heard.get(timeout=60)
+    assert error is None, error
+    response = result.get_response()
+    assert response.id == "s1", response
+    if response.parameters["triton_final_response"].bool_param:
+        break
+    letters.append(result.as_numpy("text_output")[0].decode())
+assert letters == ["h", "e", "y"], letters
+result, error = heard.get(timeout=60)
+assert "text" in str(error), (result, error)
+grpc.stop_stream()

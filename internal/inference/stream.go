@@ -1,0 +1,132 @@
+package inference
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/status"
+
+	pb "github.com/unhidra/unhidra/internal/inference/inferencepb"
+	"github.com/unhidra/unhidra/internal/ml"
+)
+
+// Parameters of Triton about streams: a request may ask for a response without outputs after its last, and that says
+// that it is the last, as the others say that they are not.
+const (
+	wantsFinal = "triton_enable_empty_final_response"
+	isFinal    = "triton_final_response"
+)
+
+const takeTime = 30 * time.Second // for whoever reads a stream to take a response
+
+// control has the controller of a response in a context.
+type control struct{}
+
+// withControl has a request tell its controller to what serves it: the deadlines of a listener are not for streams.
+func withControl(w http.ResponseWriter, r *http.Request) *http.Request {
+	return r.WithContext(context.WithValue(r.Context(), control{}, http.NewResponseController(w)))
+}
+
+type inferStream = grpc.BidiStreamingServer[pb.ModelInferRequest, pb.ModelStreamInferResponse]
+
+// ModelStreamInfer answers the requests of a stream, one after the other, each with one response or more.
+func (s *Server) ModelStreamInfer(stream inferStream) error {
+	r := &responses{inferStream: stream, take: s.take}
+	r.control, _ = stream.Context().Value(control{}).(*http.ResponseController)
+	r.deadline(time.Time{})
+	asked := make(chan *pb.ModelInferRequest)
+	ended := make(chan error, 1)
+	go func() {
+		for {
+			in, err := stream.Recv()
+			if err != nil {
+				ended <- err
+				return
+			}
+			select {
+			case asked <- in:
+			case <-stream.Context().Done(): // also once this method has returned
+				return
+			}
+		}
+	}()
+	for {
+		select {
+		case <-s.stopped:
+			return nil
+		case err := <-ended:
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			return err
+		case in := <-asked:
+			if err := s.answer(in, r); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// responses are those of a stream, of which each must be taken in time.
+type responses struct {
+	inferStream
+	control *http.ResponseController // nil: what serves it has none
+	take    time.Duration
+	broken  error // why the last could not be sent
+}
+
+func (r *responses) deadline(at time.Time) {
+	if r.control != nil {
+		_ = r.control.SetWriteDeadline(at) // fails only for a test's recorder
+	}
+}
+
+func (r *responses) send(out *pb.ModelStreamInferResponse) error {
+	r.deadline(time.Now().Add(r.take))
+	r.broken = r.Send(out)
+	r.deadline(time.Time{})
+	return r.broken
+}
+
+// answer answers in. What is wrong with it, or with the model, is a response too; an error is about the stream.
+func (s *Server) answer(in *pb.ModelInferRequest, r *responses) error {
+	ctx := r.Context()
+	q, err := inference(in)
+	final, _ := q.Parameters[wantsFinal].(bool)
+	delete(q.Parameters, wantsFinal)
+	last := answered(in, ml.Answer{})
+	last.ModelVersion, last.Parameters = in.GetModelVersion(), nil
+	mark := func(out *pb.ModelInferResponse, yes bool) {
+		if final {
+			if out.Parameters == nil {
+				out.Parameters = map[string]*pb.InferParameter{}
+			}
+			out.Parameters[isFinal] = &pb.InferParameter{ParameterChoice: &pb.InferParameter_BoolParam{BoolParam: yes}}
+		}
+	}
+	if err == nil {
+		err = s.models.ServeChunks(ctx, q, func(a ml.Answer) error {
+			out := answered(in, a)
+			mark(out, false)
+			return r.send(&pb.ModelStreamInferResponse{InferResponse: out})
+		})
+	}
+	switch {
+	case r.broken != nil:
+		return r.broken
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		text := status.Convert(s.failed(ctx, in.GetModelName(), err)).Message()
+		mark(last, true)
+		return r.send(&pb.ModelStreamInferResponse{ErrorMessage: text, InferResponse: last})
+	case final:
+		mark(last, true)
+		return r.send(&pb.ModelStreamInferResponse{InferResponse: last})
+	}
+	return nil
+}
