@@ -40,6 +40,7 @@ names. docs/models.md shows it from training to traffic.
   model reload <name> <version>     replace its workers, without losing a request
   model unload <name> <version>     end its workers, and start none until it is loaded
   model load <name> <version>       start them again
+  model baseline <name> <version>   compare its drift with what it was asked and answered lately
 `
 
 func modelCommand() command {
@@ -64,6 +65,7 @@ func manageModels(ctx context.Context, e *env, args []string) error {
 		{name: "pin", names: []string{"<name>", "<unit>", "<version>"}},
 		{name: "shadow", names: []string{"<name>", "<version>"}}, {name: "reload", names: []string{"<name>", "<version>"}},
 		{name: "unload", names: []string{"<name>", "<version>"}}, {name: "load", names: []string{"<name>", "<version>"}},
+		{name: "baseline", names: []string{"<name>", "<version>"}},
 	}
 	if err := checkAction("model", actions, words); err != nil {
 		return err

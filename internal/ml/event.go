@@ -60,6 +60,9 @@ func (p *pool) follow(old *pool, kind eventKind) {
 	old.mu.Lock()
 	p.events = slices.Clone(old.events)
 	old.mu.Unlock()
+	if p.drift.sum == old.drift.sum {
+		p.drift = old.drift
+	}
 	p.note(kind, 0, nil)
 }
 
@@ -70,7 +73,7 @@ func (p *pool) idle() *pool {
 	q := &pool{
 		manifest: p.manifest, folder: p.folder, golden: p.golden, times: p.times, log: p.log, metrics: p.metrics,
 		waiting: newWaiting(waitingMost), suspects: make(map[[32]byte]suspect), copies: make(chan copied, copiesMost),
-		unloaded: true, events: slices.Clone(p.events),
+		unloaded: true, drift: p.drift, events: slices.Clone(p.events),
 	}
 	q.tally = p.tally
 	q.tally.units = maps.Clone(p.tally.units)

@@ -1,6 +1,7 @@
 package ml
 
 import (
+	"math"
 	"strconv"
 	"time"
 
@@ -117,7 +118,10 @@ var (
 	roomDesc = prometheus.NewDesc("ml_memory_limit_bytes",
 		"Memory that the workers of a model may take, all together; one that takes more than its part is replaced.",
 		[]string{"model", "version"}, nil)
-	awayDesc    = prometheus.NewDesc("ml_away", "1 if models are on and none can run, as without Python.", nil, nil)
+	awayDesc  = prometheus.NewDesc("ml_away", "1 if models are on and none can run, as without Python.", nil, nil)
+	driftDesc = prometheus.NewDesc("unhidra_ml_drift",
+		"How far what a model is asked or answers is from what it was (population stability index: below 0.1 little, from "+
+			"0.25 much); NaN: there is not enough to say.", []string{"model", "version", "what"}, nil)
 	percentDesc = prometheus.NewDesc("ml_candidate_percent", "Part of the requests of a model that its candidate answers.",
 		[]string{"model", "version"}, nil)
 )
@@ -125,7 +129,7 @@ var (
 // Describe is of prometheus.Collector.
 func (c collector) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		readyDesc, wantedDesc, failedDesc, queueDesc, memoryDesc, roomDesc, awayDesc, percentDesc,
+		readyDesc, wantedDesc, failedDesc, queueDesc, memoryDesc, roomDesc, awayDesc, percentDesc, driftDesc,
 	} {
 		to <- d
 	}
@@ -141,6 +145,13 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 			failedDesc: oneIf(failed), memoryDesc: float64(p.memory()), roomDesc: float64(len(p.slots)) * float64(p.room()),
 		} {
 			to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, p.labels()...)
+		}
+		for _, v := range p.drift.views() {
+			index := math.NaN()
+			if v.Index != nil {
+				index = *v.Index
+			}
+			to <- prometheus.MustNewConstMetric(driftDesc, prometheus.GaugeValue, index, append(p.labels(), v.what())...)
 		}
 	}
 	c.s.mu.Lock()

@@ -45,6 +45,7 @@ type ModelVersion struct {
 	Limit       int64         `json:"memory_limit_bytes" doc:"that each of its workers may take; one that takes more is replaced"`
 	LastError   string        `json:"last_error,omitempty"`
 	Sandbox     []string      `json:"sandbox,omitempty" doc:"what its workers are held by"`
+	Drift       []Drift       `json:"drift" nullable:"false" doc:"how far what it is asked and answers is from what it was, on this node"`
 	Processes   []workerView  `json:"processes" nullable:"false" doc:"its workers"`
 	Events      []WorkerEvent `json:"events" nullable:"false" doc:"the last ones, the oldest first"`
 }
@@ -88,7 +89,7 @@ func (p *pool) version() ModelVersion {
 	v := ModelVersion{
 		Version: m.Version, Description: m.Description, Licence: m.Licence, Inputs: m.Inputs, Outputs: m.Outputs,
 		State: versionStarting, Ready: p.ready(), Workers: len(p.slots), Waiting: p.waiting.len(), Limit: p.room(),
-		Example: p.example(), Processes: []workerView{},
+		Example: p.example(), Drift: p.drift.views(), Processes: []workerView{},
 	}
 	for _, slot := range p.slots {
 		w := slot.view()

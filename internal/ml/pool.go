@@ -33,6 +33,7 @@ type pool struct {
 	asked    atomic.Int64 // requests that have not been answered
 	copies   chan copied  // for this version as a shadow
 	told     func()       // of the death of a worker; nil: nobody is
+	drift    *drift       // how far what it is asked and answers is from what it was
 	unloaded bool         // it has no workers, because an administrator wants that
 
 	mu       sync.Mutex
@@ -61,11 +62,18 @@ func openPool(folder string, d Deps, runtime string, m *metrics) (*pool, error) 
 	if err != nil {
 		return nil, err
 	}
+	usual, err := readBaseline(fsys, manifest)
+	if err != nil {
+		return nil, err
+	}
+	if usual == nil {
+		usual = golden
+	}
 	p := &pool{
 		manifest: manifest, folder: folder, golden: golden, python: d.Python, runtime: runtime, sandbox: d.Sandbox,
 		times: d.Times.withDefaults(), log: d.Log.With("model", manifest.Name, "version", manifest.Version), metrics: m,
 		waiting: newWaiting(waitingMost), suspects: make(map[[32]byte]suspect),
-		copies: make(chan copied, copiesMost),
+		copies: make(chan copied, copiesMost), drift: newDrift(manifest, usual),
 	}
 	for i := range manifest.Workers {
 		p.slots = append(p.slots, &slot{pool: p, number: i + 1, state: stateStarting})
@@ -113,6 +121,9 @@ func (p *pool) infer(ctx context.Context, inputs []Tensor, priority Priority) ([
 	p.mu.Lock()
 	p.tally.add(time.Since(began), o.err)
 	p.mu.Unlock()
+	if o.err == nil {
+		p.drift.observe(inputs, o.outputs)
+	}
 	return o.outputs, o.err
 }
 

@@ -31,5 +31,14 @@ func (s *Service) CheckHealth(_ context.Context, r *domain.HealthReport) error {
 			r.Fail("model_failed", which)
 		}
 	}
+	drifted := 0
+	for _, p := range s.pools() {
+		for _, v := range p.drift.views() {
+			if drifted < mostProblems && v.Index != nil && *v.Index >= driftMuch && !p.unloaded {
+				r.Warn("model_drift", fmt.Sprintf("%s %d: %s", p.manifest.Name, p.manifest.Version, v.what()))
+				drifted++
+			}
+		}
+	}
 	return nil
 }

@@ -91,7 +91,14 @@ type Recorder interface {
 	RecordSync(ctx context.Context, e domain.AuditEvent) error
 }
 
-// loadRoutings reads what administrators of any node have set.
+// readRoutings is loadRoutings while nothing else changes.
+func (s *Service) readRoutings(ctx context.Context) error {
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	return s.loadRoutings(ctx)
+}
+
+// loadRoutings reads what administrators of any node have set, and the baselines of versions. Its caller holds changing.
 func (s *Service) loadRoutings(ctx context.Context) error {
 	if s.Settings == nil {
 		return nil
@@ -100,8 +107,11 @@ func (s *Service) loadRoutings(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	read := map[string]Routing{}
+	read, baselines := map[string]Routing{}, map[string]string{}
 	for _, v := range settings {
+		if strings.HasPrefix(v.Name, driftPrefix) {
+			baselines[v.Name] = v.Value
+		}
 		name, ok := strings.CutPrefix(v.Name, settingPrefix)
 		if !ok {
 			continue
@@ -117,7 +127,7 @@ func (s *Service) loadRoutings(ctx context.Context) error {
 	for name, r := range read {
 		s.trials[name] = s.trials[name].follow(r)
 	}
-	s.routings = read
+	s.routings, s.baselines = read, baselines
 	return nil
 }
 
@@ -126,7 +136,7 @@ const maxUnit = 200
 
 // A Change is what is to become of the versions of a model.
 type Change struct {
-	Action  string `json:"action" enum:"promote,rollback,pin,shadow,reload,load,unload"`
+	Action  string `json:"action" enum:"promote,rollback,pin,shadow,reload,load,unload,baseline" doc:"baseline: what the version was asked and answered lately on this node is what drift is compared with"`
 	Version int    `json:"version,omitempty" minimum:"0" doc:"that it is about; pin, shadow: 0 ends it"`
 	Percent int    `json:"percent,omitempty" minimum:"0" maximum:"100" doc:"promote, shadow: the part of the requests; 0: 100"`
 	By      Unit   `json:"by,omitempty" enum:"user,room,device" doc:"promote: whose requests stay with one version; absent: a user's"`
@@ -139,11 +149,11 @@ func (c Change) apply(r Routing, now int, versions []int) (Routing, error) {
 	refuse := func(format string, args ...any) (Routing, error) {
 		return r, domain.Invalid.Errorf(domain.CodeInvalidRequest, format, args...)
 	}
-	needed := c.Version > 0 || slices.Contains([]string{"promote", "reload", "load", "unload"}, c.Action)
+	needed := c.Version > 0 || slices.Contains([]string{"promote", "reload", "load", "unload", "baseline"}, c.Action)
 	if needed && !slices.Contains(versions, c.Version) {
 		return refuse("there is no version %d; there are %s", c.Version, numberList(versions))
 	}
-	if unloaded := slices.Contains(r.Unloaded, c.Version); unloaded && c.Action != "load" && c.Action != "unload" {
+	if unloaded := slices.Contains(r.Unloaded, c.Version); unloaded && !slices.Contains([]string{"load", "unload", "baseline"}, c.Action) {
 		return refuse("version %d is unloaded; load it first", c.Version)
 	}
 	r.Pins = maps.Clone(r.Pins)
@@ -193,7 +203,7 @@ func (c Change) apply(r Routing, now int, versions []int) (Routing, error) {
 	case "load":
 		r.Unloaded = slices.DeleteFunc(slices.Clone(r.Unloaded), func(n int) bool { return n == c.Version })
 		r.Reason = fmt.Sprintf("version %d is loaded", c.Version)
-	case "reload":
+	case "reload", "baseline":
 	default:
 		return refuse("there is no action %q", c.Action)
 	}
@@ -253,6 +263,8 @@ func (s *Service) Change(ctx context.Context, event domain.AuditEvent, model str
 	switch c.Action {
 	case "reload":
 		return s.reload(ctx, model, c.Version)
+	case "baseline":
+		return s.takeBaseline(ctx, event, model, c.Version)
 	case "load", "unload":
 		return s.rescan(ctx, model, c.Version)
 	}
@@ -284,7 +296,7 @@ func (s *Service) changeRouting(ctx context.Context, event domain.AuditEvent, mo
 	if c.Unit != "" {
 		details["unit"] = c.Unit
 	}
-	if err := s.record(ctx, event, model, details); err != nil || c.Action == "reload" {
+	if err := s.record(ctx, event, model, details); err != nil || c.Action == "reload" || c.Action == "baseline" {
 		return err
 	}
 	return s.keep(ctx, event.Actor.ID, model, after)

@@ -65,13 +65,14 @@ type Service struct {
 	looks    chan look     // for Run
 	judge    chan struct{} // has an element if a trial is to be judged now
 
-	mu       sync.Mutex
-	off      string                    // why no models run; empty: they do
-	away     bool                      // they do not, although they are on
-	models   map[string]map[int]*entry // by name and version
-	bad      map[string]string         // folders that are no versions, and why
-	routings map[string]Routing
-	trials   map[string]*trial
+	mu        sync.Mutex
+	off       string                    // why no models run; empty: they do
+	away      bool                      // they do not, although they are on
+	models    map[string]map[int]*entry // by name and version
+	bad       map[string]string         // folders that are no versions, and why
+	routings  map[string]Routing
+	trials    map[string]*trial
+	baselines map[string]string // as they are stored, by the names of their settings
 }
 
 // An entry is a version that runs.
@@ -88,6 +89,7 @@ func New(d Deps) *Service {
 		Deps: d, metrics: newMetrics(d.Metrics), models: make(map[string]map[int]*entry), bad: make(map[string]string),
 		off: "starting", reloads: make(chan reload), looks: make(chan look), judge: make(chan struct{}, 1),
 		routings: make(map[string]Routing), trials: make(map[string]*trial),
+		baselines: make(map[string]string),
 	}
 	if !d.On {
 		s.off = "models are off; UNHIDRA_ML=on turns them on"
@@ -124,10 +126,13 @@ func (s *Service) Run(ctx context.Context) error {
 	defer reloading.Wait()
 	for again := true; ; {
 		if again {
-			if err := s.loadRoutings(ctx); err != nil && ctx.Err() == nil {
+			if err := s.readRoutings(ctx); err != nil && ctx.Err() == nil {
 				s.Log.WarnContext(ctx, "cannot read which versions of models answer", "err", err)
 			}
 			s.scan(ctx, runtime)
+			if err := s.keepBaselines(ctx); err != nil && ctx.Err() == nil {
+				s.Log.WarnContext(ctx, "cannot keep what is usual for a version of a model; it is tried again", "err", err)
+			}
 		}
 		s.judgeAll(ctx)
 		again = false

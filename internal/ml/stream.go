@@ -89,11 +89,17 @@ func (p *pool) stream(ctx context.Context, q Request, wait time.Duration, yield 
 		}
 		return 0, err
 	}
+	lengths := map[string]int{} // of texts
 	err = c.each(ctx, wait, p.state, func(outputs []Tensor) error {
 		if first == 0 {
 			first = time.Since(began)
 		}
 		p.metrics.chunks.WithLabelValues(p.labels()...).Inc()
+		for i := range outputs {
+			if t := &outputs[i]; t.Type == "BYTES" {
+				lengths[t.Name] += t.textBytes()
+			}
+		}
 		return yield(outputs)
 	})
 	if first == 0 {
@@ -109,6 +115,9 @@ func (p *pool) stream(ctx context.Context, q Request, wait time.Duration, yield 
 	p.mu.Lock()
 	p.tally.add(first, counted)
 	p.mu.Unlock()
+	if err == nil {
+		p.drift.streamed(q.Inputs, lengths)
+	}
 	return first, err
 }
 

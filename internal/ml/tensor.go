@@ -97,6 +97,43 @@ func TextTensor(name string, texts ...string) Tensor {
 	return t
 }
 
+// textBytes returns the length of all texts of t, which has been checked.
+func (t *Tensor) textBytes() int {
+	count, _ := t.count()
+	return len(t.Data) - 4*int(count)
+}
+
+// elements returns how many numbers t has, which has been checked.
+func (t *Tensor) elements() int {
+	return len(t.Data) / max(1, typeSizes[t.Type])
+}
+
+// number returns the number at place i.
+func (t *Tensor) number(i int) float64 {
+	b := t.Data
+	switch t.Type {
+	case "FP32":
+		return float64(math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:])))
+	case "FP64":
+		return math.Float64frombits(binary.LittleEndian.Uint64(b[8*i:]))
+	case "INT64":
+		return float64(int64(binary.LittleEndian.Uint64(b[8*i:]))) //nolint:gosec // that is how it is sent
+	case "UINT64":
+		return float64(binary.LittleEndian.Uint64(b[8*i:]))
+	case "INT32":
+		return float64(int32(binary.LittleEndian.Uint32(b[4*i:]))) //nolint:gosec // that is how it is sent
+	case "UINT32":
+		return float64(binary.LittleEndian.Uint32(b[4*i:]))
+	case "INT16":
+		return float64(int16(binary.LittleEndian.Uint16(b[2*i:]))) //nolint:gosec // that is how it is sent
+	case "UINT16":
+		return float64(binary.LittleEndian.Uint16(b[2*i:]))
+	case "INT8":
+		return float64(int8(b[i])) //nolint:gosec // that is how it is sent
+	}
+	return float64(b[i]) // BOOL, UINT8
+}
+
 func (t Tensor) floats() []float64 {
 	var numbers []float64
 	for b := t.Data; len(b) > 0; {
