@@ -35,6 +35,26 @@ export interface WorkerEvent {
   reason?: string;
 }
 
+/** Samples that a baseline needs at least. */
+export const driftLeast = 500;
+
+/** How far one thing that a version is asked or answers is from what it was. */
+export interface Drift {
+  /** of what it is asked; else of what it answers */
+  input: boolean;
+  name: string;
+  kind: 'length' | 'text' | 'number' | 'column' | 'largest' | 'norm' | 'likeness';
+  /** from 0; absent: 0 */
+  column?: number;
+  baseline: 'none' | 'file' | 'first' | 'taken';
+  /** when the baseline was made */
+  since?: string;
+  samples: number;
+  needed: number;
+  /** population stability index; absent: there are too few samples */
+  index?: number;
+}
+
 export interface ModelVersion {
   version: number;
   state: 'starting' | 'ready' | 'failed' | 'unloaded';
@@ -56,6 +76,7 @@ export interface ModelVersion {
   memory_limit_bytes: number;
   last_error?: string;
   sandbox?: string[];
+  drift: Drift[];
   processes: ModelWorker[];
   events: WorkerEvent[];
 }
@@ -96,7 +117,7 @@ export interface ModelList {
 }
 
 export interface ModelChange {
-  action: 'promote' | 'rollback' | 'pin' | 'shadow' | 'reload' | 'load' | 'unload';
+  action: 'promote' | 'rollback' | 'pin' | 'shadow' | 'reload' | 'load' | 'unload' | 'baseline';
   version?: number;
   percent?: number;
   by?: SplitUnit;
