@@ -77,3 +77,15 @@ story('a link shows its message to whoever may read that, and opens in the same 
   await ann.waitForURL(soup);
   assert.equal(ann.context().pages().length, 1);
 });
+
+story('what is edited or deleted is so below links to it, too', async ({ ann }) => {
+  await ann.getByRole('link', { name: /Workshop/ }).click();
+  const card = ann.getByRole('article').last().locator('figure').getByRole('link');
+  await card.getByText('soup, with bread').waitFor();
+  const message = new URL(soup).pathname.replace(/(\d+)$/, 'messages/$1');
+  await call('ann', 'PATCH', message, { text: 'stew, with bread' });
+  await card.getByText('stew, with bread').waitFor();
+  await call('ann', 'DELETE', message);
+  await card.getByText('Message deleted').waitFor();
+  await becomes(() => card.getByText('bread').count(), 0);
+});

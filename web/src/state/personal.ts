@@ -9,6 +9,7 @@ import type { Arranged } from '../view/sectionport';
 import type { Me } from '../view/types';
 import { Drafts } from './drafts';
 import { OwnLater } from './later.svelte';
+import { OwnLinked } from './linked.svelte';
 import { OwnReports } from './reportnews.svelte';
 import { OwnSaved } from './saved.svelte';
 import { OwnSections } from './sections';
@@ -21,6 +22,7 @@ export class OwnThings implements Personal {
   readonly sections: OwnSections;
   readonly reports = new OwnReports();
   readonly slash: OwnSlash;
+  readonly linked: OwnLinked;
   readonly #left = () => void setTimeout(() => this.drafts.release());
   readonly #hidden = () => document.visibilityState === 'hidden' && this.drafts.flush();
 
@@ -34,6 +36,7 @@ export class OwnThings implements Personal {
   ) {
     this.saved = new OwnSaved(api);
     this.slash = new OwnSlash(api);
+    this.linked = new OwnLinked(api);
     this.later = new OwnLater(api, came);
     this.sections = new OwnSections({ api, me, store, show: arranged });
     this.drafts = new Drafts({ api, me, store, show, isWriting });
@@ -45,6 +48,7 @@ export class OwnThings implements Personal {
   hello(): void {
     this.saved.hello();
     this.slash.hello();
+    this.linked.hello();
     this.reports.hello();
     void this.drafts.hello();
     void this.later.load();
@@ -58,6 +62,7 @@ export class OwnThings implements Personal {
     this.sections.take(f);
     this.reports.take(f);
     this.slash.take(f);
+    this.linked.take(f);
   }
 
   close(): void {

@@ -197,10 +197,6 @@ export class RoomApi implements port.RoomApi {
     this.#rooms.followThreads(room, following);
   }
 
-  message(room: string, seq: number): Promise<Message> {
-    return this.#get(`/rooms/${room}/messages/${seq}`);
-  }
-
   async search(q: string, sort: 'newest' | 'relevance', cursor: string): Promise<port.SearchPage> {
     type Found = Omit<port.SearchHit, 'room'>;
     const got = await this.#get<port.PageOf<Found> & { incomplete?: boolean; meaning?: boolean }>(

@@ -10,6 +10,7 @@ import type { NotifyModel } from './notifyport';
 import type { Pending } from './room/lines';
 import type { Pins } from './pinport';
 import type { Later } from './laterport';
+import type { LinkedMessages } from './linkedport';
 import type { ModerationApi, ReportNews } from './moderationport';
 import type { PollApi } from './pollport';
 import type { SavedMessages } from './savedport';
@@ -272,6 +273,7 @@ export interface Personal {
   readonly sections: Sections;
   readonly reports: ReportNews;
   readonly slash: Slash;
+  readonly linked: LinkedMessages;
 }
 
 /** What this device remembers. */
@@ -418,8 +420,6 @@ export interface RoomApi extends HookApi, BotApi {
   userGroups(): Promise<UserGroupApi>;
   /** the same */
   emoji(): Promise<EmojiApi>;
-  /** one message of a room */
-  message(room: string, seq: number): Promise<Message>;
   search(q: string, sort: 'newest' | 'relevance', cursor: string): Promise<SearchPage>;
 }
 
