@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -24,6 +25,7 @@ import (
 	"github.com/unhidra/unhidra/internal/testkit/otlptest"
 	"github.com/unhidra/unhidra/internal/testkit/traffic"
 	"github.com/unhidra/unhidra/internal/token"
+	"github.com/unhidra/unhidra/internal/ws"
 )
 
 const shout = `from unhidra_worker import Model, Tensor
@@ -170,6 +172,19 @@ func askInChunks(t *testing.T, url string) {
 	const chunk = `data: {"model_name":"spell","model_version":"1","text_output":"`
 	if want := chunk + "h\"}\n\n" + chunk + "e\"}\n\n"; string(text) != want {
 		t.Errorf("%d %s", answer.StatusCode, text)
+	}
+	nc, early, err := ws.Dial(t.Context(), url+"/v2/models/spell/generate_stream", nil, nil, nil)
+	must(t, err)
+	defer nc.Close()
+	must(t, nc.SetDeadline(time.Now().Add(time.Minute)))
+	_, err = nc.Write(ws.AppendMasked(nil, ws.Text, []byte(`{"text_input": "h"}`), [4]byte{}))
+	must(t, err)
+	for got := early; !bytes.Contains(got, []byte(`{"done":true}`)); {
+		part := make([]byte, 4096)
+		n, err := nc.Read(part)
+		if got = append(got, part[:n]...); err != nil {
+			t.Fatalf("by a WebSocket comes %q: %v", got, err)
+		}
 	}
 }
 

@@ -39,6 +39,7 @@ func (s *Service) Handler() http.Handler {
 		mux.HandleFunc("POST "+path+"/infer", s.serveInfer)
 		mux.HandleFunc("POST "+path+"/generate", s.serveGenerate)
 		mux.HandleFunc("POST "+path+"/generate_stream", s.serveStream)
+		mux.HandleFunc("GET "+path+"/generate_stream", s.serveSocket)
 	}
 	mux.HandleFunc("GET /internal/ml/live", serveLive)
 	mux.HandleFunc("GET /internal/ml/ready", s.serveReady)

@@ -64,6 +64,7 @@ type Service struct {
 	reloads  chan reload   // for Run
 	looks    chan look     // for Run
 	judge    chan struct{} // has an element if a trial is to be judged now
+	over     chan struct{} // closed at the end of Run
 
 	mu        sync.Mutex
 	off       string                    // why no models run; empty: they do
@@ -88,6 +89,7 @@ func New(d Deps) *Service {
 	s := &Service{
 		Deps: d, metrics: newMetrics(d.Metrics), models: make(map[string]map[int]*entry), bad: make(map[string]string),
 		off: "starting", reloads: make(chan reload), looks: make(chan look), judge: make(chan struct{}, 1),
+		over:     make(chan struct{}),
 		routings: make(map[string]Routing), trials: make(map[string]*trial),
 		baselines: make(map[string]string),
 	}
@@ -103,6 +105,7 @@ func New(d Deps) *Service {
 // Run runs the models until ctx is done. Without Python it says so, once, and waits: nothing else of the
 // server needs it.
 func (s *Service) Run(ctx context.Context) error {
+	defer close(s.over)
 	if !s.On {
 		<-ctx.Done()
 		return nil
