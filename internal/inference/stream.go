@@ -96,37 +96,30 @@ func (r *responses) send(out *pb.ModelStreamInferResponse) error {
 func (s *Server) answer(in *pb.ModelInferRequest, r *responses) error {
 	ctx := r.Context()
 	q, err := inference(in)
-	final, _ := q.Parameters[wantsFinal].(bool)
+	tellsLast, _ := q.Parameters[wantsFinal].(bool)
 	delete(q.Parameters, wantsFinal)
-	last := answered(in, ml.Answer{})
-	last.ModelVersion, last.Parameters = in.GetModelVersion(), nil
-	mark := func(out *pb.ModelInferResponse, yes bool) {
-		if final {
+	respond := func(out *pb.ModelInferResponse, last bool, wrong string) error {
+		if tellsLast {
 			if out.Parameters == nil {
 				out.Parameters = map[string]*pb.InferParameter{}
 			}
-			out.Parameters[isFinal] = &pb.InferParameter{ParameterChoice: &pb.InferParameter_BoolParam{BoolParam: yes}}
+			out.Parameters[isFinal] = &pb.InferParameter{ParameterChoice: &pb.InferParameter_BoolParam{BoolParam: last}}
 		}
+		return r.send(&pb.ModelStreamInferResponse{InferResponse: out, ErrorMessage: wrong})
 	}
 	if err == nil {
-		err = s.models.ServeChunks(ctx, q, func(a ml.Answer) error {
-			out := answered(in, a)
-			mark(out, false)
-			return r.send(&pb.ModelStreamInferResponse{InferResponse: out})
-		})
+		err = s.models.ServeChunks(ctx, q, func(a ml.Answer) error { return respond(answered(in, a), false, "") })
 	}
+	end := &pb.ModelInferResponse{ModelName: in.GetModelName(), ModelVersion: in.GetModelVersion(), Id: in.GetId()}
 	switch {
 	case r.broken != nil:
 		return r.broken
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil:
-		text := status.Convert(s.failed(ctx, in.GetModelName(), err)).Message()
-		mark(last, true)
-		return r.send(&pb.ModelStreamInferResponse{ErrorMessage: text, InferResponse: last})
-	case final:
-		mark(last, true)
-		return r.send(&pb.ModelStreamInferResponse{InferResponse: last})
+		return respond(end, true, status.Convert(s.failed(ctx, in.GetModelName(), err)).Message())
+	case tellsLast:
+		return respond(end, true, "")
 	}
 	return nil
 }
