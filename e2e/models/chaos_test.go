@@ -29,6 +29,7 @@ type fault struct {
 	within time.Duration // that the request allows
 	status []int         // one of them is the answer
 	says   string        // in the answer
+	chunks string        // what ends a stream in its midst; empty: the model does not go wrong by itself
 }
 
 // Times that requests allow: of those that are never answered, and of those that must be.
@@ -38,17 +39,17 @@ const (
 )
 
 var faults = []fault{
-	{"loop", short, []int{503}, "in time"},
-	{"regex", short, []int{503}, "in time"},
-	{"half", short, []int{503}, "in time"},
-	{"stop", short, []int{503, 200}, ""}, // 200: it has been replaced already
-	{"kill", long, []int{200}, "SLEEP"},  // tried once more
-	{"exit", long, []int{400}, "ended two workers"},
-	{"garbage", long, []int{400}, "ended two workers"},
-	{"memory", long, []int{503}, "memory"},
-	{"fork", long, []int{500}, "failed"},
-	{"disk", long, []int{500}, "failed"},
-	{"noise", long, []int{200}, "NOISE"},
+	{"loop", short, []int{503}, "in time", "chunk"},
+	{"regex", short, []int{503}, "in time", "chunk"},
+	{"half", short, []int{503}, "in time", "chunk"},
+	{"stop", short, []int{503, 200}, "", ""}, // 200: it has been replaced already
+	{"kill", long, []int{200}, "SLEEP", ""},  // tried once more
+	{"exit", long, []int{400}, "ended two workers", "ended while"},
+	{"garbage", long, []int{400}, "ended two workers", "not a frame"},
+	{"memory", long, []int{503}, "memory", "memory"},
+	{"fork", long, []int{500}, "failed", "failed"},
+	{"disk", long, []int{500}, "failed", "failed"},
+	{"noise", long, []int{200}, "NOISE", "NOISE"},
 }
 
 // Everything that workers do wrong is done while people chat: every message is acknowledged, and delivered once and in
@@ -103,6 +104,7 @@ version = 1
 class = "model:Fault"
 memory_mb = 256
 deadline_ms = 60000
+chunk_ms = 3000
 
 [[inputs]]
 name = "text"
@@ -144,17 +146,7 @@ func (s *site) ask(t *testing.T, model, text string, within time.Duration) (stat
 	r, err := http.NewRequestWithContext(context.WithoutCancel(t.Context()), http.MethodPost,
 		"http://"+s.Operator+"/v2/models/"+model+"/infer", strings.NewReader(body))
 	must(t, err)
-	res, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Errorf("%s has no answer to %q: %v", model, text, err)
-		return 0, ""
-	}
-	defer func() { _ = res.Body.Close() }()
-	b, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Errorf("the answer of %s to %q is broken off: %v", model, text, err)
-	}
-	return res.StatusCode, string(b)
+	return s.whole(t, r)
 }
 
 // recovers waits until a model answers as it should.
@@ -212,6 +204,10 @@ func (s *site) goWrong(t *testing.T, length time.Duration) {
 			for i := 0; i == 0 || time.Now().Before(end); i++ {
 				s.one(t, f, i)
 				s.recovers(t, f.name)
+				if f.chunks != "" {
+					s.oneInChunks(t, f, i)
+					s.recovers(t, f.name)
+				}
 			}
 		})
 	}
@@ -248,6 +244,50 @@ func (s *site) one(t *testing.T, f fault, i int) {
 	if i == 0 {
 		t.Logf("%-8s answered %d after %v of %v", f.name, status, took.Round(time.Millisecond), f.within)
 	}
+}
+
+// oneInChunks has a model go wrong in the midst of a stream. What came before is there, and how it ended is told.
+func (s *site) oneInChunks(t *testing.T, f fault, i int) {
+	t.Helper()
+	began := time.Now()
+	status, answer := s.askInChunks(t, f.name, fmt.Sprintf("%d %s after", i, f.name))
+	if i > 0 && status == http.StatusServiceUnavailable {
+		return // it is not asked for a while, and that is said
+	}
+	first, rest, _ := strings.Cut(answer, "\n\n")
+	goes := f.name == "noise"
+	if status != http.StatusOK || !strings.Contains(first, fmt.Sprintf(`"text_output":"%d"`, i)) ||
+		!strings.Contains(rest, f.chunks) || strings.Contains(rest, `"error"`) == goes || strings.Contains(rest, "AFTER") != goes {
+		t.Errorf("a stream with %s was answered %d %s", f.name, status, answer)
+	}
+	if i == 0 {
+		t.Logf("%-8s in a stream after %v", f.name, time.Since(began).Round(time.Millisecond))
+	}
+}
+
+// askInChunks asks a model for a word in each chunk, and returns all events of its answer.
+func (s *site) askInChunks(t *testing.T, model, words string) (status int, events string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(context.WithoutCancel(t.Context()), http.MethodPost,
+		"http://"+s.Operator+"/v2/models/"+model+"/generate_stream", strings.NewReader(fmt.Sprintf(`{"text_input": %q}`, words)))
+	must(t, err)
+	return s.whole(t, r)
+}
+
+// whole returns the answer to r, which comes whatever happens.
+func (s *site) whole(t *testing.T, r *http.Request) (status int, answer string) {
+	t.Helper()
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Errorf("%s has no answer: %v", r.URL.Path, err)
+		return 0, ""
+	}
+	defer func() { _ = res.Body.Close() }()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Errorf("the answer of %s is broken off: %v", r.URL.Path, err)
+	}
+	return res.StatusCode, string(b)
 }
 
 // killWhileBusy kills a worker when it has a request, unless that is answered before.

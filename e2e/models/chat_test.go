@@ -118,6 +118,12 @@ func (m *steadyModel) ask(t *testing.T, done <-chan struct{}) (answers took) {
 			return answers
 		}
 		answers = append(answers, time.Since(began))
+		status, answer := m.s.askInChunks(t, "steady", "one two")
+		if status != http.StatusOK || strings.Count(answer, "data:") != 2 || !strings.Contains(answer, `"ONE"`) ||
+			!strings.Contains(answer, `"TWO"`) {
+			t.Errorf("the model beside those that go wrong answers in chunks: %d %s", status, answer)
+			return answers
+		}
 	}
 }
 

@@ -20,6 +20,10 @@ class Fault(Model):
     def predict(self, batch, context):
         return [{"text": Tensor.texts_of([self.one(t) for t in i["text"].texts()])} for i in batch]
 
+    def stream(self, inputs, context):
+        for word in inputs["text"].texts()[0].split():
+            yield {"text": Tensor.texts_of([self.one(word)])}
+
     def one(self, text):
         fault = text.split()[0]
         if fault == "loop":
