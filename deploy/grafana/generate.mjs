@@ -177,7 +177,7 @@ const dashboards = {
     panel("Rolled back by itself within a day, by rule", "short",
       line('max by (model, rule) (increase(ml_rollbacks_total{job="unhidra",instance=~"$instance"}[1d]))', "{{model}} {{rule}}")),
     panel("Drift of what is asked and answered (below 0.1: little, from 0.25: much; none: not enough to say)", "short",
-      line(max("unhidra_ml_drift", "model, version, what"), "{{model}} {{version}} {{what}}")),
+      line(max("ml_drift", "model, version, what"), "{{model}} {{version}} {{what}}")),
     panel("Answers of shadows, by whether they were the same", "reqps", line(rate("ml_shadow_requests_total", "model, version, result"), "{{model}} {{version}} {{result}}")),
     panel("Chunks of streams, and streams that whoever asked left", "cps",
       line(rate("ml_stream_chunks_total", "model, version"), "{{model}} {{version}} chunks"),

@@ -102,7 +102,7 @@ func (d *drift) follow(stored string) {
 		b := k.Bases[f.name().what()]
 		switch own := f.base; {
 		case f.valid(b):
-			f.base, f.token = b, b.Reference
+			f.base, f.reference = b, b.Reference
 			f.clear()
 		case own != nil && own.Source != driftFile:
 			d.unkept = true

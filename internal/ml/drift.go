@@ -76,12 +76,12 @@ type feature struct {
 	column int
 	row    int // numbers of a row
 
-	ring  [driftWhole]uint64 // bits of a float64; of driftText a hash, 0 if it is too long for a class, and the length
-	n     int                // samples since it was cleared
-	base  *baseline          // nil: ring gathers it
-	sums  []float64          // of rows, for the reference
-	rows  int
-	token []int8 // reference, scaled; nil: not yet there
+	ring      [driftWhole]uint64 // bits of a float64; of driftText a hash, 0 if it is too long for a class, and the length
+	n         int                // samples since it was cleared
+	base      *baseline          // nil: ring gathers it
+	sums      []float64          // of rows, for the reference
+	rows      int
+	reference []int8 // scaled; nil: not yet there
 }
 
 // A baseline is the counts of a feature by bins: a bin for each of Keys and one for everything else, or one up to
@@ -274,7 +274,7 @@ func (f *feature) texts(b []byte) {
 
 // liken counts how like the reference a row is. The first rows are the reference.
 func (f *feature) liken(t *Tensor, from int) {
-	if f.token == nil {
+	if f.reference == nil {
 		if f.sums == nil {
 			f.sums = make([]float64, f.row)
 		}
@@ -282,12 +282,12 @@ func (f *feature) liken(t *Tensor, from int) {
 			f.sums[i] += t.number(from + i)
 		}
 		if f.rows++; f.rows == driftReference {
-			f.token, f.sums = scaled(f.sums), nil
+			f.reference, f.sums = scaled(f.sums), nil
 		}
 		return
 	}
 	var dot, a, b float64
-	for i, r := range f.token {
+	for i, r := range f.reference {
 		v, w := t.number(from+i), float64(r)
 		dot, a, b = dot+v*w, a+v*v, b+w*w
 	}
@@ -324,7 +324,7 @@ func (f *feature) value(sample uint64) float64 {
 
 // gathered returns the samples as a baseline.
 func (f *feature) gathered(from driftSource) *baseline {
-	b := &baseline{Source: from, At: time.Now().UTC(), Reference: f.token}
+	b := &baseline{Source: from, At: time.Now().UTC(), Reference: f.reference}
 	samples := f.samples()
 	b.Labels = f.kind == driftText && !slices.ContainsFunc(samples, func(s uint64) bool { return s>>32 == 0 })
 	if b.Keys = f.distinct(b, samples); b.Keys == nil && b.Labels {

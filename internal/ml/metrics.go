@@ -119,7 +119,7 @@ var (
 		"Memory that the workers of a model may take, all together; one that takes more than its part is replaced.",
 		[]string{"model", "version"}, nil)
 	awayDesc  = prometheus.NewDesc("ml_away", "1 if models are on and none can run, as without Python.", nil, nil)
-	driftDesc = prometheus.NewDesc("unhidra_ml_drift",
+	driftDesc = prometheus.NewDesc("ml_drift",
 		"How far what a model is asked or answers is from what it was (population stability index: below 0.1 little, from "+
 			"0.25 much); NaN: there is not enough to say.", []string{"model", "version", "what"}, nil)
 	percentDesc = prometheus.NewDesc("ml_candidate_percent", "Part of the requests of a model that its candidate answers.",
