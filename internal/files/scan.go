@@ -1,7 +1,7 @@
 package files
 
 import (
-	"bytes"
+	"bufio"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -103,9 +103,9 @@ func sendStream(ctx context.Context, conn net.Conn, r io.Reader) (read, sent err
 // readAnswer reads up to the zero byte that ends an answer.
 func readAnswer(ctx context.Context, conn net.Conn) (string, error) {
 	_ = conn.SetDeadline(stall(ctx))
-	b, err := io.ReadAll(io.LimitReader(conn, 4<<10))
-	if answer, _, whole := bytes.Cut(b, []byte{0}); whole {
-		return string(answer), nil
+	b, err := bufio.NewReader(io.LimitReader(conn, 4<<10)).ReadString(0)
+	if answer, whole := strings.CutSuffix(b, "\x00"); whole {
+		return answer, nil
 	}
 	return "", errors.Join(err, fmt.Errorf("it answered %q", b))
 }
