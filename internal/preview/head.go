@@ -3,6 +3,7 @@ package preview
 import (
 	"cmp"
 	"io"
+	"net/url"
 	"strings"
 	"unicode"
 
@@ -17,6 +18,7 @@ import (
 type head struct {
 	named map[string]string // the first content of each property or name
 	plain string            // its title
+	base  string            // that addresses in it are relative to; empty: its own
 }
 
 // readHead reads the head of a page. What is broken or cut off is read as far as it goes.
@@ -40,11 +42,22 @@ func readHead(r io.Reader) head {
 				if z.Next() == html.TextToken && h.plain == "" {
 					h.plain = z.Token().Data
 				}
+			case atom.Base:
+				h.base = cmp.Or(h.base, hrefOf(t.Attr))
 			case atom.Meta:
 				h.note(t.Attr)
 			}
 		}
 	}
+}
+
+func hrefOf(attrs []html.Attribute) string {
+	for _, a := range attrs {
+		if a.Key == "href" {
+			return strings.TrimSpace(a.Val)
+		}
+	}
+	return ""
 }
 
 func (h head) note(attrs []html.Attribute) {
@@ -81,6 +94,22 @@ func (h head) site() string {
 func (h head) image() string {
 	return strings.TrimSpace(cmp.Or(h.named["og:image:secure_url"], h.named["og:image"], h.named["og:image:url"],
 		h.named["twitter:image"], h.named["twitter:image:src"]))
+}
+
+// imageAt returns the address of the picture of a page at an address; nil: it has none.
+func (h head) imageAt(page *url.URL) *url.URL {
+	if h.image() == "" {
+		return nil
+	}
+	base, err := page.Parse(h.base)
+	if err != nil {
+		base = page
+	}
+	image, err := base.Parse(h.image())
+	if err != nil {
+		return nil
+	}
+	return image
 }
 
 // Characters of scripts and of emoji that are not shown themselves.

@@ -55,7 +55,7 @@ func (s *Service) load(ctx context.Context, link string) (p domain.LinkPreview, 
 	}
 	head := readHead(r)
 	p = domain.LinkPreview{URL: link, Title: head.title(), Description: head.description(), Site: head.site()}
-	if image, err := res.Request.URL.Parse(head.image()); err == nil && head.image() != "" {
+	if image := head.imageAt(res.Request.URL); image != nil {
 		p.Image = s.image(ctx, image.String())
 	}
 	return nothingWithout(p.Title != "", p), nil
