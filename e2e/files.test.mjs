@@ -296,7 +296,7 @@ story('what is too large is said, with the limit', async ({ ann }) => {
   limits.used = 5e9;
   await chip(ann, 'large.txt').getByRole('button', { name: 'Remove large.txt' }).click();
   await give(composer(ann), 'paste', [text('large.txt', 2_000)]);
-  await ann.getByText('Your files take 5 GB of your 5 GB.').waitFor();
+  await ann.getByText('Your files take 5 GB of your 5 GB; this one has 2 kB.').waitFor();
   assert.deepEqual(sent, []);
   await ann.unroute(files);
   await ann.getByRole('button', { name: 'Show my largest files' }).click();
