@@ -40,7 +40,7 @@ function roomTarget(app: App, r: RoomState, run: () => void): Target {
   };
 }
 
-function actions(app: App, administers: boolean): Target[] {
+function actions(app: App): Target[] {
   const one = (id: string, icon: IconName, run: () => void, values: Record<string, string> = {}): Target => ({
     id: `action/${id}`,
     group: 'actions',
@@ -89,7 +89,7 @@ function actions(app: App, administers: boolean): Target[] {
     one(app.settings.density === 'compact' ? 'comfortable' : 'compact', 'menu', density),
     one('shortcuts', 'keyboard', () => overlay.open({ name: 'keys' })),
     ...settingsPages.map((p) => one(`settings-${p}`, 'gear', () => router.go({ page: 'settings', section: p }))),
-    ...(administers
+    ...(app.me.role === 'admin'
       ? adminPages.map((p) => one(`admin-${p}`, 'shield', () => router.go({ page: 'admin', section: p })))
       : []),
     one('sign-out', 'leave', () => signOut(app)),
@@ -161,10 +161,10 @@ function ofRoom(app: App, one: One): Target[] {
 const late = (a: RoomState, b: RoomState) => Date.parse(b.last_at) - Date.parse(a.last_at);
 
 /** Everything to jump to, what was active last first. */
-export function targetsOf(app: App, administers: boolean): Target[] {
+export function targetsOf(app: App): Target[] {
   const rooms = app.rooms.list.toSorted((a, b) => Number(b.unread > 0) - Number(a.unread > 0) || late(a, b));
   const go = (r: RoomState) => () => router.go({ page: 'room', room: r.id });
-  return [...rooms.map((r) => roomTarget(app, r, go(r))), ...actions(app, administers)];
+  return [...rooms.map((r) => roomTarget(app, r, go(r))), ...actions(app)];
 }
 
 /** The rooms in which the user may write, for what chosen does. */
