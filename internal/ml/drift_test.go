@@ -55,7 +55,7 @@ func numbers(name, datatype string, shape []int64, values ...float64) Tensor {
 	return t
 }
 
-// indexOf returns what is known of one feature.
+// viewOf returns what is known of one feature.
 func viewOf(t *testing.T, d *drift, what string) Drift {
 	t.Helper()
 	for _, v := range d.views() {
@@ -223,10 +223,13 @@ func TestABaselineOfCases(t *testing.T) {
 	m.Inputs, m.Outputs = m.Inputs[2:], m.Outputs[1:2]
 	r := rand.New(rand.NewPCG(5, 6))
 	var cases []GoldenCase
+	one := func(name, datatype, format string, v any) jsonTensor {
+		return jsonTensor{Name: name, Type: datatype, Shape: []int64{1}, Data: json.RawMessage(fmt.Sprintf(format, v))}
+	}
 	for range driftLeast {
 		cases = append(cases, GoldenCase{
-			Inputs:  []jsonTensor{{Name: "n", Type: "INT64", Shape: []int64{1}, Data: json.RawMessage(fmt.Sprintf("[%d]", r.IntN(9)))}},
-			Outputs: []jsonTensor{{Name: "score", Type: "FP32", Shape: []int64{1}, Data: json.RawMessage(fmt.Sprintf("[%f]", r.Float64()))}},
+			Inputs:  []jsonTensor{one("n", "INT64", "[%d]", r.IntN(9))},
+			Outputs: []jsonTensor{one("score", "FP32", "[%f]", r.Float64())},
 		})
 	}
 	d := newDrift(m, cases)
@@ -319,7 +322,9 @@ func BenchmarkDrift(b *testing.B) {
 			d.observe(inputs, outputs)
 		}
 	})
-	text := newDrift(Manifest{Inputs: []Spec{{"text", "BYTES", []int64{-1}}}, Outputs: []Spec{{"label", "BYTES", []int64{1}}}}, nil)
+	m := manifestOf()
+	m.Inputs, m.Outputs = m.Inputs[:1], m.Outputs[:1]
+	text := newDrift(m, nil)
 	b.Run("text and class", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {

@@ -98,7 +98,8 @@ func (s *Service) readRoutings(ctx context.Context) error {
 	return s.loadRoutings(ctx)
 }
 
-// loadRoutings reads what administrators of any node have set, and the baselines of versions. Its caller holds changing.
+// loadRoutings reads what administrators of any node have set, and the baselines of versions. Its caller holds
+// changing.
 func (s *Service) loadRoutings(ctx context.Context) error {
 	if s.Settings == nil {
 		return nil
@@ -153,7 +154,8 @@ func (c Change) apply(r Routing, now int, versions []int) (Routing, error) {
 	if needed && !slices.Contains(versions, c.Version) {
 		return refuse("there is no version %d; there are %s", c.Version, numberList(versions))
 	}
-	if unloaded := slices.Contains(r.Unloaded, c.Version); unloaded && !slices.Contains([]string{"load", "unload", "baseline"}, c.Action) {
+	unloaded := slices.Contains(r.Unloaded, c.Version)
+	if unloaded && !slices.Contains([]string{"load", "unload", "baseline"}, c.Action) {
 		return refuse("version %d is unloaded; load it first", c.Version)
 	}
 	r.Pins = maps.Clone(r.Pins)
