@@ -510,6 +510,17 @@ func (d *drift) views() []Drift {
 	return views
 }
 
+// worst returns what is farthest from its baseline, if that is much; else nothing.
+func (d *drift) worst() string {
+	what, most := "", driftMuch
+	for _, v := range d.views() {
+		if v.Index != nil && *v.Index >= most {
+			what, most = v.what(), *v.Index
+		}
+	}
+	return what
+}
+
 func (f *feature) name() Drift {
 	return Drift{Input: f.input, Name: f.tensor, Kind: f.kind, Column: f.column, Source: driftNone,
 		Samples: len(f.samples()), Needed: driftWhole}

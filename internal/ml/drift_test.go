@@ -6,10 +6,14 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/testkit"
 )
 
 // Values that anybody can compute by hand.
@@ -306,6 +310,55 @@ func TestABaselineOutlivesARestart(t *testing.T) {
 	if a, b := is(s), is(other); !a.Since.Equal(*b.Since) {
 		t.Errorf("%v and %v", a.Since, b.Since)
 	}
+}
+
+// Who watches sees a version that has drifted, by what has most; before there is enough to say, the series is there.
+func TestADriftIsSeenInMetricsAndHealth(t *testing.T) {
+	t.Parallel()
+	s := New(Deps{On: true, Log: testkit.Logger(t)})
+	m := manifestOf()
+	m.Inputs, m.Outputs = m.Inputs[2:], m.Outputs[1:2]
+	p := &pool{manifest: m, drift: newDrift(m, nil), waiting: newWaiting(1)}
+	s.models["m"] = map[int]*entry{1: resting(p)}
+	reg := prometheus.NewPedanticRegistry()
+	reg.MustRegister(collector{s})
+	see := func(input, output float64, named ...domain.HealthProblem) {
+		t.Helper()
+		families, err := reg.Gather()
+		must(t, err)
+		got := map[string]float64{}
+		for _, f := range families {
+			for _, series := range f.GetMetric() {
+				if f.GetName() == "unhidra_ml_drift" {
+					got[series.GetLabel()[2].GetValue()] = series.GetGauge().GetValue()
+				}
+			}
+		}
+		for what, least := range map[string]float64{"input n": input, "output score": output} {
+			if v, ok := got[what]; !ok || math.IsNaN(least) != math.IsNaN(v) || v < least {
+				t.Errorf("%s is %v (%v), want %v at least", what, v, ok, least)
+			}
+		}
+		var r domain.HealthReport
+		must(t, s.CheckHealth(t.Context(), &r))
+		if !slices.Equal(r.Problems, named) {
+			t.Errorf("administrators are told %+v, want %+v", r.Problems, named)
+		}
+	}
+	send := func(shift int) {
+		for i := range driftWhole {
+			p.drift.observe([]Tensor{numbers("n", "INT64", []int64{1}, float64(i%2+shift))},
+				[]Tensor{numbers("score", "FP32", []int64{1}, float64(i%100+10*shift))})
+		}
+	}
+	see(math.NaN(), math.NaN())
+	send(0)
+	p.drift.settle()
+	see(math.NaN(), math.NaN())
+	send(0)
+	see(0, 0)
+	send(5)
+	see(driftMuch, driftMuch, domain.HealthProblem{Code: "model_drift", Subject: "m 1: input n"})
 }
 
 // A request must not notice.

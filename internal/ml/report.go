@@ -10,7 +10,8 @@ import (
 // mostProblems bounds the versions that are named to administrators.
 const mostProblems = 20
 
-// CheckHealth tells administrators which versions do not run: as a failure if no other version answers in its place.
+// CheckHealth tells administrators which versions do not run, as a failure if no other version answers in its place, and
+// which have drifted.
 func (s *Service) CheckHealth(_ context.Context, r *domain.HealthReport) error {
 	if s.isAway() {
 		r.Fail("models_away", "")
@@ -33,11 +34,9 @@ func (s *Service) CheckHealth(_ context.Context, r *domain.HealthReport) error {
 	}
 	drifted := 0
 	for _, p := range s.pools() {
-		for _, v := range p.drift.views() {
-			if drifted < mostProblems && v.Index != nil && *v.Index >= driftMuch && !p.unloaded {
-				r.Warn("model_drift", fmt.Sprintf("%s %d: %s", p.manifest.Name, p.manifest.Version, v.what()))
-				drifted++
-			}
+		if what := p.drift.worst(); what != "" && !p.unloaded && drifted < mostProblems {
+			r.Warn("model_drift", fmt.Sprintf("%s %d: %s", p.manifest.Name, p.manifest.Version, what))
+			drifted++
 		}
 	}
 	return nil
