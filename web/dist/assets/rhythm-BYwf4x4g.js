@@ -1,1 +1,0 @@
-import{t as e}from"./weekdays-B8qSS-gt.js";import{t}from"./text-CMWP9laM.js";function n(n){let r=n.zone===Intl.DateTimeFormat().resolvedOptions().timeZone?``:` (${n.zone})`;return`${n.weekdays.length===7?t(`later.daily`):e(n.weekdays)} · ${n.time}${r}`}export{n as t};
