@@ -1,15 +1,17 @@
 """Frames are the same bytes here and in the server (internal/ml/frame_test.go)."""
 
+import array
 import json
 import random
 import socket
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from unhidra_worker import frames
-from unhidra_worker.packed import PackedError, pack, unpack
+from unhidra_worker.packed import Packed, PackedError, pack, unpack
 
 GOLDEN = Path(__file__).parents[2] / "internal" / "ml" / "testdata" / "frames.json"
 
@@ -49,6 +51,37 @@ def test_a_long_message_is_sent_in_chunks() -> None:
     assert data.count(b"ML\x01\x12") == 2
     with pytest.raises(frames.FrameError):
         frames.encode(frames.Message(frames.RESPONSE, b"x" * (frames.MAX_MESSAGE + 1)))
+
+
+def test_messages_of_any_size_come_one_after_the_other() -> None:
+    sizes = [0, 1, 1 << 14, 1 << 16, frames.MAX_FRAME, 7, 3 * frames.MAX_FRAME + 5, 1 << 15, 2]
+    bodies = [{"a": bytes([i]) * size, "b": [size]} for i, size in enumerate(sizes)]
+    here, there = socket.socketpair()
+    with here, there:
+        sender = frames.Link(here)
+        thread = threading.Thread(
+            target=lambda: [sender.send(frames.Message(frames.RESPONSE, b, 7)) for b in bodies]
+        )
+        thread.start()
+        link = frames.Link(there)
+        got = [link.receive() for _ in bodies]
+        thread.join()
+    assert [m.body for m in got] == bodies
+
+
+def test_large_values_are_not_copied() -> None:
+    value = bytes(1 << 20)
+    assert any(part is value for part in Packed({"a": [value]}).parts)
+    wide = memoryview(array.array("d", [1.5, 2.5]))
+    assert unpack(pack(wide)) == wide.tobytes()
+
+
+def test_tensors_are_packed_like_other_maps() -> None:
+    for shape in ([3, 1], [3, 1], [True, 1], [], [1 << 40]):
+        fields = [("name", "x"), ("datatype", "FP32"), ("shape", shape), ("data", b"abc")]
+        tensor, other = dict(fields), dict(reversed(fields))
+        assert pack(tensor) == pack(other)
+        assert unpack(pack([tensor])) == [tensor]
 
 
 @pytest.mark.parametrize("at,value", [(0, 88), (2, 2), (5, 4), (6, 2), (7, 28), (19, 1), (24, 255)])

@@ -10,6 +10,7 @@ import pytest
 
 from unhidra_worker import Context, Model, ModelError, Tensor, frames
 from unhidra_worker.model import Inputs, Outputs
+from unhidra_worker.packed import pack, unpack
 from unhidra_worker.serve import answer, fitting, load
 from unhidra_worker.streaming import Flow, stream
 
@@ -54,9 +55,9 @@ def test_a_class_that_is_no_model_is_refused(tmp_path: Path) -> None:
 
 def test_answers_that_one_message_has_no_room_for_are_errors() -> None:
     items = [{"outputs": [{"data": bytes(n)}]} for n in (40, 90, 30, 200)]
-    got = fitting(items, 150)
+    got = unpack(pack(fitting(items, 150)))["items"]
     assert [g["error"]["code"] if "error" in g else "" for g in got] == ["", "room", "", "room"]
-    assert fitting(items) == items
+    assert unpack(pack(fitting(items)))["items"] == items
 
 
 class Counts(Model):

@@ -15,7 +15,7 @@ from typing import Any
 from unhidra_worker import frames, sandbox
 from unhidra_worker.frames import Link, Message
 from unhidra_worker.model import Context, Model
-from unhidra_worker.packed import pack
+from unhidra_worker.packed import Packed
 from unhidra_worker.streaming import Flow, stream
 from unhidra_worker.wire import describe, pack_outputs, unpack_inputs
 
@@ -47,7 +47,7 @@ def main() -> None:
                 continue
             context = Context(request.budget_ms, traceparent=request.body.get("traceparent", ""))
             items = answer(model, request.body["items"], context)
-            data.send(Message(frames.RESPONSE, {"items": fitting(items)}, request.id))
+            data.send(Message(frames.RESPONSE, fitting(items), request.id))
     except (EOFError, ConnectionError):
         os._exit(0)
 
@@ -113,19 +113,21 @@ def answer(model: Model, items: Sequence[Any], context: Context) -> list[dict[st
     return [answer(model, [item], context)[0] for item in items]
 
 
-def fitting(
-    items: Sequence[dict[str, Any]], most: int = frames.MAX_MESSAGE - (1 << 17)
-) -> list[dict[str, Any]]:
-    """Put an error in the place of each answer that the message has no room for.
+def fitting(items: Sequence[dict[str, Any]], most: int = frames.MAX_MESSAGE - (1 << 17)) -> Packed:
+    """Return the answers of a message, with an error in the place of each that it has no room for.
 
     Of a batch the server asks for these again, one by one. What is kept free is for the errors.
     """
-    fit: list[dict[str, Any]] = []
+    whole = Packed({"items": items})
+    if whole.size <= most:
+        return whole
+    fit: list[Packed] = []
     for item in items:
-        size = len(pack(item))
-        if size > most:
-            fit.append({"error": {"code": "room", "message": f"an answer of {size} bytes"}})
+        packed = Packed(item)
+        if packed.size > most:
+            error = {"code": "room", "message": f"an answer of {packed.size} bytes"}
+            packed = Packed({"error": error})
         else:
-            most -= size
-            fit.append(item)
-    return fit
+            most -= packed.size
+        fit.append(packed)
+    return Packed({"items": fit})

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from unhidra_worker import frames
 from unhidra_worker.frames import Link, Message
 from unhidra_worker.model import Context, Model, Outputs
-from unhidra_worker.packed import pack
+from unhidra_worker.packed import Packed
 from unhidra_worker.wire import describe, pack_outputs, unpack_inputs
 
 
@@ -68,8 +68,8 @@ def stream(model: Model, request: Message, data: Link, flow: Flow) -> None:
 
 def _send(chunks: Iterator[Outputs], stream: int, data: Link, flow: Flow) -> None:
     for outputs in chunks:
-        body = {"outputs": pack_outputs(outputs)}
-        if len(pack(body)) > frames.MAX_CHUNK:
+        body = Packed({"outputs": pack_outputs(outputs)})
+        if body.size > frames.MAX_CHUNK:
             raise ValueError(f"a chunk of more than {frames.MAX_CHUNK} bytes")
         if not flow.take():
             return
