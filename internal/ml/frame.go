@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"time"
 )
 
@@ -64,32 +65,55 @@ type message struct {
 	body   any
 }
 
-// appendMessage appends the frames of m.
-func appendMessage(b []byte, m message) ([]byte, error) {
-	payload := pack(nil, m.body)
-	if len(payload) > maxMessage {
-		return nil, fmt.Errorf("a message of %d bytes; at most %d are sent", len(payload), maxMessage)
+// apartFrom is from how many bytes a value is sent from where it is.
+const apartFrom = 16 << 10
+
+// frames returns the frames of m, in parts. The large ones are those of m itself, which must not change until they are
+// sent.
+func (m message) frames() (net.Buffers, error) {
+	p := packer{b: make([]byte, headerSize, 512), apart: apartFrom}
+	p.pack(m.body)
+	parts := append(p.parts, p.b)
+	left := p.size + len(p.b) - headerSize
+	if left > maxMessage {
+		return nil, fmt.Errorf("a message of %d bytes; at most %d are sent", left, maxMessage)
 	}
-	for chunk := uint32(0); ; chunk++ {
-		part := payload[:min(len(payload), maxFrame-headerSize)]
-		payload = payload[len(part):]
-		flags := uint16(0)
-		if len(payload) == 0 {
-			flags = flagEnd
-		}
-		b = append(b, 'M', 'L', frameVersion, m.kind)
-		b = binary.BigEndian.AppendUint16(b, flags)
-		b = append(b, codecPacked, 0)
-		b = binary.BigEndian.AppendUint64(b, m.id)
-		b = binary.BigEndian.AppendUint32(b, chunk)
-		b = binary.BigEndian.AppendUint32(b, uint32(min(m.budget.Milliseconds(), 1<<31))) //nolint:gosec // bounded
-		b = binary.BigEndian.AppendUint32(b, uint32(len(part)))                           //nolint:gosec // bounded
-		b = binary.BigEndian.AppendUint32(b, 0)
-		b = append(b, part...)
-		if flags == flagEnd {
-			return b, nil
-		}
+	room := min(left, maxFrame-headerSize) // of the frame
+	m.header(parts[0][:0], 0, room, room == left)
+	if room == left {
+		return parts, nil
 	}
+	bufs, chunk := make(net.Buffers, 0, len(parts)+2*(left/maxFrame)+2), uint32(0)
+	room += headerSize
+	for _, part := range parts {
+		for len(part) > room {
+			bufs = append(bufs, part[:room])
+			part = part[room:]
+			left -= maxFrame - headerSize
+			chunk++
+			room = min(left, maxFrame-headerSize)
+			bufs = append(bufs, m.header(nil, chunk, room, room == left))
+		}
+		bufs = append(bufs, part)
+		room -= len(part)
+	}
+	return bufs, nil
+}
+
+// header appends the header of a frame of m.
+func (m message) header(b []byte, chunk uint32, size int, end bool) []byte {
+	flags := uint16(0)
+	if end {
+		flags = flagEnd
+	}
+	b = append(b, 'M', 'L', frameVersion, m.kind)
+	b = binary.BigEndian.AppendUint16(b, flags)
+	b = append(b, codecPacked, 0)
+	b = binary.BigEndian.AppendUint64(b, m.id)
+	b = binary.BigEndian.AppendUint32(b, chunk)
+	b = binary.BigEndian.AppendUint32(b, uint32(min(m.budget.Milliseconds(), 1<<31))) //nolint:gosec // bounded
+	b = binary.BigEndian.AppendUint32(b, uint32(size))                                //nolint:gosec // bounded
+	return binary.BigEndian.AppendUint32(b, 0)
 }
 
 // readMessage reads one of most bytes from r. What comes is checked before room is made for it.

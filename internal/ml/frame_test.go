@@ -7,8 +7,10 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"math"
 	"os"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -69,6 +71,12 @@ func plain(v any) any {
 	return v
 }
 
+// appendMessage appends the frames of m.
+func appendMessage(b []byte, m message) ([]byte, error) {
+	parts, err := m.frames()
+	return append(b, bytes.Join(parts, nil)...), err
+}
+
 func TestGoldenFrames(t *testing.T) {
 	t.Parallel()
 	for _, g := range goldenFrames(t) {
@@ -99,6 +107,51 @@ func TestALongMessageIsSentInChunks(t *testing.T) {
 	}
 	if _, err := appendMessage(nil, message{body: make([]byte, maxMessage)}); err == nil {
 		t.Error("sent more than the bound")
+	}
+}
+
+// floatBytes are size bytes of FP32, none of which is infinite.
+func floatBytes(size int) []byte {
+	data := make([]byte, 0, size)
+	for i := range size / 4 {
+		data = binary.LittleEndian.AppendUint32(data, math.Float32bits(float32(i)/7))
+	}
+	return data
+}
+
+// What takes long with large tensors is done without copies of them.
+func TestLargeTensorsAreNotCopied(t *testing.T) {
+	data := floatBytes(1_000_000)
+	tensor := Tensor{Name: "x", Type: "FP32", Shape: []int64{int64(len(data) / 4)}, Data: data}
+	request := message{kind: frameRequest, id: 1, body: map[string]any{"items": []any{packTensors([]Tensor{tensor})}}}
+	for name, do := range map[string]func() error{
+		"check": tensor.Check, "send": func() error { _, err := request.frames(); return err },
+	} {
+		must(t, do())
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for range 100 {
+			must(t, do())
+		}
+		runtime.ReadMemStats(&after)
+		if each := (after.TotalAlloc - before.TotalAlloc) / 100; each > uint64(len(data)/4) {
+			t.Errorf("%s takes %d bytes", name, each)
+		}
+	}
+}
+
+func TestNumbersThatAreNoneAreRefused(t *testing.T) {
+	t.Parallel()
+	for _, f := range []float64{0, -1.5, math.MaxFloat32, math.NaN(), math.Inf(1), math.Inf(-1)} {
+		for kind, data := range map[string][]byte{
+			"FP32": binary.LittleEndian.AppendUint32(make([]byte, 8), math.Float32bits(float32(f))),
+			"FP64": binary.LittleEndian.AppendUint64(make([]byte, 16), math.Float64bits(f)),
+		} {
+			err := Tensor{Name: "x", Type: kind, Shape: []int64{3}, Data: data}.Check()
+			if none := math.IsNaN(f) || math.IsInf(f, 0); none != errors.Is(err, errTensor) {
+				t.Errorf("%v as %s: %v", f, kind, err)
+			}
+		}
 	}
 }
 

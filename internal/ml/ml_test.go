@@ -69,7 +69,7 @@ func writeModel(t *testing.T, dir string, version int, files map[string]string) 
 	must(t, os.WriteFile(filepath.Join(folder, ManifestFile), []byte(text), 0o600))
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -82,7 +82,7 @@ func newService(t *testing.T, dir string, times Times) *Service {
 	return newServiceWith(t, dir, times, func(*Deps) {})
 }
 
-func newServiceWith(t *testing.T, dir string, times Times, with func(*Deps)) *Service {
+func newServiceWith(t testing.TB, dir string, times Times, with func(*Deps)) *Service {
 	t.Helper()
 	testkit.NeedPython(t)
 	d := Deps{On: true, Dir: dir, Scratch: t.TempDir(), Python: "python3", Package: worker.FS(), Times: times,
@@ -129,7 +129,7 @@ func askWithin(t *testing.T, s *Service, text string, d time.Duration) (string, 
 }
 
 // until waits for a condition; the test's own time bounds it.
-func until(t *testing.T, what string, ok func() bool) {
+func until(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(2 * time.Minute); !ok(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {

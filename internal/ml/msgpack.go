@@ -25,36 +25,60 @@ var errPacked = errors.New("not the MessagePack that workers speak")
 // pack appends v: nil, bool, int, int64, float64, string, []byte, []any or map[string]any. Keys are
 // sorted, so that the same value has the same bytes.
 func pack(b []byte, v any) []byte {
+	p := packer{b: b, apart: math.MaxInt}
+	p.pack(v)
+	return p.b
+}
+
+// A packer packs values. Bytes of at least apart are not copied, but have their place in parts.
+type packer struct {
+	parts [][]byte // what is before b
+	b     []byte
+	apart int
+	size  int // of parts
+}
+
+func (p *packer) pack(v any) {
 	switch v := v.(type) {
 	case nil:
-		return append(b, 0xc0)
+		p.b = append(p.b, 0xc0)
 	case bool:
 		if v {
-			return append(b, 0xc3)
+			p.b = append(p.b, 0xc3)
+			return
 		}
-		return append(b, 0xc2)
+		p.b = append(p.b, 0xc2)
 	case int:
-		return packInt(b, int64(v))
+		p.b = packInt(p.b, int64(v))
 	case int64:
-		return packInt(b, v)
+		p.b = packInt(p.b, v)
 	case float64:
-		return binary.BigEndian.AppendUint64(append(b, 0xcb), math.Float64bits(v))
+		p.b = binary.BigEndian.AppendUint64(append(p.b, 0xcb), math.Float64bits(v))
 	case string:
-		return append(packLen(b, len(v), 0xa0, 31, 0xd9), v...)
+		p.b = append(packLen(p.b, len(v), 0xa0, 31, 0xd9), v...)
 	case []byte:
-		return append(packLen(b, len(v), 0, -1, 0xc4), v...)
+		p.b = packLen(p.b, len(v), 0, -1, 0xc4)
+		if len(v) < p.apart {
+			p.b = append(p.b, v...)
+			return
+		}
+		p.parts = append(p.parts, p.b, v)
+		p.size += len(p.b) + len(v)
+		p.b = p.b[len(p.b):]
 	case []any:
-		b = packLen(b, len(v), 0x90, 15, 0xdb)
+		p.b = packLen(p.b, len(v), 0x90, 15, 0xdb)
 		for _, item := range v {
-			b = pack(b, item)
+			p.pack(item)
 		}
-		return b
 	case map[string]any:
-		b = packLen(b, len(v), 0x80, 15, 0xdd)
-		for _, key := range slices.Sorted(maps.Keys(v)) {
-			b = pack(pack(b, key), v[key])
+		p.b = packLen(p.b, len(v), 0x80, 15, 0xdd)
+		var few [8]string // most have no more
+		keys := slices.AppendSeq(few[:0], maps.Keys(v))
+		slices.Sort(keys)
+		for _, key := range keys {
+			p.b = append(packLen(p.b, len(key), 0xa0, 31, 0xd9), key...)
+			p.pack(v[key])
 		}
-		return b
 	default:
 		panic(fmt.Sprintf("ml: cannot pack %T", v)) // a mistake of this package
 	}
@@ -162,9 +186,15 @@ func (u *unpacker) value(depth int) (any, error) {
 
 // long reads what has its length apart.
 func (u *unpacker) long(c byte, depth int) (any, error) {
-	sizes := map[byte]int{0xc4: 1, 0xc5: 2, 0xc6: 4, 0xd9: 1, 0xda: 2, 0xdb: 4, 0xdc: 2, 0xdd: 4, 0xde: 2, 0xdf: 4}
-	size, known := sizes[c]
-	if !known {
+	var size int
+	switch c {
+	case 0xc4, 0xd9:
+		size = 1
+	case 0xc5, 0xda, 0xdc, 0xde:
+		size = 2
+	case 0xc6, 0xdb, 0xdd, 0xdf:
+		size = 4
+	default:
 		return nil, fmt.Errorf("%w: type %#x", errPacked, c)
 	}
 	n, err := u.number(size)

@@ -47,6 +47,7 @@ type pool struct {
 
 // A suspect is an input that workers ended with.
 type suspect struct {
+	size   int // of the call, before which no print has to be made
 	deaths int
 	until  time.Time
 }
@@ -103,8 +104,8 @@ func (p *pool) infer(ctx context.Context, inputs []Tensor, priority Priority) ([
 	defer cancel()
 	deadline, _ := ctx.Deadline()
 	c := &call{ctx: ctx, inputs: inputs, size: packedSize(inputs), priority: priority, deadline: deadline,
-		print: p.print(inputs, nil), done: make(chan outcome, 1)}
-	if p.quarantined(c.print) {
+		done: make(chan outcome, 1)}
+	if p.quarantined(c) {
 		return nil, errPoison(p.times.Quarantine)
 	}
 	began := time.Now()
@@ -139,30 +140,39 @@ func (p *pool) checkInputs(inputs []Tensor) error {
 	return nil
 }
 
-// print is what the same request to the same version has in common. Parameters are those of a stream.
-func (p *pool) print(inputs []Tensor, parameters map[string]any) (sum [32]byte) {
+// print is what the same request to the same version has in common.
+func (p *pool) print(c *call) (sum [32]byte) {
 	h := sha256.New()
 	_, _ = h.Write([]byte(p.manifest.Name + "\x00" + strconv.Itoa(p.manifest.Version) + "\x00"))
-	_, _ = h.Write(pack(nil, packTensors(inputs)))
-	if parameters != nil {
-		_, _ = h.Write(pack(nil, parameters))
+	_, _ = h.Write(pack(nil, packTensors(c.inputs)))
+	if c.stream != nil {
+		_, _ = h.Write(pack(nil, c.stream.parameters))
 	}
 	h.Sum(sum[:0])
 	return sum
 }
 
-func (p *pool) quarantined(print [32]byte) bool {
+// quarantined says whether c is refused. Its print is made only if it is as large as an input that is.
+func (p *pool) quarantined(c *call) bool {
+	now, refused := time.Now(), map[[32]byte]bool(nil)
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	s := p.suspects[print]
-	return s.deaths >= 2 && time.Now().Before(s.until)
+	for print, s := range p.suspects {
+		if s.size == c.size && s.deaths >= 2 && now.Before(s.until) {
+			if refused == nil {
+				refused = make(map[[32]byte]bool)
+			}
+			refused[print] = true
+		}
+	}
+	p.mu.Unlock()
+	return refused != nil && refused[p.print(c)]
 }
 
 // ended decides what becomes of the calls that a worker ended with. Each but a stream goes once more, by itself; the
 // second time its input is refused for a while.
 func (p *pool) ended(batch []*call, why error) {
 	for _, c := range batch {
-		if len(batch) == 1 && p.suspect(c.print) {
+		if len(batch) == 1 && p.suspect(c) {
 			c.finish(outcome{err: errPoison(p.times.Quarantine)})
 			continue
 		}
@@ -175,7 +185,8 @@ func (p *pool) ended(batch []*call, why error) {
 }
 
 // suspect counts a death against an input, and says whether it is the second.
-func (p *pool) suspect(print [32]byte) bool {
+func (p *pool) suspect(c *call) bool {
+	print := p.print(c)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
@@ -185,6 +196,7 @@ func (p *pool) suspect(print [32]byte) bool {
 		}
 	}
 	s := p.suspects[print]
+	s.size = c.size
 	s.deaths++
 	s.until = now.Add(p.times.Quarantine)
 	p.suspects[print] = s
@@ -272,11 +284,10 @@ func (p *pool) probed(did bool) {
 func (p *pool) state() string {
 	text := ""
 	for _, s := range p.slots {
-		v := s.view()
 		if text != "" {
 			text += ", "
 		}
-		text += "its worker is " + string(v.State)
+		text += "its worker is " + string(s.is())
 	}
 	return text
 }
@@ -287,7 +298,7 @@ func (p *pool) labels() []string { return []string{p.manifest.Name, strconv.Itoa
 func (p *pool) ready() int {
 	n := 0
 	for _, s := range p.slots {
-		if v := s.view(); v.State == stateReady || v.State == stateBusy {
+		if is := s.is(); is == stateReady || is == stateBusy {
 			n++
 		}
 	}

@@ -1,6 +1,7 @@
 package ml
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -48,8 +49,9 @@ func (p *process) watch() {
 }
 
 func (p *process) read(c net.Conn, to chan<- message, most int) {
+	r := bufio.NewReaderSize(c, readAhead)
 	for {
-		m, err := readMessage(c, most)
+		m, err := readMessage(r, most)
 		switch {
 		case errors.Is(err, errFrame), errors.Is(err, errPacked):
 			p.faults <- err
@@ -74,16 +76,19 @@ func (p *process) read(c net.Conn, to chan<- message, most int) {
 	}
 }
 
+// readAhead is what is read at once: a small answer with its header.
+const readAhead = 16 << 10
+
 // send writes m to c, which must take it within d.
 func send(c net.Conn, m message, d time.Duration) error {
-	b, err := appendMessage(nil, m)
+	parts, err := m.frames()
 	if err != nil {
 		return err
 	}
 	if err := c.SetWriteDeadline(time.Now().Add(d)); err != nil {
 		return err
 	}
-	_, err = c.Write(b)
+	_, err = parts.WriteTo(c)
 	return err
 }
 

@@ -23,9 +23,8 @@ type call struct {
 	size     int // of inputs, packed
 	priority Priority
 	deadline time.Time
-	print    [32]byte // of model, version and inputs
-	tries    int      // workers that ended while they had it
-	stream   *stream  // not nil: it is answered in chunks, and done says how that ended
+	tries    int     // workers that ended while they had it
+	stream   *stream // not nil: it is answered in chunks, and done says how that ended
 	done     chan outcome
 }
 

@@ -192,6 +192,7 @@ func (s *slot) serve(ctx context.Context, p *process) error {
 	defer ping.Stop()
 	defer look.Stop()
 	s.set(stateReady, p)
+	looked := time.Time{}
 	for id := uint64(1); ; {
 		if batch := s.pool.waiting.take(s.pool.manifest.MaxBatch, time.Now()); len(batch) > 0 {
 			s.set(stateBusy, p)
@@ -204,8 +205,10 @@ func (s *slot) serve(ctx context.Context, p *process) error {
 			s.mu.Lock()
 			s.answered += int64(len(batch))
 			s.mu.Unlock()
-			if s.tooLarge(p) {
-				return errRecycle
+			if now := time.Now(); now.Sub(looked) >= lookEvery {
+				if looked = now; s.tooLarge(p) {
+					return errRecycle
+				}
 			}
 			continue
 		}
@@ -236,6 +239,9 @@ func (s *slot) serve(ctx context.Context, p *process) error {
 // BaseMB is what a worker may take beside the memory_mb of its model, in MiB: what Python takes by itself.
 const BaseMB = 64
 
+// lookEvery is how long a worker that is busy goes without a look at its memory, which costs as much as a small answer.
+const lookEvery = 50 * time.Millisecond
+
 // tooLarge says whether p takes more memory than it may.
 func (s *slot) tooLarge(p *process) bool { return p.memory() > s.pool.room() }
 
@@ -254,6 +260,13 @@ func (s *slot) set(state State, p *process) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.state, s.process = state, p
+}
+
+// is returns the state alone, for which no worker has to be looked at.
+func (s *slot) is() State {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state
 }
 
 // note records why a worker ended.

@@ -78,8 +78,8 @@ func (p *pool) stream(ctx context.Context, q Request, wait time.Duration, yield 
 	p.asked.Add(1)
 	defer p.asked.Add(-1)
 	c := &call{ctx: ctx, inputs: q.Inputs, size: size, priority: q.Priority, deadline: time.Now().Add(wait),
-		print: p.print(q.Inputs, parameters), stream: newStream(parameters), done: make(chan outcome, 1)}
-	if p.quarantined(c.print) {
+		stream: newStream(parameters), done: make(chan outcome, 1)}
+	if p.quarantined(c) {
 		return 0, errPoison(p.times.Quarantine)
 	}
 	began := time.Now()

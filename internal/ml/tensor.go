@@ -47,10 +47,8 @@ func (t Tensor) Check() error {
 		return fmt.Errorf("%w: %q has %d bytes, and the shape %v of %s", errTensor, t.Name, len(t.Data), t.Shape, t.Type)
 	}
 	if t.Type == "FP32" || t.Type == "FP64" {
-		for _, f := range t.floats() {
-			if math.IsNaN(f) || math.IsInf(f, 0) {
-				return fmt.Errorf("%w: %q has a number that is infinite or none", errTensor, t.Name)
-			}
+		if !t.finite() {
+			return fmt.Errorf("%w: %q has a number that is infinite or none", errTensor, t.Name)
 		}
 	}
 	return nil
@@ -134,8 +132,30 @@ func (t *Tensor) number(i int) float64 {
 	return float64(b[i]) // BOOL, UINT8
 }
 
+// finite says whether all elements of FP32 or FP64 are numbers: those that are none, or infinite, have all bits of the
+// exponent.
+func (t Tensor) finite() bool {
+	b := t.Data
+	if t.Type == "FP32" {
+		const exponent = 0xff << 23
+		for ; len(b) >= 4; b = b[4:] {
+			if binary.LittleEndian.Uint32(b)&exponent == exponent {
+				return false
+			}
+		}
+		return true
+	}
+	const exponent = 0x7ff << 52
+	for ; len(b) >= 8; b = b[8:] {
+		if binary.LittleEndian.Uint64(b)&exponent == exponent {
+			return false
+		}
+	}
+	return true
+}
+
 func (t Tensor) floats() []float64 {
-	var numbers []float64
+	numbers := make([]float64, 0, len(t.Data)/typeSizes[t.Type])
 	for b := t.Data; len(b) > 0; {
 		if t.Type == "FP32" {
 			numbers = append(numbers, float64(math.Float32frombits(binary.LittleEndian.Uint32(b))))
