@@ -8,6 +8,7 @@ import (
 	"image"
 	"image/jpeg"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -267,6 +268,25 @@ func TestPhotosArePostedWithoutTheirPlace(t *testing.T) {
 	small, err := jpeg.Decode(r.Body)
 	if err != nil || small.Bounds() != image.Rect(0, 0, 400, 800) || r.Header.Get("Content-Type") != "image/jpeg" {
 		t.Errorf("the small picture: %v, %v", small, err)
+	}
+	// What is not shown, or whose head is longer than the server reads, says nothing of it either.
+	large := slices.Clone(photo)
+	copy(large[bytes.Index(large, []byte("\xff\xc0\x00"))+5:], "\x2e\xe0\x3e\x80") // 12,000 by 16,000
+	depth := append([]byte("\xff\xe1\xff\xffhttp://ns.adobe.com/xmp/extension/\x00"), make([]byte, 65_498)...)
+	long := slices.Concat(photo[:2], bytes.Repeat(depth, 17), photo[2:])
+	for name, c := range map[string]struct {
+		data      []byte
+		mediaType string
+		width     int
+	}{"large.jpg": {large, "application/octet-stream", 0}, "long.jpg": {long, "image/jpeg", 600}} {
+		u := upload(t, ann, room, name, c.data)
+		if u.Type != c.mediaType || u.Width != c.width || u.Size != int64(len(photo)-3) {
+			t.Errorf("%s: %+v", name, u.File)
+		}
+		var got bytes.Buffer
+		if _, err := ann.Download(t.Context(), u.ID, 0, &got); err != nil || bytes.Contains(got.Bytes(), []byte("GPS")) {
+			t.Errorf("%s says where it was taken; %v", name, err)
+		}
 	}
 	half := upload(t, ann, room, "half.jpg", b.Bytes()[:b.Len()/2])
 	if half.Thumbnail != nil {

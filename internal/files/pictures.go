@@ -28,6 +28,11 @@ func (s *Service) look(ctx context.Context, f *pending) error {
 	default:
 		return nil
 	}
+	if f.Type == "image/jpeg" { // also one that is too large to be shown, or whose head is too long to be read
+		if err := f.clean(ctx); err != nil {
+			return err
+		}
+	}
 	r := f.content(ctx)
 	w, h, ok := picture.Size(r)
 	_ = r.Close() // it was read
@@ -39,11 +44,6 @@ func (s *Service) look(ctx context.Context, f *pending) error {
 		return nil
 	}
 	f.Width, f.Height = w, h
-	if f.Type == "image/jpeg" {
-		if err := f.clean(ctx); err != nil {
-			return err
-		}
-	}
 	if f.Size <= thumbLess && max(w, h) <= thumbSide {
 		return nil
 	}

@@ -14,16 +14,21 @@ const (
 	markEOI   = 0xd9
 	markRST0  = 0xd0 // of eight, within a scan
 	markSOS   = 0xda
+	markAPP0  = 0xe0 // that it is a JFIF, and small copies of the picture
 	markAPP1  = 0xe1 // EXIF and XMP
 	markAPP2  = 0xe2 // colour profiles, and where further pictures are in the file
-	markAPP13 = 0xed // IPTC
+	markAPP14 = 0xee // which colours it has
+	markAPP15 = 0xef
+	markCOM   = 0xfe // a comment
+	markTEM   = 0x01 // alone, as RST
 )
 
 var errNoJPEG = errors.New("not a JPEG that can be read")
 
 // CleanJPEG copies a JPEG without what cameras and programs write beside the picture: when, where and with what it was
-// taken, who made it, and smaller copies of it. The picture is not encoded again. Its orientation and its colour
-// profile stay. What follows the end of the picture goes.
+// taken, who made it, comments, and smaller copies of it. The picture is not encoded again. Its orientation and its
+// colour profile stay. What is between segments, where it does not belong and decoders skip it, goes, and what follows
+// the end of the picture.
 func CleanJPEG(w io.Writer, r io.Reader) error {
 	in := bufio.NewReaderSize(r, 64<<10)
 	out := bufio.NewWriterSize(w, 64<<10)
@@ -43,8 +48,9 @@ func CleanJPEG(w io.Writer, r io.Reader) error {
 			if o := tiffOrientation(segment[6:]); o > 1 {
 				writeSegment(out, markAPP1, orientationExif(o))
 			}
-		case marker == markAPP1, marker == markAPP13, marker == markAPP2 && bytes.HasPrefix(segment, []byte("MPF\x00")):
-		default:
+		case marker == markAPP0 && bytes.HasPrefix(segment, []byte("JFIF\x00")):
+			writeSegment(out, marker, plainJFIF(segment))
+		case ofPicture(marker, segment):
 			writeSegment(out, marker, segment)
 		}
 		if marker != markSOS {
@@ -56,28 +62,54 @@ func CleanJPEG(w io.Writer, r io.Reader) error {
 	}
 }
 
-// nextSegment reads a segment with its marker, whose first byte was read already if it has begun.
+// ofPicture reports whether a segment is needed to show the picture as it is.
+func ofPicture(marker byte, segment []byte) bool {
+	switch {
+	case marker == markAPP2:
+		return bytes.HasPrefix(segment, []byte("ICC_PROFILE\x00"))
+	case marker == markAPP14:
+		return bytes.HasPrefix(segment, []byte("Adobe"))
+	}
+	return marker != markCOM && (marker < markAPP0 || marker > markAPP15)
+}
+
+// nextSegment reads a segment with its marker, whose first byte was read already if it has begun. As decoders do, it
+// skips what is no segment.
 func nextSegment(in *bufio.Reader, begun bool) (marker byte, segment []byte, err error) {
-	b := byte(0xff)
-	if !begun {
-		if b, err = in.ReadByte(); err == nil && b != 0xff {
-			err = errNoJPEG
-		}
-	}
-	for b == 0xff && err == nil { // fill bytes
-		b, err = in.ReadByte()
-	}
+	b, err := nextMarker(in, begun)
 	var length [2]byte
 	if err == nil {
 		_, err = io.ReadFull(in, length[:])
 	}
 	n := int(binary.BigEndian.Uint16(length[:]))
-	if err != nil || n < 2 || b == 0 || b == markEOI || b == markSOI {
+	if err != nil || n < 2 || b == markEOI || b == markSOI {
 		return 0, nil, errors.Join(errNoJPEG, err)
 	}
 	segment = make([]byte, n-2)
 	_, err = io.ReadFull(in, segment)
 	return b, segment, err
+}
+
+// nextMarker reads up to the marker of a segment.
+func nextMarker(in *bufio.Reader, begun bool) (b byte, err error) {
+	for err == nil {
+		b, err = in.ReadByte()
+		alone := b == 0 || b == markTEM || b >= markRST0 && b <= markRST0+7
+		if begun && !alone && b != 0xff {
+			return b, err
+		}
+		begun = b == 0xff // of several, all but the last are fill bytes
+	}
+	return 0, err
+}
+
+// plainJFIF returns a JFIF segment without the small picture that may be in it (ISO/IEC 10918-5, 10.1).
+func plainJFIF(segment []byte) []byte {
+	const end = 14
+	if len(segment) <= end {
+		return segment
+	}
+	return append(segment[:end-2:end-2], 0, 0)
 }
 
 func writeSegment(out *bufio.Writer, marker byte, segment []byte) {

@@ -11,6 +11,7 @@ import (
 	"image/png"
 	"io"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/unhidra/unhidra/internal/domain"
@@ -49,7 +50,7 @@ func photo(t *testing.T, m image.Image, orientation int) []byte {
 	}
 	exif := string(orientationExif(orientation)) + "GPS 52.5200N 13.4050E"
 	return slices.Concat([]byte{0xff, markSOI}, segment(markAPP1, exif), segment(markAPP1, "http://ns.adobe.com/xap GPS"),
-		segment(markAPP2, "ICC_PROFILE\x00colours"), segment(markAPP2, "MPF\x00further"), segment(markAPP13, "Photoshop GPS"),
+		segment(markAPP2, "ICC_PROFILE\x00colours"), segment(markAPP2, "MPF\x00further"), segment(0xed, "Photoshop GPS"),
 		asJPEG(t, m)[2:], []byte("\xff\xd8 a second picture with GPS"))
 }
 
@@ -153,6 +154,45 @@ func TestTablesBetweenScansAreCopied(t *testing.T) {
 	want := bytes.Replace(data, []byte("\xff\xff\xc4"), []byte("\xff\xc4"), 1) // fill bytes may go
 	if !bytes.Equal(out.Bytes(), want) {
 		t.Errorf("%q", out.Bytes())
+	}
+}
+
+// segment is a segment of a JPEG.
+func segment(marker byte, data string) string {
+	return string([]byte{0xff, marker, byte((len(data) + 2) >> 8), byte(len(data) + 2)}) + data
+}
+
+// Of what stands beside a picture only that stays without which it would look different, and nothing hides behind bytes
+// that decoders skip.
+func TestOnlyThePictureIsLeft(t *testing.T) {
+	t.Parallel()
+	jfif := "JFIF\x00\x01\x02\x01\x00\x48\x00\x48"
+	keep := segment(0xe0, jfif+"\x00\x00") + segment(0xe2, "ICC_PROFILE\x00\x01\x01colours") +
+		segment(0xee, "Adobe\x00\x64\x00\x00\x00\x00\x01") + segment(0xdb, "table")
+	scan := segment(0xda, "s") + "12\xff\x003\xff\xd9"
+	gps := segment(0xe1, "Exif\x00\x00MM\x00\x2aGPS")
+	for name, beside := range map[string]string{
+		"nothing": "", "EXIF": gps, "XMP": segment(0xe1, "http://ns.adobe.com/xap/1.0/\x00GPS"),
+		"a comment": segment(0xfe, "GPS"), "JFXX": segment(0xe0, "JFXX\x00\x10GPS"), "IPTC": segment(0xed, "GPS"),
+		"JUMBF": segment(0xeb, "JP\x00GPS"), "a gain map": segment(0xe2, "urn:iso:std:iso:ts:21496:-1\x00GPS"),
+		"FlashPix": segment(0xe2, "FPXR\x00GPS"), "Ducky": segment(0xec, "GPS"), "the last": segment(0xef, "GPS"),
+		"bytes, EXIF": "GPS" + gps, "a zero, EXIF": "\xff\x00" + gps, "a restart, EXIF": "\xff\xd3" + gps,
+		"TEM, EXIF": "\xff\x01" + gps, "fill bytes, EXIF": "\xff\xff" + gps,
+	} {
+		var out bytes.Buffer
+		err := CleanJPEG(&out, strings.NewReader("\xff\xd8"+beside+keep+scan+"GPS"))
+		if err != nil || out.String() != "\xff\xd8"+keep+scan {
+			t.Errorf("%s: %q, %v", name, out.String(), err)
+		}
+	}
+	var out bytes.Buffer
+	err := CleanJPEG(&out, strings.NewReader("\xff\xd8"+segment(0xe0, jfif+"\x01\x01GPS")+scan))
+	if err != nil || out.String() != "\xff\xd8"+segment(0xe0, jfif+"\x00\x00")+scan {
+		t.Errorf("a small picture in JFIF: %q, %v", out.String(), err)
+	}
+	out.Reset()
+	if err := CleanJPEG(&out, strings.NewReader("\xff\xd8"+strings.Repeat("\xff\x00", 1<<20))); err == nil {
+		t.Error("bytes without a segment are taken for a JPEG")
 	}
 }
 
