@@ -99,19 +99,18 @@ func (q QuietHours) Until(now time.Time) (until time.Time, quiet bool) {
 	return until.UTC(), quiet
 }
 
-// spanAt returns the latest end of the spans that a local time is in.
+// spanAt returns the latest end of the spans that a local time is in. A time that the clocks skip, midnight in some
+// zones, is as much later.
 func (q QuietHours) spanAt(local time.Time) (end time.Time, in bool) {
 	for _, s := range q.Spans {
 		for back := range 2 { // one of yesterday may last until today
 			y, month, d := local.AddDate(0, 0, -back).Date()
-			at := func(day int, of time.Duration) time.Time {
-				return time.Date(y, month, day, 0, int(of/time.Minute), 0, 0, local.Location())
-			}
-			begin, last := at(d, s.Start), at(d, s.End)
+			day := time.Date(y, month, d, 12, 0, 0, 0, local.Location())
+			begin, last := ClockTime(day, s.Start), ClockTime(day, s.End)
 			if s.End <= s.Start {
-				last = at(d+1, s.End)
+				last = ClockTime(day.AddDate(0, 0, 1), s.End)
 			}
-			if slices.Contains(s.Weekdays, begin.Weekday()) && !local.Before(begin) && local.Before(last) && last.After(end) {
+			if slices.Contains(s.Weekdays, day.Weekday()) && !local.Before(begin) && local.Before(last) && last.After(end) {
 				end, in = last, true
 			}
 		}

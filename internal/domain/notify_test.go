@@ -70,6 +70,42 @@ func TestQuietHours(t *testing.T) {
 	}
 }
 
+// A clock that skips a time, which may be midnight, or shows one twice does not move quiet hours to another day.
+func TestQuietHoursWhereClocksChange(t *testing.T) {
+	t.Parallel()
+	hours := func(zone string, day time.Weekday, start, end time.Duration) QuietHours {
+		return QuietHours{Zone: zone, Spans: []QuietSpan{{Weekdays: []time.Weekday{day}, Start: start, End: end}}}
+	}
+	santiago := hours("America/Santiago", time.Sunday, 0, 7*time.Hour) // on 6 September 2026 its first hour is skipped
+	saturday := hours("America/Santiago", time.Saturday, 0, 7*time.Hour)
+	skipped := hours("Europe/Berlin", time.Sunday, 2*time.Hour+30*time.Minute, 4*time.Hour) // 29 March 2026
+	twice := hours("Europe/Berlin", time.Sunday, 2*time.Hour+30*time.Minute, 4*time.Hour)   // 25 October 2026
+	for _, c := range []struct {
+		q        QuietHours
+		at, want string
+	}{
+		{santiago, "2026-09-06T03:59:00Z", ""}, // Saturday, 23:59
+		{santiago, "2026-09-06T04:00:00Z", "2026-09-06T10:00:00Z"},
+		{santiago, "2026-09-06T10:00:00Z", ""},
+		{saturday, "2026-09-06T04:30:00Z", ""},
+		{saturday, "2026-09-05T10:59:00Z", "2026-09-05T11:00:00Z"},
+		{skipped, "2026-03-29T01:29:00Z", ""}, // 03:29
+		{skipped, "2026-03-29T01:30:00Z", "2026-03-29T02:00:00Z"},
+		{twice, "2026-10-25T00:29:00Z", ""},
+		{twice, "2026-10-25T00:30:00Z", "2026-10-25T03:00:00Z"},
+		{twice, "2026-10-25T01:29:00Z", "2026-10-25T03:00:00Z"}, // 02:29 again
+	} {
+		now, err := time.Parse(time.RFC3339, c.at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		until, quiet := c.q.Until(now)
+		if got := until.Format(time.RFC3339); quiet != (c.want != "") || quiet && got != c.want {
+			t.Errorf("%s %v at %s: %v until %s, not %s", c.q.Zone, c.q.Spans, c.at, quiet, got, c.want)
+		}
+	}
+}
+
 func TestNotifySettingsAreChecked(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_800_000_000, 0)
