@@ -1,6 +1,7 @@
 package httpx
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -34,6 +35,11 @@ const (
 // hasBody reports whether r announces a body.
 func hasBody(r *http.Request) bool {
 	return r.ContentLength != 0 && r.Body != nil && r.Body != http.NoBody
+}
+
+// takesBody reports whether a body means something in requests of r's method.
+func takesBody(r *http.Request) bool {
+	return r.Method != http.MethodGet && r.Method != http.MethodHead
 }
 
 // bound sets the deadline for a body. If nobody will read the body, the connection is closed with
@@ -76,8 +82,12 @@ func receive(ctx huma.Context, next func(huma.Context)) {
 		m.stream(ctx, next)
 		return
 	}
-	if hasBody(r) && ctx.Operation().RequestBody != nil {
-		if err := m.readBody(w, r, ctx.Operation().MaxBodyBytes); err != nil {
+	if hasBody(r) {
+		read := m.readBody
+		if ctx.Operation().RequestBody == nil {
+			read = m.readNone
+		}
+		if err := read(w, r, ctx.Operation().MaxBodyBytes); err != nil {
 			Fail(w, r, err)
 			return
 		}
@@ -169,6 +179,21 @@ func (m *request) takeBody() []byte {
 	b := m.body
 	m.body = nil
 	return b
+}
+
+// readNone refuses a body that says something, for operations that take none: whoever sends one means it, and would
+// take the answer for an answer to that.
+func (m *request) readNone(w http.ResponseWriter, r *http.Request, most int64) error {
+	if !takesBody(r) {
+		return nil
+	}
+	if err := m.readBody(w, r, most); err != nil {
+		return err
+	}
+	if b := bytes.TrimSpace(m.takeBody()); len(b) > 0 && string(b) != "{}" && string(b) != "null" {
+		return domain.Invalid.Errorf(domain.CodeInvalidRequest, "this request takes no body; send none, or {}")
+	}
+	return nil
 }
 
 // readBody reads the body of r.

@@ -100,6 +100,16 @@ func Cookies(ctx context.Context) map[string]string {
 	return cookies
 }
 
+// HasToken reports whether the request has an access token, also in operations that check none.
+func HasToken(ctx context.Context) bool {
+	m := from(ctx)
+	if m == nil {
+		return false
+	}
+	_, ok := bearer(&http.Request{Header: m.header})
+	return ok
+}
+
 // WithConn returns a context for work on a connection of a user, which names both in the log. An
 // id is that of a request on it; without one the work is part of ctx's request, if that has one.
 func WithConn(ctx context.Context, conn, user, id string) context.Context {

@@ -145,7 +145,7 @@ func exempt(r *http.Request) bool {
 func (h *handler) serve(w http.ResponseWriter, r *http.Request, m *request) {
 	inner, pattern := h.mux.Handler(r)
 	op, known := inner.(*route)
-	bound(w, r, known && op.RequestBody != nil)
+	bound(w, r, known && (op.RequestBody != nil || takesBody(r)))
 	if err := h.cross.Check(r); err != nil {
 		Fail(w, r, domain.Forbidden.Errorf(domain.CodeOrigin,
 			"pages of another origin may not do this; an operator can add the origin to ALLOWED_ORIGINS").Because(err))

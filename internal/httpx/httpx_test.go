@@ -77,6 +77,8 @@ func serve(t *testing.T, o HandlerOptions) (*httptest.Server, *bytes.Buffer) {
 			return nil, domain.Kind(in.Kind).Errorf(domain.CodeBusy,
 				"what is wrong").Because(errors.New("the secret cause")).After(1500 * time.Millisecond)
 		})
+	Register(api, huma.Operation{OperationID: "touch", Method: http.MethodPost, Path: "/touch"},
+		func(context.Context, *struct{}) (*struct{}, error) { return nil, nil })
 	Register(api, huma.Operation{OperationID: "set-picture", Method: http.MethodPut, Path: "/picture"},
 		func(_ context.Context, in *struct {
 			RawBody []byte `contentType:"image/*"`
@@ -193,6 +195,8 @@ func TestCHK_AP_05_Refusals(t *testing.T) {
 			domain.CodeUnsupportedMediaType, ""},
 		"no picture": {call{method: "PUT", path: "/api/v1/picture", body: "name=a", header: text}, 415, domain.Invalid,
 			domain.CodeUnsupportedMediaType, ""},
+		"a body that nobody reads": {call{method: "POST", path: "/api/v1/touch", body: `{"closed":false}`}, 400,
+			domain.Invalid, domain.CodeInvalidRequest, ""},
 		"large": {call{method: "POST", path: "/api/v1/things", body: `{"name":"` + strings.Repeat("a", maxBody) + `"}`}, 413,
 			domain.TooLarge, domain.CodeBodyTooLarge, ""},
 		"large for sign-in": {call{method: "POST", path: "/api/v1/auth/sign-in",
