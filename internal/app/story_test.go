@@ -349,6 +349,11 @@ func TestSignOut(t *testing.T) {
 	t.Parallel()
 	c := live.Start(t, testkit.SQLite(t)).User("ann")
 	kept := c.Tokens()
+	// Without the refresh token nothing would end, which an answer must not hide.
+	err := c.Do(t.Context(), "POST", "/auth/sign-out", map[string]string{}, nil)
+	if codeOf(err) != client.CodeInvalidField {
+		t.Errorf("signed out by the access token alone: %v", err)
+	}
 	if err := c.SignOut(t.Context()); err != nil {
 		t.Fatal(err)
 	}

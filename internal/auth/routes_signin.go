@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -201,20 +202,19 @@ func (s *Service) refresh(ctx context.Context, in *refreshInput) (*signedOutput,
 
 func (s *Service) signOut(ctx context.Context, in *refreshInput) (*cookieOutput, error) {
 	secret, _ := s.presented(ctx, in)
+	if secret == "" && httpx.HasToken(ctx) {
+		return nil, domain.InvalidField("/refresh_token", "name the refresh token of the session that is to end")
+	}
 	if err := s.SignOut(ctx, secret, client(ctx)); err != nil {
 		return nil, err
 	}
-	gone := s.cookie(refreshCookie, "", 0)
-	gone.MaxAge = -1
-	return &cookieOutput{[]http.Cookie{gone}}, nil
+	return &cookieOutput{[]http.Cookie{s.cookie(refreshCookie, "", -time.Second)}}, nil
 }
 
 // presented is the refresh token of a request, and whether it came as a cookie.
 func (s *Service) presented(ctx context.Context, in *refreshInput) (secret string, web bool) {
-	if in.Body.RefreshToken != "" {
-		return in.Body.RefreshToken, false
-	}
-	return httpx.Cookies(ctx)[s.cookieName(refreshCookie)], true
+	own := in.Body.RefreshToken
+	return cmp.Or(own, httpx.Cookies(ctx)[s.cookieName(refreshCookie)]), own == ""
 }
 
 func (s *Service) answer(v Signed, web bool, err error) (*signedOutput, error) {
