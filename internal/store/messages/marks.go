@@ -2,8 +2,6 @@ package messages
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
@@ -123,7 +121,7 @@ func (repo *Repository) changeThread(
 		if err != nil {
 			return err
 		}
-		if err := isRoot(ctx, t, room, root); err != nil {
+		if err := roomlog.CheckRoot(ctx, t, room, root); err != nil {
 			return err
 		}
 		if err := change(ctx, t, r); err != nil {
@@ -138,26 +136,6 @@ func (repo *Repository) changeThread(
 		return err
 	})
 	return s, err
-}
-
-// isRoot returns an error if no thread can begin with a message. That of a thread may have been purged.
-func isRoot(ctx context.Context, t *store.Tx, room string, seq int64) error {
-	root, ok, err := roomlog.RootOf(ctx, t, room, seq)
-	switch {
-	case err != nil:
-		return err
-	case ok && root.Thread != 0:
-		return domain.InvalidField("/thread", "message %d is in the thread of message %d: name that one", seq, root.Thread)
-	case ok:
-		return nil
-	}
-	var one int
-	err = t.QueryRowContext(ctx, `SELECT 1 FROM events WHERE room_id = $1 AND thread = $2 AND thread IS NOT NULL
-		AND deleted_at = 0 LIMIT 1`, room, seq).Scan(&one)
-	if errors.Is(err, sql.ErrNoRows) {
-		return domain.ErrNoMessage(seq)
-	}
-	return err
 }
 
 // FollowThreads has user follow each thread of a room that gets a reply from now on, or not any longer. Threads that

@@ -278,7 +278,7 @@ func TestChoicesAreBounded(t *testing.T) {
 	must(t, db.Write(t.Context(), func(ctx context.Context, tx *store.Tx) error {
 		for i := range domain.MaxNotifyLevels {
 			if _, err := tx.ExecContext(ctx, `INSERT INTO notify_levels (user_id, room_id, thread, level)
-				VALUES ($1, $2, $3, 'all')`, bob, room, i+1); err != nil {
+				VALUES ($1, $2, $3, 'all')`, bob, room, i); err != nil {
 				return err
 			}
 		}
@@ -287,11 +287,15 @@ func TestChoicesAreBounded(t *testing.T) {
 	choose := func(thread int64, level domain.NotifyLevel) error {
 		return db.Notifications.Choose(t.Context(), bob, domain.NotifyChoice{Room: room, Thread: thread, Level: level}, now)
 	}
-	if err := choose(0, domain.NotifyNothing); domain.CodeOf(err) != domain.CodeTooManyLevels {
+	if err := choose(domain.MaxNotifyLevels, domain.NotifyNothing); domain.CodeOf(err) != domain.CodeTooManyLevels {
 		t.Errorf("one more: %v", err)
 	}
-	must(t, choose(1, domain.NotifyNothing))
-	must(t, choose(1, domain.NotifyDefault))
+	must(t, choose(0, domain.NotifyNothing))
+	must(t, choose(9, domain.NotifyDefault)) // whether or not the message is there any more
+	if err := choose(9, domain.NotifyAll); domain.CodeOf(err) != domain.CodeNoMessage {
+		t.Errorf("the thread of no message: %v", err)
+	}
+	must(t, choose(0, domain.NotifyDefault))
 	must(t, choose(0, domain.NotifyNothing))
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/roomlog"
 	"github.com/unhidra/unhidra/internal/store/rooms"
 )
 
@@ -97,6 +98,11 @@ func (repo *Repository) Choose(ctx context.Context, user string, c domain.Notify
 		if n >= domain.MaxNotifyLevels {
 			return domain.Conflict.Errorf(domain.CodeTooManyLevels, "you have chosen what to be told of in %d rooms and "+
 				"threads; go back to the default in some of them", n)
+		}
+		if c.Thread != 0 {
+			if err := roomlog.CheckRoot(ctx, t, c.Room, c.Thread); err != nil {
+				return err
+			}
 		}
 		_, err = t.ExecContext(ctx, `INSERT INTO notify_levels (user_id, room_id, thread, level) VALUES ($1, $2, $3, $4)
 			ON CONFLICT (user_id, room_id, thread) DO UPDATE SET level = excluded.level`, user, c.Room, c.Thread, c.Level)

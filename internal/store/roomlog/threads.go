@@ -128,6 +128,26 @@ func RootOf(ctx context.Context, q store.Queryer, room string, seq int64) (r Roo
 	return r, err == nil, err
 }
 
+// CheckRoot returns an error if no thread can begin with a message. That of a thread may have been purged.
+func CheckRoot(ctx context.Context, t *store.Tx, room string, seq int64) error {
+	root, ok, err := RootOf(ctx, t, room, seq)
+	switch {
+	case err != nil:
+		return err
+	case ok && root.Thread != 0:
+		return domain.InvalidField("/thread", "message %d is in the thread of message %d: name that one", seq, root.Thread)
+	case ok:
+		return nil
+	}
+	var one int
+	err = t.QueryRowContext(ctx, `SELECT 1 FROM events WHERE room_id = $1 AND thread = $2 AND thread IS NOT NULL
+		AND deleted_at = 0 LIMIT 1`, room, seq).Scan(&one)
+	if errors.Is(err, sql.ErrNoRows) {
+		return domain.ErrNoMessage(seq)
+	}
+	return err
+}
+
 // RequireRoot returns the message seq of room, or an error if no thread can begin with it.
 func RequireRoot(ctx context.Context, q store.Queryer, room string, seq int64) (Root, error) {
 	root, ok, err := RootOf(ctx, q, room, seq)
