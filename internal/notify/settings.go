@@ -35,6 +35,12 @@ func (s *Service) PutSettings(
 	if err != nil {
 		return wire.Notifications{}, err
 	}
+	for _, keyword := range settings.Keywords {
+		if len(wordsOf(keyword)) == 0 {
+			return wire.Notifications{}, domain.InvalidField("/keywords", "%q has no letters or digits: no message would have it",
+				keyword)
+		}
+	}
 	if err := s.Store.PutSettings(ctx, p.ID, settings); err != nil {
 		return wire.Notifications{}, err
 	}
