@@ -207,6 +207,26 @@ chapter('no part of the page is a trap', async () => {
   assert.ok(regions.size > 1, `F6 stays in ${[...regions]}`);
 });
 
+chapter('what is on its way cannot be edited yet, and says so', async () => {
+  await page.context().setOffline(true);
+  await composer(page).focus();
+  await page.keyboard.type('on its way');
+  await page.keyboard.press('Enter');
+  const row = page.locator('#messages article').filter({ hasText: 'on its way' });
+  await row.focus();
+  await page.keyboard.press('e');
+  await page.getByText('Not sent yet. Try again once it is.').first().waitFor();
+  await composer(page).focus();
+  await page.keyboard.press('ArrowUp'); // not the message before it
+  assert.equal(await page.getByLabel('Edit message').count(), 0);
+  await page.context().setOffline(false);
+  await row.and(page.locator('[data-message]:not([data-message="0"]):not(.pending)')).waitFor();
+  await row.focus();
+  await page.keyboard.press('e');
+  await page.getByLabel('Edit message').waitFor();
+  await page.keyboard.press('Escape');
+});
+
 test('a browser that prefers German gets German, and a choice outlives the visit', async () => {
   const german = await visitor(browser, { locale: 'de-AT' });
   await german.goto(`${server.url}/sign-in`);

@@ -7,10 +7,11 @@ import { may } from '../permit';
 import type { App, PageOf, RoomModel } from '../port';
 import { href, placeOf } from '../route.svelte';
 import { t, withTexts } from '../text';
-import type { Message, Poll, Reaction, RoomState, User } from '../types';
+import type { Event, Message, Poll, Reaction, RoomState, User } from '../types';
 import type { Pins } from '../pinport';
 import { overlay } from '../ui.svelte';
 import { ticker, type MessageActions, type Save } from './actions';
+import { isEditable, lastEditable, type Pending } from './lines';
 import type { PollActions } from './PollCard.svelte';
 import type { Wishes } from './wishes.svelte';
 
@@ -77,7 +78,7 @@ export class Doing {
         pin: { pinned: this.#pins?.has(m.seq), toggle: () => void this.#pin(m.seq) },
         offered: () => void this.#lookUpPins().catch(() => {}), // the next look tries again
       }),
-      ...(mine && open && may(room, 'send') && !m.poll && !m.forward && {
+      ...(isEditable(m, app.me.id) && open && may(room, 'send') && {
         edit: () => (this.editing = m.seq),
         tick: ticker(model, m.seq),
       }),
@@ -169,6 +170,14 @@ export class Doing {
   /** Sends what is held back, as when the page goes away. */
   flush(): void {
     this.#wishes?.flush();
+  }
+
+  /** Has the last of these be edited that is the user's, and returns it. What is on its way comes first. */
+  editLast(events: readonly Event[], pending: readonly Pending[]): Message | undefined {
+    if (pending.some((p) => p.state === 'pending')) return void overlay.say(t('message.wait'));
+    const last = lastEditable(events, this.app.me.id);
+    if (last) this.editing = last.seq;
+    return last;
   }
 
   async save(m: Message, text: string): Promise<void> {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Event, User } from '../types';
-import { layOut, type Line } from './lines';
+import type { Event, Message, User } from '../types';
+import { lastEditable, layOut, type Line } from './lines';
 
 const ann: User = { id: 'usr_a', kind: 'user', username: 'ann', display_name: 'Ann' };
 const bob: User = { id: 'usr_b', kind: 'user', username: 'bob', display_name: 'Bob' };
@@ -158,5 +158,21 @@ describe('layOut', () => {
     const rollout = { id: 'rol_1', product: 'lamp', version: '2', state: 'paused', stage: 1, stages: 4, percent: 1 };
     const told = { ...rollout, devices: 9, succeeded: 1, failed: 2 };
     expect(show(layOut([{ ...posted, type: 'rollout.told', detail: { rollout: told } }], [], all))).toBe('day card');
+  });
+});
+
+describe('lastEditable', () => {
+  it('passes over what cannot be edited', () => {
+    const poll = { question: 'Tea?', choices: [], voters: 0 } as unknown as NonNullable<Message['poll']>;
+    const events = [
+      said(1, ann, 0),
+      said(2, ann, 1, { poll }),
+      said(3, ann, 2, { forward: { room: 'q', seq: 1, sender: bob, at: minutes(0), text: 'x' } }),
+      said(4, ann, 3, { deleted_at: minutes(4) }),
+      said(5, bob, 5),
+      joined(6, ann),
+    ];
+    expect(lastEditable(events, ann.id)?.seq).toBe(1);
+    expect(lastEditable(events, 'usr_c')).toBeUndefined();
   });
 });

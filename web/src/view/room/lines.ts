@@ -28,6 +28,14 @@ const long = 600; // UTF-16 code units
 /** How a message is known while it has no number yet, and afterwards. */
 export const keyOf = (m: Message): string => (m.key ? `${m.sender.id}/${m.key}` : `#${m.seq}`);
 
+/** Whether somebody may edit a message, if they may write in its room. */
+export const isEditable = (m: Message, me: string): boolean =>
+  m.sender.id === me && !m.deleted_at && !m.poll && !m.forward;
+
+/** The last message of these that somebody may edit. */
+export const lastEditable = (events: readonly Event[], me: string): Message | undefined =>
+  events.findLast((e) => e.message && isEditable(e.message, me))?.message;
+
 interface Context {
   /** what was unread when the reader came: after the one number, up to the other */
   unread: { after: number; to: number };
