@@ -1,1 +1,0 @@
-import{l as e}from"./when-BblKe3Rw.js";var t=t=>t.toSorted((e,t)=>e-t).map(e).join(`, `);export{t};
