@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -391,4 +392,33 @@ func BenchmarkDrift(b *testing.B) {
 			}
 		})
 	})
+}
+
+// What is wrong with a baseline.json is said, and a whole one counts.
+func TestABaselineThatIsNone(t *testing.T) {
+	t.Parallel()
+	m := Manifest{Inputs: []Spec{{"n", "INT64", []int64{1}}}, Outputs: []Spec{{"score", "FP32", []int64{1}}}}
+	const one = `{"inputs": [{"name": "n", "datatype": "INT64", "shape": [1], "data": [1]}],
+		"outputs": [{"name": "score", "datatype": "FP32", "shape": [1], "data": [0.5]}]}`
+	list := func(n int) string { return "[" + strings.Repeat(one+",", n-1) + one + "]" }
+	for text, want := range map[string]string{
+		"no":             "invalid character",
+		list(1):          "it has 1 cases; write at least 500, or leave it out",
+		list(driftLeast): "",
+		strings.Replace(list(driftLeast), `"n"`, `"m"`, 1):            `case 1: not a tensor: "n" is missing`,
+		strings.Replace(list(driftLeast), `"FP32"`, `"BYTES"`, 1):     "case 1: ",
+		list(driftLeast) + strings.Repeat(" ", baselineMost):          "it has more than 16777216 bytes",
+		strings.Replace(list(driftLeast), `"data": [1]`, `"data"`, 1): "invalid character",
+	} {
+		cases, err := readBaseline(fstest.MapFS{BaselineFile: {Data: []byte(text)}}, m)
+		if want == "" && err == nil && len(cases) == driftLeast {
+			continue
+		}
+		if said := fmt.Sprint(err); want == "" || !strings.HasPrefix(said, BaselineFile+": ") || !strings.Contains(said, want) {
+			t.Errorf("%.60s: %v, want %q", text, err, want)
+		}
+	}
+	if cases, err := readBaseline(fstest.MapFS{}, m); cases != nil || err != nil {
+		t.Errorf("no file: %v, %v", cases, err)
+	}
 }
