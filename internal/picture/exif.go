@@ -64,10 +64,10 @@ func CleanJPEG(w io.Writer, r io.Reader) error {
 
 // ofPicture reports whether a segment is needed to show the picture as it is.
 func ofPicture(marker byte, segment []byte) bool {
-	switch {
-	case marker == markAPP2:
+	switch marker {
+	case markAPP2:
 		return bytes.HasPrefix(segment, []byte("ICC_PROFILE\x00"))
-	case marker == markAPP14:
+	case markAPP14:
 		return bytes.HasPrefix(segment, []byte("Adobe"))
 	}
 	return marker != markCOM && (marker < markAPP0 || marker > markAPP15)

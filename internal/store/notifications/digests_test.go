@@ -223,7 +223,7 @@ func TestADigestIsMadeOnce(t *testing.T) {
 func TestWhatADigestLooksAtIsBounded(t *testing.T) {
 	t.Parallel()
 	db := testkit.Open(t, testkit.SQLite(t)) // the bounds are no matter of the database
-	ctx, now := t.Context(), time.Now()
+	ctx := t.Context()
 	room := testkit.Room(t, db, 2)
 	ann, bob := testkit.UserID(0), testkit.UserID(1)
 	for i := range domain.MaxMissedLines + 1 {
@@ -238,7 +238,7 @@ func TestWhatADigestLooksAtIsBounded(t *testing.T) {
 		}
 	}
 	var last string
-	now = time.Now().Add(time.Minute) // after all that was said so far
+	now := time.Now().Add(time.Minute) // after all that was said so far
 	for i := range domain.MaxMissedRooms {
 		s, _, err := db.Rooms.CreateRoom(ctx, ann, domain.NewRoom{Kind: domain.PublicRoom, Name: fmt.Sprint("Room ", i)}, now)
 		must(t, err)
