@@ -59,7 +59,9 @@ func (s *Server) Handler(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		s.grpc.ServeHTTP(w, withControl(w, r))
+		d := &deadlines{of: http.NewResponseController(w)}
+		defer d.end()
+		s.grpc.ServeHTTP(w, withDeadlines(r, d))
 	})
 }
 

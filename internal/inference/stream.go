@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc"
@@ -23,12 +24,33 @@ const (
 
 const takeTime = 30 * time.Second // for whoever reads a stream to take a response
 
-// control has the controller of a response in a context.
-type control struct{}
+// deadlines are those of the answer to a request, until it has ended: gRPC may still be working on it then, and nothing
+// of it may be touched any more.
+type deadlines struct {
+	mu    sync.Mutex
+	of    *http.ResponseController
+	ended bool
+}
 
-// withControl has a request tell its controller to what serves it: the deadlines of a listener are not for streams.
-func withControl(w http.ResponseWriter, r *http.Request) *http.Request {
-	return r.WithContext(context.WithValue(r.Context(), control{}, http.NewResponseController(w)))
+func (d *deadlines) set(at time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.ended {
+		_ = d.of.SetWriteDeadline(at) // fails only for a test's recorder
+	}
+}
+
+func (d *deadlines) end() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.ended = true
+}
+
+type deadlinesKey struct{}
+
+// withDeadlines has what serves a request reach the deadlines of its answer: that of a listener is not for streams.
+func withDeadlines(r *http.Request, d *deadlines) *http.Request {
+	return r.WithContext(context.WithValue(r.Context(), deadlinesKey{}, d))
 }
 
 type inferStream = grpc.BidiStreamingServer[pb.ModelInferRequest, pb.ModelStreamInferResponse]
@@ -36,8 +58,8 @@ type inferStream = grpc.BidiStreamingServer[pb.ModelInferRequest, pb.ModelStream
 // ModelStreamInfer answers the requests of a stream, one after the other, each with one response or more.
 func (s *Server) ModelStreamInfer(stream inferStream) error {
 	r := &responses{inferStream: stream, take: s.take}
-	r.control, _ = stream.Context().Value(control{}).(*http.ResponseController)
-	r.deadline(time.Time{})
+	r.deadlines, _ = stream.Context().Value(deadlinesKey{}).(*deadlines)
+	r.deadlines.set(time.Time{})
 	asked := make(chan *pb.ModelInferRequest)
 	ended := make(chan error, 1)
 	go func() {
@@ -74,21 +96,15 @@ func (s *Server) ModelStreamInfer(stream inferStream) error {
 // responses are those of a stream, of which each must be taken in time.
 type responses struct {
 	inferStream
-	control *http.ResponseController // nil: what serves it has none
-	take    time.Duration
-	broken  error // why the last could not be sent
-}
-
-func (r *responses) deadline(at time.Time) {
-	if r.control != nil {
-		_ = r.control.SetWriteDeadline(at) // fails only for a test's recorder
-	}
+	deadlines *deadlines
+	take      time.Duration
+	broken    error // why the last could not be sent
 }
 
 func (r *responses) send(out *pb.ModelStreamInferResponse) error {
-	r.deadline(time.Now().Add(r.take))
+	r.deadlines.set(time.Now().Add(r.take))
 	r.broken = r.Send(out)
-	r.deadline(time.Time{})
+	r.deadlines.set(time.Time{})
 	return r.broken
 }
 

@@ -330,7 +330,7 @@ func TestADriftIsSeenInMetricsAndHealth(t *testing.T) {
 		got := map[string]float64{}
 		for _, f := range families {
 			for _, series := range f.GetMetric() {
-				if f.GetName() == "unhidra_ml_drift" {
+				if f.GetName() == "ml_drift" {
 					got[series.GetLabel()[2].GetValue()] = series.GetGauge().GetValue()
 				}
 			}
