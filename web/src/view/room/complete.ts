@@ -3,13 +3,16 @@ import { fit } from '../dialog/fuzzy';
 import type { FleetDevice } from '../fleetport';
 import { may } from '../permit';
 import type { App, RoomModel } from '../port';
+import { language } from '../../text/language.svelte';
 import { t } from '../text';
 import { href } from '../route.svelte';
 import { serverEmoji } from '../serveremoji.svelte';
 import type { RoomState, User } from '../types';
 import type { Choice } from './Completion.svelte';
+import type { Emoji } from './emoji';
 import { linkTo } from './ownlinks';
 import { allowed, usageOf } from './roomcommands';
+import { tone } from './shownemoji';
 import type { Action } from './slash';
 import type { Token } from './token';
 import { words as roomWords } from './words';
@@ -91,24 +94,33 @@ async function rooms(app: App, typed: string): Promise<Choice[]> {
 }
 
 async function emoji(typed: string): Promise<Choice[]> {
-  const { emoji: all } = await import('./emoji');
+  const { fits, groupsIn, toned } = await import('./emoji');
+  const all = (await groupsIn(language.locale)).flatMap((g) => g.items);
   if (typed.endsWith(':')) {
-    const named = all.find(([, ...names]) => names.includes(typed.slice(0, -1).toLowerCase()));
-    return named ? [{ id: named[1] ?? '', label: named[1] ?? '', emoji: named[0], insert: named[0], whole: true }] : [];
+    const name = typed.slice(0, -1).toLowerCase();
+    if (serverEmoji.all.items.some((e) => e.name === name)) return []; // it stays as it is
+    const named = all.find((e) => e.names.includes(name));
+    if (!named) return [];
+    const char = toned(named.char, tone());
+    return [{ id: char, label: named.names[0], emoji: char, insert: char, whole: true }];
   }
   const ours = serverEmoji.all.items
     .map((e) => [fit(typed, e.name) + 1, e] as const) // before one of Unicode that fits as well
     .filter(([score]) => score > 50)
     .map(([score, e]) => [score, { id: `:${e.name}:`, label: `:${e.name}:`, picture: e.picture, insert: `:${e.name}:` }] as const);
   const unicode = all
-    .map(([char, ...names]) => [Math.max(...names.map((n) => fit(typed, n))), char, names[0] ?? ''] as const)
-    .filter(([score]) => score >= 50)
-    .map(([score, char, name]) => [score, { id: name, label: `:${name}:`, emoji: char, insert: char }] as const);
+    .map((e) => [fits(typed, e), toned(e.char, tone()), bestName(typed, e)] as const)
+    .filter(([score]) => score > 0)
+    .map(([score, char, name]) => [score, { id: char, label: `:${name}:`, emoji: char, insert: char }] as const);
   return [...ours, ...unicode]
     .sort(([a], [b]) => b - a)
     .slice(0, most)
     .map(([, choice]) => choice);
 }
+
+/** The name of an emoji that fits best: what was typed should be seen in it. */
+const bestName = (typed: string, e: Emoji): string =>
+  e.names.reduce((best, name) => (fit(typed, name) > fit(typed, best) ? name : best));
 
 /** Offers what one can ask of the room and of the devices in it, and what may follow. */
 async function commands(app: App, model: RoomModel, room: RoomState, typed: string): Promise<Choice[]> {

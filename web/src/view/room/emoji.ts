@@ -1,7 +1,17 @@
-/** An emoji and the names it is found by; the first name is the one shown. */
-export type Emoji = readonly [string, string, ...string[]];
+import { fit } from '../dialog/fuzzy';
 
-// The few hundred that people use, by hand: all of Unicode's with names are 30 times the size.
+/** An emoji, and what it is found by. */
+export interface Emoji {
+  char: string;
+  /** between colons; the first is the one that is shown */
+  names: readonly [string, ...string[]];
+  /** what it is called in the language of the user */
+  label: string;
+  /** further words, with spaces between */
+  words: string;
+}
+
+// Names that this client had first, and that no emoji of a server may have.
 const lines = `
 😄 smile happy|😀 grinning|😁 grin|😂 joy laugh tears|🤣 rofl|😅 sweat_smile|😆 laughing|🙂 slight_smile|🙃 upside_down|😉 wink|😊 blush|😇 innocent|🥰 smiling_hearts|😍 heart_eyes|🤩 star_struck|😘 kiss|😋 yum|😛 tongue|😜 winking_tongue|🤪 zany|🤔 thinking|🤨 raised_eyebrow|😐 neutral|😑 expressionless|😶 no_mouth|🙄 eye_roll|😏 smirk|😬 grimace|🤥 lying|😌 relieved|😔 pensive|😴 sleeping|🤤 drool|😷 mask|🤒 sick thermometer|🤕 bandage|🤢 nauseated|🤮 vomit|🤧 sneeze|🥵 hot|🥶 cold|😵 dizzy|🤯 mind_blown|🤠 cowboy|🥳 party_face|😎 cool sunglasses|🤓 nerd|🧐 monocle|😕 confused|🫤 diagonal_mouth|😟 worried|🙁 frown|😮 open_mouth wow|😲 astonished|😳 flushed|🥺 pleading|🥹 holding_tears|😨 fearful|😰 anxious|😥 sad_relieved|😢 cry|😭 sob|😱 scream|😖 confounded|😞 disappointed|😓 sweat|😩 weary|😫 tired|🥱 yawn|😤 triumph|😡 rage|😠 angry|🤬 cursing|😈 devil|💀 skull|💩 poop|🤡 clown|👻 ghost|👽 alien|🤖 robot bot|😺 smile_cat|🙈 see_no_evil|🙉 hear_no_evil|🙊 speak_no_evil
 ❤️ heart|🧡 orange_heart|💛 yellow_heart|💚 green_heart|💙 blue_heart|💜 purple_heart|🖤 black_heart|🤍 white_heart|💔 broken_heart|💖 sparkling_heart|💯 hundred|💥 boom|💫 dizzy_star|💤 zzz|💬 speech
@@ -15,9 +25,61 @@ const lines = `
 ✅ check done|☑️ checked|❌ cross|❎ cross_box|❗ exclamation|❓ question|⚠️ warning|🚫 prohibited|⛔ no_entry|🔴 red_circle|🟠 orange_circle|🟡 yellow_circle|🟢 green_circle|🔵 blue_circle|🟣 purple_circle|⚫ black_circle|⚪ white_circle|➡️ arrow_right|⬅️ arrow_left|⬆️ arrow_up|⬇️ arrow_down|🔄 refresh|🔁 repeat|➕ plus|➖ minus|♻️ recycle|🆗 ok|🆕 new|🆘 sos|🏁 finish_flag|🚩 red_flag|🏳️ white_flag|🏴‍☠️ pirate`
   .trim()
   .split('\n')
-  .map((line) => line.split('|').map((entry) => entry.split(' ') as unknown as Emoji));
+  .map((line) => line.split('|').map((entry) => entry.split(' ')));
 
-const names = ['smileys', 'hearts', 'people', 'fun', 'food', 'nature', 'weather', 'places', 'things', 'signs'];
+const bare = (char: string): string => char.replaceAll('\ufe0f', '');
+const first = new Map(lines.flat().map(([char = '', ...names]) => [bare(char), names]));
 
-export const groups = lines.map((items, i) => ({ name: names[i] ?? '', items }));
-export const emoji = lines.flat();
+export interface Group {
+  name: string;
+  items: Emoji[];
+}
+
+/** All emoji of Unicode but those with a skin tone, in its order, called and found as people do in a language. English
+ * names find them in any. Without a network, if they were never loaded, it is the few that have a name here. */
+export async function groupsIn(lang: string): Promise<Group[]> {
+  const german = lang === 'de' ? import('./emojidata/de.json') : undefined;
+  try {
+    const english: Data = (await import('./emojidata/en.json')).default;
+    const local: Data = (await german)?.default ?? {};
+    return Object.entries(english).map(([name, all]) => {
+      const called = local[name]?.split('|') ?? [];
+      return { name, items: all.split('|').map((entry, i) => parse(entry, called[i])) };
+    });
+  } catch {
+    return [{ name: 'smileys', items: lines.flat().map((entry) => parse(entry.join(' '))) }];
+  }
+}
+
+type Data = Record<string, string>;
+
+function parse(entry: string, called = ''): Emoji {
+  const [head = '', words = ''] = entry.split('  ');
+  const [char = '', ...theirs] = head.split(' ');
+  const names = [...new Set([...(first.get(bare(char)) ?? []), ...theirs])] as [string, ...string[]];
+  const [label, ...more] = called.split(';');
+  return { char, names, label: label || names[0].replaceAll('_', ' '), words: [label, ...more, words].join(' ') };
+}
+
+/** How well a typed text fits an emoji: 0 is not at all. A name counts more than another word. */
+export function fits(typed: string, e: Emoji): number {
+  const name = Math.max(...e.names.map((n) => fit(typed, n)));
+  const word = fit(typed, e.words) - 5;
+  return Math.max(name >= 50 ? name : 0, word >= 60 ? word : 0);
+}
+
+const base = /\p{Emoji_Modifier_Base}\ufe0f?/gu;
+const tones = ['', '🏻', '🏼', '🏽', '🏾', '🏿'];
+
+/** The skin tones that one can choose, each as a hand; the first is none. */
+export const hands = tones.map((tone) => `✋${tone}`);
+
+/** An emoji in a skin tone, if it shows one person. */
+export function toned(char: string, tone: number): string {
+  const modifier = tones[tone];
+  if (!modifier || char.match(base)?.length !== 1) return char;
+  return char.replace(base, (person) => bare(person) + modifier);
+}
+
+/** An emoji without its skin tone. */
+export const untoned = (char: string): string => char.replace(/(?<=.)\p{Emoji_Modifier}/gu, '');

@@ -25,6 +25,10 @@ export function pictureOf(emoji: string): string | undefined {
 /** Where the emoji that the user took last are kept. */
 export const lastTaken = 'unhidra.emoji';
 
+/** Where the skin tone that the user has chosen is kept, and which it is: 0 is none, 5 the darkest. */
+export const lastTone = 'unhidra.tone';
+export const tone = (): number => Number(storage.get(lastTone) ?? 0);
+
 /** The six emoji that are offered first. */
 export function frequent(): string[] {
   const taken = (storage.get(lastTaken) ?? '').split(' ').filter((e) => e && (!nameIn(e) || pictureOf(e)));
