@@ -1,1 +1,0 @@
-import{t as e}from"./weekdays-ELgh_C3n.js";import{t}from"./text-DVSMbPNs.js";function n(n){let r=n.zone===Intl.DateTimeFormat().resolvedOptions().timeZone?``:` (${n.zone})`;return`${n.weekdays.length===7?t(`later.daily`):e(n.weekdays)} · ${n.time}${r}`}export{n as t};

@@ -1,1 +1,0 @@
-import{X as e,lt as t,pt as n}from"./index-Dp_u6WiY.js";function r(r,i){e.card=void 0,r.api.direct([i.id]).then(e=>t.go({page:`room`,room:e}),t=>e.say(n(t),!0))}export{r as t};

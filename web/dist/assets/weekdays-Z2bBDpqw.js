@@ -1,0 +1,1 @@
+import{l as e}from"./when-xEkkkjBO.js";var t=t=>t.toSorted((e,t)=>e-t).map(e).join(`, `);export{t};
