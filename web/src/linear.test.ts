@@ -187,6 +187,7 @@ describe('steps grow with the length of a text alone', () => {
   it('knows a slow regular expression from a fast one', () => {
     expect(() => expectLinear(new Steps(/[.,]+$/), ['', '.', 'x'], false, 200)).toThrow();
     expect(() => expectLinear(new Steps(/^(a|a)*$/), ['', 'a', 'x'], false, 8)).toThrow();
+    expect(() => new Steps(/(?<=a)b/)).toThrow('cannot read');
     expect(() => expectLinear(new Steps(/a*b/y), ['', 'a', 'x'], true, 200)).not.toThrow();
     expect(all.length).toBeGreaterThan(20);
   });

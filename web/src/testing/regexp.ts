@@ -88,7 +88,11 @@ export class Steps {
 
   #group(): Matcher {
     const look = this.#eat('?=') ? '=' : this.#eat('?!') ? '!' : '';
-    if (!look && !this.#eat('?:') && this.#eat('?<')) while (!this.#eat('>')) this.#at++;
+    if (!look && !this.#eat('?:') && this.#eat('?<')) {
+      const end = this.#source.indexOf('>', this.#at);
+      if (end < 0 || this.#peek('=') || this.#peek('!')) throw new Error(`${this.#source}: cannot read what looks behind`);
+      this.#at = end + 1;
+    }
     const inner = this.#alternatives();
     if (!this.#eat(')')) throw new Error(`${this.#source}: cannot read ${this.#source.slice(this.#at)}`);
     if (!look) return inner;

@@ -82,4 +82,4 @@ export function toned(char: string, tone: number): string {
 }
 
 /** An emoji without its skin tone. */
-export const untoned = (char: string): string => char.replace(/(?<=.)\p{Emoji_Modifier}/gu, '');
+export const untoned = (char: string): string => char.replace(/\p{Emoji_Modifier}/gu, '') || char;
