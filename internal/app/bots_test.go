@@ -99,7 +99,8 @@ func botsAreBounded(
 	tokens := "/bots/" + b.User.ID + "/tokens"
 	strange, err := ann.CreateRoom(ctx, client.NewRoom{Kind: "private", Name: "Strange"})
 	must(t, err)
-	err = bob.Do(ctx, "POST", tokens, map[string]any{"scopes": []string{"write"}, "rooms": []string{room, strange.ID}}, nil)
+	both := map[string]any{"scopes": []string{"write"}, "rooms": []string{room, strange.ID}}
+	err = bob.Do(ctx, "POST", tokens, both, nil)
 	if codeOf(err) != client.CodeInvalidField || !strings.Contains(err.Error(), strange.ID) {
 		t.Errorf("a token for a room of others: %v", err)
 	}

@@ -81,8 +81,8 @@ var codeShape = regexp.MustCompile(`^"[a-z][a-z0-9_]*"$`)
 // concerns are what /admin/health calls what is wrong with the server; they are no errors.
 var concerns = []string{
 	`"assistant_failed"`, `"audit_stuck"`, `"audit_unsigned"`, `"backup_failed"`, `"backup_late"`, `"certificate_ends"`,
-	`"disk_low"`, `"firmware_root_ends"`, `"mail_off"`, `"mail_waits"`, `"model_drift"`, `"model_failed"`, `"models_away"`, `"offer_key_ends"`,
-	`"receiver_dropped"`, `"receiver_late"`, `"release_keys_end"`, `"store_away"`,
+	`"disk_low"`, `"firmware_root_ends"`, `"mail_off"`, `"mail_waits"`, `"model_drift"`, `"model_failed"`,
+	`"models_away"`, `"offer_key_ends"`, `"receiver_dropped"`, `"receiver_late"`, `"release_keys_end"`, `"store_away"`,
 }
 
 func isBare(e ast.Expr) bool {

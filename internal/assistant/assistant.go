@@ -1,7 +1,7 @@
 // Package assistant has bots answered by a language model: at an endpoint that the operator names, in the form of
 // OpenAI's chat completions, or one that runs beside the server. A consumer of the feed finds what is asked, after it
-// was acknowledged, and stores it. Any node may answer it, by a lease: as one message, whose text grows while the answer
-// comes in.
+// was acknowledged, and stores it. Any node may answer it, by a lease: as one message, whose text grows while the
+// answer comes in.
 package assistant
 
 import (

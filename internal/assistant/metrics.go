@@ -33,14 +33,14 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		return c
 	}
 	m := &metrics{
-		requests: counter("assistant_requests_total", "Requests to what answers for assistants, by what became of them.",
+		requests: counter("assistant_requests_total", "Requests to the model of assistants, by what became of them.",
 			"result", resultOK, resultBusy, resultFailed, resultRefused, resultStopped),
 		answers: counter("assistant_answers_total", "Questions to assistants, by what became of the answer.", "result",
 			answerWhole, answerCut, answerStopped, answerFailed, answerRefused),
-		tokens: counter("assistant_tokens_total", "Tokens that what answers for assistants counted, where it tells.", "kind",
+		tokens: counter("assistant_tokens_total", "Tokens that the model of assistants counted, where it tells.", "kind",
 			"prompt", "completion"),
 		took: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "assistant_request_seconds",
-			Help:    "Time from a request to what answers for assistants to the end of its answer.",
+			Help:    "Time from a request to the model of assistants to the end of its answer.",
 			Buckets: []float64{.25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300}}),
 	}
 	reg.MustRegister(m.requests, m.answers, m.tokens, m.took)

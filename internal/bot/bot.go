@@ -195,6 +195,6 @@ func (s *Service) Authenticate(ctx context.Context, secret string) (domain.Princ
 }
 
 func errToken() error {
-	return domain.Unauthorized.Errorf(domain.CodeBadToken, "this is no token of a bot, or it was revoked; bots have tokens "+
-		"of their own, which begin with "+domain.BotSecretPrefix)
+	return domain.Unauthorized.Errorf(domain.CodeBadToken, "this is no token of a bot, or it was revoked; bots have "+
+		"tokens of their own, which begin with "+domain.BotSecretPrefix)
 }

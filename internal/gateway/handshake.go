@@ -181,28 +181,20 @@ func (g *Service) admit(
 
 // upgrade takes the connection from the HTTP server and answers the handshake.
 func (c *conn) upgrade(w http.ResponseWriter, r *http.Request, protocol string) (buffered []byte, err error) {
-	nc, rw, err := http.NewResponseController(w).Hijack()
+	nc, buffered, err := ws.Accept(w, r, protocol, writeTime)
+	if errors.Is(err, ws.ErrGone) {
+		return nil, domain.Unavailable.Errorf("", "the connection ended").Because(err)
+	}
 	if err != nil {
 		return nil, domain.Internal.Errorf("", "cannot take over the connection").Because(err)
 	}
-	if n := rw.Reader.Buffered(); n > 0 {
-		buffered, _ = rw.Reader.Peek(n)
-		buffered = slices.Clone(buffered)
-	}
 	c.nc = nc
-	_ = nc.SetDeadline(time.Time{})
 	if s, ok := nc.(syscall.Conn); ok {
 		if raw, err := s.SyscallConn(); err == nil {
 			c.raw = raw
 			c.readReady = c.readNow
 		}
 	}
-	_ = nc.SetWriteDeadline(time.Now().Add(writeTime))
-	if _, err := nc.Write(ws.AppendUpgrade(nil, r, protocol)); err != nil {
-		_ = nc.Close()
-		return nil, domain.Unavailable.Errorf("", "the connection ended").Because(err)
-	}
-	_ = nc.SetWriteDeadline(time.Time{})
 	return buffered, nil
 }
 

@@ -58,7 +58,7 @@ type inferStream = grpc.BidiStreamingServer[pb.ModelInferRequest, pb.ModelStream
 // ModelStreamInfer answers the requests of a stream, one after the other, each with one response or more.
 func (s *Server) ModelStreamInfer(stream inferStream) error {
 	r := &responses{inferStream: stream, take: s.take}
-	r.deadlines, _ = stream.Context().Value(deadlinesKey{}).(*deadlines)
+	r.deadlines = stream.Context().Value(deadlinesKey{}).(*deadlines) // Handler puts it there
 	r.deadlines.set(time.Time{})
 	asked := make(chan *pb.ModelInferRequest)
 	ended := make(chan error, 1)

@@ -99,7 +99,7 @@ func (d *drift) follow(stored string) {
 		return // of another version of this number
 	}
 	for _, f := range d.features {
-		b := k.Bases[f.name().what()]
+		b := k.Bases[f.view().what()]
 		switch own := f.base; {
 		case f.valid(b):
 			f.base, f.reference = b, b.Reference
@@ -120,7 +120,7 @@ func (d *drift) keep() (string, error) {
 	k := kept{d.sum, map[string]*baseline{}}
 	for _, f := range d.features {
 		if f.base != nil && f.base.Source != driftFile {
-			k.Bases[f.name().what()] = f.base
+			k.Bases[f.view().what()] = f.base
 		}
 	}
 	b, err := json.Marshal(k)

@@ -106,7 +106,7 @@ func newDrift(m Manifest, cases []GoldenCase) *drift {
 		var all []*feature
 		for _, s := range side.specs {
 			for _, f := range featuresOf(s, side.input) {
-				if !slices.ContainsFunc(all, func(o *feature) bool { return o.name().what() == f.name().what() }) {
+				if !slices.ContainsFunc(all, func(o *feature) bool { return o.view().what() == f.view().what() }) {
 					all = append(all, f)
 				}
 			}
@@ -498,7 +498,7 @@ func (d *drift) views() []Drift {
 	defer d.mu.Unlock()
 	views := make([]Drift, 0, len(d.features))
 	for _, f := range d.features {
-		v := f.name()
+		v := f.view()
 		if f.base != nil {
 			v.Source, v.Since, v.Needed = f.base.Source, &f.base.At, driftLeast
 		}
@@ -521,7 +521,7 @@ func (d *drift) worst() string {
 	return what
 }
 
-func (f *feature) name() Drift {
+func (f *feature) view() Drift {
 	return Drift{Input: f.input, Name: f.tensor, Kind: f.kind, Column: f.column, Source: driftNone,
 		Samples: len(f.samples()), Needed: driftWhole}
 }

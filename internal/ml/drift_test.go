@@ -35,8 +35,7 @@ func TestTheStabilityIndex(t *testing.T) {
 			t.Errorf("%v to %v: %v, want %v", c.p, c.q, got, c.want)
 		}
 	}
-	// With half a sample in each bin: 1.5/4, 2.5/4 and .5/4 are the parts of 1, 2 and 0 samples with one of 3 bins empty:
-	// 1.5/4.5, 2.5/4.5, .5/4.5.
+	// With half a sample more in each of 3 bins, the parts of 1, 2 and 0 samples are 1.5, 2.5 and .5 of 4.5.
 	got := shares([]int{1, 2, 0})
 	for i, want := range []float64{1.5 / 4.5, 2.5 / 4.5, .5 / 4.5} {
 		if math.Abs(got[i]-want) > 1e-12 {
@@ -414,7 +413,8 @@ func TestABaselineThatIsNone(t *testing.T) {
 		if want == "" && err == nil && len(cases) == driftLeast {
 			continue
 		}
-		if said := fmt.Sprint(err); want == "" || !strings.HasPrefix(said, BaselineFile+": ") || !strings.Contains(said, want) {
+		said := fmt.Sprint(err)
+		if want == "" || !strings.HasPrefix(said, BaselineFile+": ") || !strings.Contains(said, want) {
 			t.Errorf("%.60s: %v, want %q", text, err, want)
 		}
 	}

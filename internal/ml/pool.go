@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -154,18 +155,16 @@ func (p *pool) print(c *call) (sum [32]byte) {
 
 // quarantined says whether c is refused. Its print is made only if it is as large as an input that is.
 func (p *pool) quarantined(c *call) bool {
-	now, refused := time.Now(), map[[32]byte]bool(nil)
+	var refused [][32]byte
+	now := time.Now()
 	p.mu.Lock()
 	for print, s := range p.suspects {
 		if s.size == c.size && s.deaths >= 2 && now.Before(s.until) {
-			if refused == nil {
-				refused = make(map[[32]byte]bool)
-			}
-			refused[print] = true
+			refused = append(refused, print)
 		}
 	}
 	p.mu.Unlock()
-	return refused != nil && refused[p.print(c)]
+	return len(refused) > 0 && slices.Contains(refused, p.print(c))
 }
 
 // ended decides what becomes of the calls that a worker ended with. Each but a stream goes once more, by itself; the

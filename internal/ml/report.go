@@ -10,8 +10,8 @@ import (
 // mostProblems bounds the versions that are named to administrators.
 const mostProblems = 20
 
-// CheckHealth tells administrators which versions do not run, as a failure if no other version answers in its place, and
-// which have drifted.
+// CheckHealth tells administrators which versions do not run, as a failure if no other version answers in its place,
+// and which have drifted.
 func (s *Service) CheckHealth(_ context.Context, r *domain.HealthReport) error {
 	if s.isAway() {
 		r.Fail("models_away", "")

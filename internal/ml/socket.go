@@ -18,9 +18,8 @@ import (
 
 const socketIdle = 5 * time.Minute // for which a WebSocket stays on which nothing is asked
 
-// serveSocket answers the requests of a WebSocket, one after the other. Each is a message, with what generate_stream has
-// as its body and an id if the sender wants one; each chunk of its answer is a message too, and so are its end, and what
-// is wrong.
+// serveSocket answers the requests of a WebSocket, one after the other. Each is a message: the body of generate_stream,
+// with an id if the sender wants one. Each chunk of its answer is a message too, and so are its end, and what is wrong.
 func (s *Service) serveSocket(w http.ResponseWriter, r *http.Request) {
 	model := r.PathValue("model")
 	version, err := ParseVersion(r.PathValue("version"))
@@ -36,24 +35,20 @@ func (s *Service) serveSocket(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, err.Status, map[string]string{"error": err.Reason})
 		return
 	}
-	nc, rw, err := http.NewResponseController(w).Hijack()
+	nc, early, err := ws.Accept(w, r, "", takeTime)
+	if errors.Is(err, ws.ErrGone) {
+		return
+	}
 	if err != nil {
 		s.fail(w, r, err)
 		return
 	}
 	ctx, cancel := context.WithCancel(r.Context())
 	c := &socket{nc: nc, asked: make(chan []byte)}
-	early, _ := rw.Reader.Peek(rw.Reader.Buffered())
-	_ = nc.SetDeadline(time.Time{})
-	if c.raw(ws.AppendUpgrade(nil, r, "")) != nil {
-		cancel()
-		_ = nc.Close()
-		return
-	}
 	var reading sync.WaitGroup
 	reading.Go(func() {
 		defer cancel()
-		c.read(ctx, bytes.Clone(early))
+		c.read(ctx, early)
 	})
 	defer func() {
 		cancel()
@@ -150,16 +145,12 @@ type socket struct {
 	mu sync.Mutex // held while something is written
 }
 
-func (c *socket) raw(b []byte) error {
+func (c *socket) write(op ws.Opcode, payload []byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	_ = c.nc.SetWriteDeadline(time.Now().Add(takeTime))
-	_, err := c.nc.Write(b)
+	_, err := c.nc.Write(ws.AppendFrame(nil, op, payload))
 	return err
-}
-
-func (c *socket) write(op ws.Opcode, payload []byte) error {
-	return c.raw(ws.AppendFrame(nil, op, payload))
 }
 
 func (c *socket) end(code int, reason string) { _ = c.write(ws.Close, ws.ClosePayload(code, reason)) }

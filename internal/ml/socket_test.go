@@ -87,10 +87,11 @@ func TestModelsAreAskedByWebSocket(t *testing.T) {
 	if pong < 0 {
 		t.Fatalf("nobody answers a ping: %q", got)
 	}
-	for i, want := range []string{chunk("ONE ", `"id":7,`), chunk("TWO", `"id":7,`), `{"done":true,"id":7}`, chunk("A ", ""),
-		"the model failed on this input", "no object such as"} {
-		if got := slices.Delete(slices.Clone(got), pong, pong+1)[i]; !strings.Contains(got, want) {
-			t.Errorf("message %d is %s, and not %s", i+1, got, want)
+	got = slices.Delete(got, pong, pong+1)
+	for i, want := range []string{chunk("ONE ", `"id":7,`), chunk("TWO", `"id":7,`), `{"done":true,"id":7}`,
+		chunk("A ", ""), "the model failed on this input", "no object such as"} {
+		if !strings.Contains(got[i], want) {
+			t.Errorf("message %d is %s, and not %s", i+1, got[i], want)
 		}
 	}
 	p.send(ws.Binary, "bytes")

@@ -79,21 +79,16 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	nc, rw, err := http.NewResponseController(w).Hijack()
+	nc, early, err := ws.Accept(w, r, protocol, connectTime)
+	if errors.Is(err, ws.ErrGone) {
+		return
+	}
 	if err != nil {
 		httpx.Fail(w, r, domain.Internal.Errorf("", "cannot take over the connection").Because(err))
 		return
 	}
 	_ = nc.SetDeadline(time.Now().Add(connectTime))
-	if _, err := nc.Write(ws.AppendUpgrade(nil, r, protocol)); err != nil {
-		_ = nc.Close()
-		return
-	}
-	c := &webSocket{Conn: nc, parser: ws.Parser{Max: maxFrame}}
-	if n := rw.Reader.Buffered(); n > 0 {
-		b, _ := rw.Reader.Peek(n)
-		c.buf = slices.Clone(b)
-	}
+	c := &webSocket{Conn: nc, parser: ws.Parser{Max: maxFrame}, buf: early}
 	go s.take(context.WithoutCancel(r.Context()), c, nil, s.ClientAddr(r), "websocket")
 }
 

@@ -37,8 +37,8 @@ func (s *Service) PutSettings(
 	}
 	for _, keyword := range settings.Keywords {
 		if len(wordsOf(keyword)) == 0 {
-			return wire.Notifications{}, domain.InvalidField("/keywords", "%q has no letters or digits: no message would have it",
-				keyword)
+			return wire.Notifications{}, domain.InvalidField("/keywords",
+				"%q has no letters or digits: no message would have it", keyword)
 		}
 	}
 	if err := s.Store.PutSettings(ctx, p.ID, settings); err != nil {

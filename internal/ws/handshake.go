@@ -3,8 +3,13 @@ package ws
 import (
 	"crypto/sha1"
 	"encoding/base64"
+	"errors"
+	"fmt"
+	"net"
 	"net/http"
+	"slices"
 	"strings"
+	"time"
 )
 
 // AcceptKey returns the answer to the key of a client's handshake.
@@ -70,6 +75,32 @@ func AppendUpgrade(b []byte, r *http.Request, protocol string) []byte {
 		b = append(b, protocol...)
 	}
 	return append(b, "\r\n\r\n"...)
+}
+
+// ErrGone is the error of Accept when the client does not take the answer to its handshake.
+var ErrGone = errors.New("websocket: the client is gone")
+
+// Accept takes the connection of a request that CheckUpgrade passed over from the HTTP server, and completes the
+// handshake, which the client must take within a time. What it has sent beyond that is in early. The connection has no
+// deadline. Unless the error is ErrGone, the request can still be answered.
+func Accept(
+	w http.ResponseWriter, r *http.Request, protocol string, within time.Duration,
+) (nc net.Conn, early []byte, err error) {
+	nc, rw, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return nil, nil, fmt.Errorf("websocket: cannot take over the connection: %w", err)
+	}
+	if n := rw.Reader.Buffered(); n > 0 {
+		early, _ = rw.Reader.Peek(n)
+		early = slices.Clone(early)
+	}
+	_ = nc.SetDeadline(time.Now().Add(within))
+	if _, err := nc.Write(AppendUpgrade(nil, r, protocol)); err != nil {
+		_ = nc.Close()
+		return nil, nil, fmt.Errorf("%w: %w", ErrGone, err)
+	}
+	_ = nc.SetDeadline(time.Time{})
+	return nc, early, nil
 }
 
 func hasToken(h http.Header, name, token string) bool {

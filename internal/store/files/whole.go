@@ -28,8 +28,8 @@ func (repo *Repository) MayAdd(
 
 // repeated returns the file of the same owner whose id ends as that of f, which says by which key it came.
 func repeated(ctx context.Context, q store.Queryer, f domain.File) (had domain.File, found bool, err error) {
-	had, err = scan(q.QueryRowContext(ctx, `SELECT `+columns+` FROM files f WHERE f.owner_id = $1 AND substr(f.id, 15) = $2`,
-		f.Owner, domain.IDTail(f.ID)))
+	had, err = scan(q.QueryRowContext(ctx, `SELECT `+columns+` FROM files f
+		WHERE f.owner_id = $1 AND substr(f.id, 15) = $2`, f.Owner, domain.IDTail(f.ID))) // as files_key has it
 	if errors.Is(err, sql.ErrNoRows) {
 		return domain.File{}, false, nil
 	}

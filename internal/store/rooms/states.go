@@ -12,7 +12,7 @@ import (
 
 // Greeting returns what user is greeted with. With nothing to tell but rooms, it costs no more than RoomStates.
 func (repo *Repository) Greeting(ctx context.Context, user string) (g domain.Greeting, err error) {
-	var has there
+	var has exists
 	if g.Rooms, has, err = repo.states(ctx, user, ""); err != nil {
 		return g, err
 	}
@@ -47,12 +47,14 @@ func (repo *Repository) RoomState(ctx context.Context, user, room string) (domai
 	return states[0], nil
 }
 
-// there says what there may be of which most servers and users have none, and so need not be asked for.
-type there struct {
+// exists says of what most servers and users have none whether there may be some: else it need not be asked for.
+type exists struct {
 	guests, requests, blocks bool
 }
 
-func (repo *Repository) states(ctx context.Context, user, room string) (states []domain.RoomState, has there, err error) {
+func (repo *Repository) states(
+	ctx context.Context, user, room string,
+) (states []domain.RoomState, has exists, err error) {
 	rows, err := repo.db.QueryContext(ctx, `SELECT `+Columns+`, m.role, m.muted_until, m.read_seq,
 		m.threads_read, m.follow_threads, m.since,
 		EXISTS (SELECT 1 FROM users WHERE role = 'guest' AND NOT disabled),
@@ -62,7 +64,7 @@ func (repo *Repository) states(ctx context.Context, user, room string) (states [
 	if err != nil {
 		return nil, has, err
 	}
-	has = there{requests: true, blocks: true} // without a room, no row says otherwise
+	has = exists{requests: true, blocks: true} // without a room, no row says otherwise
 	states, err = store.Collect(rows, func(rows *sql.Rows) (domain.RoomState, error) { return scanState(rows, &has) })
 	if err != nil {
 		return nil, has, err
@@ -104,7 +106,7 @@ func (repo *Repository) guestsIn(ctx context.Context, user, room string) (map[st
 	return in, rows.Err()
 }
 
-func scanState(rows *sql.Rows, has *there) (s domain.RoomState, err error) {
+func scanState(rows *sql.Rows, has *exists) (s domain.RoomState, err error) {
 	var r Row
 	var muted int64
 	err = rows.Scan(append(r.Dest(), &s.Role, &muted, &s.Read, &s.ThreadsRead, &s.FollowThreads, &s.Since, &has.guests,

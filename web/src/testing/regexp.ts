@@ -90,7 +90,8 @@ export class Steps {
     const look = this.#eat('?=') ? '=' : this.#eat('?!') ? '!' : '';
     if (!look && !this.#eat('?:') && this.#eat('?<')) {
       const end = this.#source.indexOf('>', this.#at);
-      if (end < 0 || this.#peek('=') || this.#peek('!')) throw new Error(`${this.#source}: cannot read what looks behind`);
+      const behind = end < 0 || this.#peek('=') || this.#peek('!');
+      if (behind) throw new Error(`${this.#source}: cannot read what looks behind`);
       this.#at = end + 1;
     }
     const inner = this.#alternatives();

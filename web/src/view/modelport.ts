@@ -35,9 +35,6 @@ export interface WorkerEvent {
   reason?: string;
 }
 
-/** Samples that a baseline needs at least. */
-export const driftLeast = 500;
-
 /** How far one thing that a version is asked or answers is from what it was. */
 export interface Drift {
   /** of what it is asked; else of what it answers */

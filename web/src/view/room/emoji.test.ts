@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { files } from '../../../emoji.mjs';
-import { fits, groupsIn, toned, untoned, type Emoji } from './emoji';
+import { fits, groupsIn, toned, type Emoji } from './emoji';
+import { bare, shown, untoned } from './shownemoji';
 
 const all = (await groupsIn('en')).flatMap((g) => g.items);
-const bare = (char: string) => char.replaceAll('\ufe0f', '');
 
 const best = (typed: string, of: Emoji[]) =>
   [...of].sort((a, b) => fits(typed, b) - fits(typed, a)).filter((e) => fits(typed, e))[0]?.char;
@@ -17,6 +17,7 @@ test('the files of emoji are what npm run emoji makes', () => {
 test('all emoji of Unicode are there once, and each has a name', () => {
   expect(all).toHaveLength(1914);
   expect(new Set(all.map((e) => bare(e.char))).size).toBe(all.length);
+  expect(all.filter((e) => e.char !== shown(e.char))).toEqual([]);
   expect(all.filter((e) => !e.names.every((n) => /^[\w+'.-]+$/u.test(n))).map((e) => e.names)).toEqual([]);
 });
 
@@ -38,7 +39,7 @@ test('emoji are found by names, other words, and words of the language', async (
     tada: '🎉',
     thumbs_up: '👍',
     '+1': '👍',
-    'de': '🇩🇪',
+    de: '🇩🇪',
     seedling: '🌱',
     jellyfish: '🪼',
   }))

@@ -1,4 +1,5 @@
 import { fit } from '../dialog/fuzzy';
+import { bare } from './shownemoji';
 
 /** An emoji, and what it is found by. */
 export interface Emoji {
@@ -27,7 +28,6 @@ const lines = `
   .split('\n')
   .map((line) => line.split('|').map((entry) => entry.split(' ')));
 
-const bare = (char: string): string => char.replaceAll('\ufe0f', '');
 const first = new Map(lines.flat().map(([char = '', ...names]) => [bare(char), names]));
 
 export interface Group {
@@ -35,17 +35,23 @@ export interface Group {
   items: Emoji[];
 }
 
+const loaded = new Map<string, Group[]>(); // by language
+
 /** All emoji of Unicode but those with a skin tone, in its order, called and found as people do in a language. English
  * names find them in any. Without a network, if they were never loaded, it is the few that have a name here. */
 export async function groupsIn(lang: string): Promise<Group[]> {
+  const had = loaded.get(lang);
+  if (had) return had;
   const german = lang === 'de' ? import('./emojidata/de.json') : undefined;
   try {
     const english: Data = (await import('./emojidata/en.json')).default;
     const local: Data = (await german)?.default ?? {};
-    return Object.entries(english).map(([name, all]) => {
+    const groups = Object.entries(english).map(([name, all]) => {
       const called = local[name]?.split('|') ?? [];
       return { name, items: all.split('|').map((entry, i) => parse(entry, called[i])) };
     });
+    loaded.set(lang, groups);
+    return groups;
   } catch {
     return [{ name: 'smileys', items: lines.flat().map((entry) => parse(entry.join(' '))) }];
   }
@@ -80,6 +86,3 @@ export function toned(char: string, tone: number): string {
   if (!modifier || char.match(base)?.length !== 1) return char;
   return char.replace(base, (person) => bare(person) + modifier);
 }
-
-/** An emoji without its skin tone. */
-export const untoned = (char: string): string => char.replace(/\p{Emoji_Modifier}/gu, '') || char;

@@ -9,6 +9,9 @@ export const isMine = (r: Reaction, me: string): boolean => r.mine ?? r.users?.i
 /** An emoji in the form that the server keeps: without the selector that shows it as one. */
 export const bare = (emoji: string): string => emoji.replaceAll('\ufe0f', '');
 
+/** An emoji without its skin tone. */
+export const untoned = (emoji: string): string => emoji.replace(/\p{Emoji_Modifier}/gu, '') || emoji;
+
 // What would be shown as text: an emoji that is not one by itself, unless a tone follows.
 const asText = /(?!\p{Emoji_Presentation}|\p{Emoji_Modifier})\p{Emoji}(?!\p{Emoji_Modifier}|\ufe0f)/gu;
 

@@ -1,7 +1,7 @@
 // Reactions by one emoji in several skin tones are counted together: whoever looks asks how many agree, and not with
 // whose hand.
 import type { Reaction } from '../types';
-import { isMine } from './shownemoji';
+import { isMine, untoned } from './shownemoji';
 
 /** What is shown as one: with several tones, by the emoji without any. */
 export interface Toned extends Reaction {
@@ -10,12 +10,13 @@ export interface Toned extends Reaction {
   tones: Reaction[];
 }
 
-const base = (emoji: string): string => emoji.replace(/\p{Emoji_Modifier}/gu, '') || emoji;
-
 /** The reactions to a message in their order, those by one emoji where the first of them is. */
 export function grouped(reactions: readonly Reaction[], me: string): Toned[] {
   const groups = new Map<string, Reaction[]>();
-  for (const r of reactions) groups.set(base(r.emoji), [...(groups.get(base(r.emoji)) ?? []), r]);
+  for (const r of reactions) {
+    const key = untoned(r.emoji);
+    groups.set(key, [...(groups.get(key) ?? []), r]);
+  }
   return [...groups].map(([key, tones]) => {
     const [only] = tones;
     if (only && tones.length === 1) return { ...only, key, tones };
