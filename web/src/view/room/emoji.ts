@@ -39,7 +39,8 @@ const loaded = new Map<string, Group[]>(); // by language
 
 /** All emoji of Unicode but those with a skin tone, in its order, called and found as people do in a language. English
  * names find them in any. Without a network, if they were never loaded, it is the few that have a name here. */
-export async function groupsIn(lang: string): Promise<Group[]> {
+export async function groupsIn(locale: string): Promise<Group[]> {
+  const lang = new Intl.Locale(locale).language; // whatever the region
   const had = loaded.get(lang);
   if (had) return had;
   const german = lang === 'de' ? import('./emojidata/de.json') : undefined;
