@@ -238,7 +238,7 @@ async function whole() {
   const sizes = await each((page) => page.viewportSize());
   const shown = await each(async (page, name) => {
     await page.setViewportSize({ ...page.viewportSize(), height: 30_000 }); // so that all is rendered
-    await line(page, 'ann says 0.').waitFor();
+    for (const who of names) await line(page, `${who} says 0.`).waitFor();
     assert.deepEqual(await page.evaluate(() => [...wrong]), [], `${name} saw a hole or a double`);
     const texts = await page.getByRole('log').getByRole('article').allInnerTexts();
     return texts.flatMap((t) => t.match(/\b(ann|bob) says \d+\./g) ?? []);

@@ -102,52 +102,47 @@ test('a hundred thousand messages scroll: few nodes, and nothing moves under the
   await shot(page, 'history');
 });
 
-/** The work of the page's process while fn runs, in seconds, and the tasks over 50 ms. */
+/** The processor time of the page's thread while fn runs, in seconds. What other processes do meanwhile is not in it. */
 async function work(cdp, where, fn) {
   const spent = async () =>
     (await cdp.send('Performance.getMetrics')).metrics.find((m) => m.name === 'TaskDuration').value;
-  await where.evaluate(() => {
-    globalThis.long = 0;
-    globalThis.watching?.disconnect();
-    globalThis.watching = new PerformanceObserver((list) => (globalThis.long += list.getEntries().length));
-    globalThis.watching.observe({ type: 'longtask' });
-  });
   const begin = await spent();
   await fn();
   await where.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
-  return { seconds: (await spent()) - begin, long: await where.evaluate(() => globalThis.long) };
+  return (await spent()) - begin;
 }
 
 test('opening a long room on a slow machine costs little more than its bare page', async () => {
-  await page.goto(`${server.url}/`);
-  await page.getByRole('navigation').getByRole('link', { name: 'Small' }).waitFor();
   const cdp = await page.context().newCDPSession(page);
-  await cdp.send('Performance.enable');
-  await cdp.send('Emulation.setCPUThrottlingRate', { rate: 4 });
-  const open = {};
-  for (const name of Object.keys(sizes)) {
-    open[name] = await work(cdp, page, async () => {
-      await page.getByRole('navigation').getByRole('link', { name }).click();
-      await page.getByRole('main', { name }).waitFor();
-      await messages(page).last().waitFor();
-    });
+  await cdp.send('Performance.enable', { timeDomain: 'threadTicks' });
+  const least = { Small: Infinity, Large: Infinity, bare: Infinity };
+  for (let round = 0; round < 3; round++) {
+    await page.goto(`${server.url}/`);
+    await page.getByRole('navigation').getByRole('link', { name: 'Small' }).waitFor();
+    await cdp.send('Emulation.setCPUThrottlingRate', { rate: 4 });
+    const spent = {};
+    for (const name of Object.keys(sizes)) {
+      spent[name] = await work(cdp, page, async () => {
+        await page.getByRole('navigation').getByRole('link', { name }).click();
+        await page.getByRole('main', { name }).waitFor();
+        await messages(page).last().waitFor();
+      });
+    }
+    // The bare page: the same screen again, as nothing but markup.
+    spent.bare = await work(cdp, page, () =>
+      page.evaluate(() => {
+        const markup = document.body.innerHTML;
+        document.body.innerHTML = '';
+        document.body.innerHTML = markup;
+      }),
+    );
+    await cdp.send('Emulation.setCPUThrottlingRate', { rate: 1 });
+    console.log('#', JSON.stringify(spent));
+    for (const [what, seconds] of Object.entries(spent)) least[what] = Math.min(least[what], seconds);
   }
-  // The bare page: the same screen again, as nothing but markup.
-  const bare = await work(cdp, page, () =>
-    page.evaluate(() => {
-      const markup = document.body.innerHTML;
-      document.body.innerHTML = '';
-      document.body.innerHTML = markup;
-    }),
-  );
-  console.log('#', JSON.stringify({ ...open, bare }));
-  assert.ok(
-    open.Small.seconds < 12 * bare.seconds,
-    `a room of 10,000: ${open.Small.seconds / bare.seconds} times the bare page`,
-  );
-  assert.ok(open.Large.seconds < 2 * open.Small.seconds, 'a room ten times as long costs the same');
-  assert.ok(open.Large.long <= bare.long + 8, `${open.Large.long} long tasks`);
-  await cdp.send('Emulation.setCPUThrottlingRate', { rate: 1 });
+  const { Small, Large, bare } = least;
+  assert.ok(Small < 10 * bare, `a room of 10,000: ${Small / bare} times the bare page`);
+  assert.ok(Large < 2 * Small, `a room ten times as long costs ${Large / Small} times as much`);
 });
 
 test('who was away goes to the first message that they missed, however far above', async () => {
