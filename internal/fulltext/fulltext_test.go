@@ -46,7 +46,7 @@ func TestTokens(t *testing.T) {
 func TestParse(t *testing.T) {
 	t.Parallel()
 	q, err := Parse(`hello "two words" pre* -not from:@ann mentions:@me in:"My room" before:2026-02-01 after:2026-01-01 `+
-		`has:link lang:PT-br don't`, time.UTC)
+		`has:link has:file has:POLL has:pin lang:PT-br don't`, time.UTC)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +59,8 @@ func TestParse(t *testing.T) {
 	}) {
 		t.Errorf("clauses %+v", q.Clauses)
 	}
-	if q.From != "ann" || q.Mentions != Me || q.In != "My room" || !q.HasLink || q.Lang != "pt" || q.Before.Day() != 1 ||
+	if q.From != "ann" || q.Mentions != Me || q.In != "My room" || !q.HasLink || !q.HasFile ||
+		!q.HasPoll || !q.HasPin || q.Lang != "pt" || q.Before.Day() != 1 ||
 		q.After.Month() != 1 {
 		t.Errorf("%+v", q)
 	}
@@ -70,7 +71,7 @@ func TestParse(t *testing.T) {
 	}
 	for bad, code := range map[string]domain.Code{
 		"": domain.CodeBadQuery, " ": domain.CodeBadQuery, "before:soon": domain.CodeBadQuery,
-		"has:tail":                      domain.CodeBadQuery,
+		"has:tail": domain.CodeBadQuery, "has:reaction": domain.CodeBadQuery,
 		strings.Repeat("x", MaxQuery+1): domain.CodeBadQuery, strings.Repeat("x ", 20): domain.CodeBadQuery,
 		"lang:klingon": domain.CodeNoLanguage, "lang:de,en": domain.CodeNoLanguage,
 	} {

@@ -36,14 +36,17 @@ type Query struct {
 	Before   time.Time // zero: no bound
 	After    time.Time
 	HasLink  bool
+	HasFile  bool
+	HasPoll  bool
+	HasPin   bool   // is pinned in its room
 	Lang     string // a code of package language, or its Unknown
 	// Plain is the query without its filters, if it has only words: no phrases, prefixes or exclusions. Else it is empty.
 	Plain string
 }
 
 // Parse parses a query: words, "phrases", prefix*, -without, from:name, mentions:me, in:room, in:"a room",
-// before:2026-01-31, after:2026-01-31, has:link, lang:de and lang:unknown. Days are in zone. before: excludes the day,
-// and after: includes it.
+// before:2026-01-31, after:2026-01-31, has:link, has:file, has:poll, has:pin, lang:de and lang:unknown. Days are in
+// zone. before: excludes the day, and after: includes it.
 //
 // Anything else is text: C++, --force, a colon with nothing after it. If a query has only
 // exclusions, they are searched for instead. A query of only punctuation finds nothing; see
@@ -96,9 +99,12 @@ func Parse(s string, zone *time.Location) (Query, error) {
 }
 
 func (q *Query) filters() bool {
-	return q.From != "" || q.Mentions != "" || q.In != "" || q.HasLink || q.Lang != "" || !q.Before.IsZero() ||
+	return q.From != "" || q.Mentions != "" || q.In != "" || q.Has() || q.Lang != "" || !q.Before.IsZero() ||
 		!q.After.IsZero()
 }
+
+// Has reports whether q asks with has: for something.
+func (q *Query) Has() bool { return q.HasLink || q.HasFile || q.HasPoll || q.HasPin }
 
 // Nothing reports whether q has neither clauses nor filters, so that it finds nothing.
 func (q *Query) Nothing() bool { return len(q.Clauses) == 0 && !q.filters() }
@@ -142,10 +148,7 @@ func (q *Query) filter(name, value string, zone *time.Location) (err error) {
 	case "after":
 		q.After, err = day(name, value, zone)
 	case "has":
-		if !strings.EqualFold(value, "link") {
-			return invalid("has: knows only has:link")
-		}
-		q.HasLink = true
+		return q.has(value)
 	case "lang":
 		var ok bool
 		if q.Lang, ok = language.Parse(value); !ok {
@@ -154,6 +157,22 @@ func (q *Query) filter(name, value string, zone *time.Location) (err error) {
 		}
 	}
 	return err
+}
+
+func (q *Query) has(value string) error {
+	switch strings.ToLower(value) {
+	case "link":
+		q.HasLink = true
+	case "file":
+		q.HasFile = true
+	case "poll":
+		q.HasPoll = true
+	case "pin":
+		q.HasPin = true
+	default:
+		return invalid("has: takes one of link, file, poll and pin")
+	}
+	return nil
 }
 
 func day(name, value string, zone *time.Location) (time.Time, error) {

@@ -301,7 +301,7 @@ func (s *Service) getEvents(ctx context.Context, in *struct {
 
 type searchInput struct {
 	Zone    string `query:"zone" maxLength:"64" example:"Europe/Vienna" doc:"whose days before: and after: mean, as an IANA name; that of your profile unless you say, or else UTC"`
-	Q       string `query:"q" required:"true" maxLength:"1024" doc:"words, \"phrases\", prefix*, -without, from:name, mentions:me, in:room, before:2026-01-31, after:2026-01-31, has:link, lang:de, lang:unknown"`
+	Q       string `query:"q" required:"true" maxLength:"1024" doc:"words, \"phrases\", prefix*, -without, from:name, mentions:me, in:room, before:2026-01-31, after:2026-01-31, has:link, has:file, has:poll, has:pin, lang:de, lang:unknown"`
 	Sort    string `query:"sort" enum:"newest,relevance" default:"newest"`
 	Meaning bool   `query:"meaning" default:"true" doc:"with sort=relevance: also find messages that say the same in other words, if the server can; a query with phrases, prefixes or exclusions finds by words alone"`
 	Cursor  string `query:"cursor"`

@@ -10,7 +10,7 @@ import (
 type backend interface {
 	// match returns the statement that finds the newest positions of matching messages in some
 	// rooms, and its first argument. Its other arguments are the user, the range of positions, the
-	// range of times, a limit, and those whom messages are to mention.
+	// range of times, a limit, those whom messages are to mention, and with has:pin the rooms.
 	match(s scope, rooms []int64) (query, match string)
 	// next indexes a batch of appended messages and reports whether there may be more.
 	next(ctx context.Context, db *store.DB) (more bool, err error)

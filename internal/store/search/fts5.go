@@ -13,7 +13,12 @@ import (
 type fts5 struct{}
 
 func (fts5) match(s scope, rooms []int64) (query, match string) {
-	return `SELECT f.rowid FROM search_words f JOIN events e ON e.pos = f.rowid
+	from := `search_words f JOIN events e ON e.pos = f.rowid`
+	if s.q.HasPin { // few are pinned: the index is asked about each of them. CROSS JOIN keeps this order
+		from = s.pinned(rooms) + ` CROSS JOIN events e ON e.room_id = p.room_id AND e.seq = p.seq
+		CROSS JOIN search_words f ON f.rowid = e.pos`
+	}
+	return `SELECT f.rowid FROM ` + from + `
 		JOIN members mb ON mb.room_id = e.room_id AND mb.user_id = $2 AND mb.since < e.seq
 		WHERE f.search_words MATCH $1 AND f.rowid > $3 AND f.rowid < $4 AND e.at >= $5 AND e.at < $6 AND e.deleted_at = 0
 		` + s.andMentions(8) + `
@@ -50,9 +55,9 @@ func ftsQuery(s scope, rooms []int64) string {
 }
 
 // terms are those of a message, as FTS5 takes them.
-func terms(room int64, sender, text string) string {
-	b := make([]byte, 0, 2*len(text)+64)
-	eachTerm(room, sender, text, func(kind, value string) { b = append(append(append(b, kind...), value...), ' ') })
+func terms(m indexed) string {
+	b := make([]byte, 0, 2*len(m.text)+64)
+	eachTerm(m, func(kind, value string) { b = append(append(append(b, kind...), value...), ' ') })
 	return string(b)
 }
 
@@ -103,15 +108,14 @@ type entry struct {
 }
 
 const entryColumns = `pos, room_id, seq, edits, (SELECT number FROM search_rooms s
-	WHERE s.room_id = events.room_id), actor_id, text`
+	WHERE s.room_id = events.room_id), ` + indexedColumns
 
 func scanEntry(rows *sql.Rows) (e entry, err error) {
-	var room int64
-	var sender, text string
-	if err := rows.Scan(&e.pos, &e.at.Room, &e.at.Seq, &e.edits, &room, &sender, &text); err != nil {
+	var m indexed
+	if err := rows.Scan(append([]any{&e.pos, &e.at.Room, &e.at.Seq, &e.edits}, m.places()...)...); err != nil {
 		return e, err
 	}
-	e.words = terms(room, sender, text)
+	e.words = terms(m)
 	return e, nil
 }
 

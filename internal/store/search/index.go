@@ -29,7 +29,7 @@ const (
 
 // indexFormat is the version of the entries' format. It must be incremented when the format changes,
 // here or in package fulltext. All messages are then indexed again in the background.
-const indexFormat = 4
+const indexFormat = 5
 
 // indexable is the SQL condition that an event is a message that search may find.
 var indexable = roomlog.OfTypes(`type`, func(s domain.EventSpec) bool { return s.Indexed }) + ` AND deleted_at = 0`
@@ -41,6 +41,8 @@ const (
 	termWord   = "_"     // and a word, as package fulltext makes it
 	termSender = "@"     // and the sender's id
 	termLink   = "#link" // the message has a link
+	termFile   = "#file" // it has files
+	termPoll   = "#poll" // it is a poll
 	termLang   = "#lang" // and the language of the message, or language.Unknown
 	termAny    = "#"     // every message has it
 )
@@ -48,19 +50,39 @@ const (
 // term returns the prefix of all terms of a room.
 func term(room int64) string { return strconv.FormatInt(room, 36) }
 
+// indexed is what the index is to know of a message.
+type indexed struct {
+	room         int64 // its number
+	sender, text string
+	files, poll  bool
+}
+
+// indexedColumns are the columns of an event for indexed.scan, but for the number of the room, which is before them.
+const indexedColumns = `actor_id, text, attached > 0, EXISTS (SELECT 1 FROM polls p
+	WHERE p.room_id = events.room_id AND p.seq = events.seq)`
+
+// places are where a row that has the number of the room and indexedColumns is scanned to.
+func (m *indexed) places() []any { return []any{&m.room, &m.sender, &m.text, &m.files, &m.poll} }
+
 // eachTerm calls add for each term of a message: first its words, in their order, then the others.
-func eachTerm(room int64, sender, text string, add func(kind, value string)) {
-	n := term(room)
+func eachTerm(m indexed, add func(kind, value string)) {
+	n := term(m.room)
 	word := n + termWord
-	for _, t := range fulltext.Tokens(text) {
+	for _, t := range fulltext.Tokens(m.text) {
 		add(word, t.Word)
 	}
-	add(n+termSender, sender)
+	add(n+termSender, m.sender)
 	add(n+termAny, "")
-	if fulltext.HasLink(text) {
+	if fulltext.HasLink(m.text) {
 		add(n+termLink, "")
 	}
-	add(n+termLang, language.Of(text))
+	if m.files {
+		add(n+termFile, "")
+	}
+	if m.poll {
+		add(n+termPoll, "")
+	}
+	add(n+termLang, language.Of(m.text))
 }
 
 // Update replaces the index entry of a changed message, and deletes that of a deleted one.

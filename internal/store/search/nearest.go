@@ -227,9 +227,9 @@ func (repo *Repository) nearest(ctx context.Context, s scope, v *embed.Vector, t
 	if s.q.HasLink || s.q.Lang != "" {
 		column = "e.text"
 	}
-	mentions := `TRUE`
+	fits := s.has()
 	if len(s.mentioned) > 0 {
-		mentions = s.mentionsOne(2 + candidateStep)
+		fits += ` AND ` + s.mentionsOne(2+candidateStep)
 	}
 	var near []likeness
 	gone := make(map[int64]bool, len(candidates))
@@ -243,7 +243,7 @@ func (repo *Repository) nearest(ctx context.Context, s scope, v *embed.Vector, t
 		}
 		args = append(args, store.Args(s.mentioned)...)
 		rows, err := repo.db.QueryContext(ctx, `SELECT v.pos, v.code, e.actor_id, e.at, mb.user_id IS NOT NULL,
-				`+mentions+`, `+column+`
+				`+fits+`, `+column+`
 			FROM message_vectors v JOIN events e ON e.pos = v.pos
 			LEFT JOIN members mb ON mb.room_id = e.room_id AND mb.user_id = $1 AND mb.since < e.seq
 			WHERE v.pos IN (`+store.Placeholders(2, candidateStep)+`) AND e.deleted_at = 0`, args...)
@@ -254,11 +254,11 @@ func (repo *Repository) nearest(ctx context.Context, s scope, v *embed.Vector, t
 			var at int64
 			var code sql.RawBytes
 			var sender, text string
-			var member, mentioning bool
-			if err = rows.Scan(&n.pos, &code, &sender, &at, &member, &mentioning, &text); err != nil {
+			var member, fitting bool
+			if err = rows.Scan(&n.pos, &code, &sender, &at, &member, &fitting, &text); err != nil {
 				return n, err
 			}
-			if member && mentioning && len(code) == embed.Dim && at >= first && at < last &&
+			if member && fitting && len(code) == embed.Dim && at >= first && at < last &&
 				(len(s.senders) == 0 || slices.Contains(s.senders, sender)) &&
 				(!s.q.HasLink || fulltext.HasLink(text)) && (s.q.Lang == "" || language.Of(text) == s.q.Lang) {
 				n.cosine = v.Similarity(code)
@@ -282,6 +282,21 @@ func (repo *Repository) nearest(ctx context.Context, s scope, v *embed.Vector, t
 		return cmp.Or(cmp.Compare(b.cosine, a.cosine), cmp.Compare(b.pos, a.pos))
 	})
 	return near[:min(len(near), nearHits)], nil
+}
+
+// has is the condition of SQL that the message e has what s asks for with has:, but for links, which its text says.
+func (s scope) has() string {
+	is := `TRUE`
+	if s.q.HasFile {
+		is += ` AND e.attached > 0`
+	}
+	if s.q.HasPoll {
+		is += ` AND EXISTS (SELECT 1 FROM polls o WHERE o.room_id = e.room_id AND o.seq = e.seq)`
+	}
+	if s.q.HasPin {
+		is += ` AND EXISTS (SELECT 1 FROM pins o WHERE o.room_id = e.room_id AND o.seq = e.seq)`
+	}
+	return is
 }
 
 // fusion is the constant of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009): a hit counts 1/(fusion+rank) in

@@ -249,6 +249,9 @@ func (repo *Repository) matchPositions(
 	}
 	query, match := repo.backend.match(s, rooms)
 	args := append([]any{match, s.user, after, before, first, last, limit}, store.Args(s.mentioned)...)
+	if s.q.HasPin {
+		args = append(args, store.Args(rooms)...)
+	}
 	rows, err := repo.db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
@@ -276,7 +279,7 @@ func (s scope) andMentions(first int) string {
 
 // onlyMentions reports whether nothing is asked of the words of messages.
 func (s scope) onlyMentions() bool {
-	return len(s.q.Clauses) == 0 && len(s.senders) == 0 && !s.q.HasLink && s.q.Lang == ""
+	return len(s.q.Clauses) == 0 && len(s.senders) == 0 && !s.q.Has() && s.q.Lang == ""
 }
 
 // mentionPositions is matchPositions where nothing is asked of words: it reads the mentions, which are few, and not
@@ -304,6 +307,12 @@ func (repo *Repository) mentionPositions(
 	return store.Collect(rows, store.ScanInt64)
 }
 
+// pinned are the tables of SQL with the pinned messages p of rooms, whose arguments come last.
+func (s scope) pinned(rooms []int64) string {
+	return `(SELECT n.room_id, n.seq FROM search_rooms r JOIN pins n ON n.room_id = r.room_id
+		WHERE r.number IN (` + store.Placeholders(8+len(s.mentioned), len(rooms)) + `)) p`
+}
+
 // requiredTerms returns the terms that a message must have in addition to the words: one of each
 // list.
 func (s scope) requiredTerms(room string) (ts [][]string) {
@@ -316,6 +325,12 @@ func (s scope) requiredTerms(room string) (ts [][]string) {
 	}
 	if s.q.HasLink {
 		ts = append(ts, []string{room + termLink})
+	}
+	if s.q.HasFile {
+		ts = append(ts, []string{room + termFile})
+	}
+	if s.q.HasPoll {
+		ts = append(ts, []string{room + termPoll})
 	}
 	if s.q.Lang != "" {
 		ts = append(ts, []string{room + termLang + s.q.Lang})

@@ -13,7 +13,11 @@ import (
 type tsvector struct{}
 
 func (tsvector) match(s scope, rooms []int64) (query, match string) {
-	return `SELECT f.pos FROM search f JOIN events e ON e.pos = f.pos
+	from := `search f JOIN events e ON e.pos = f.pos`
+	if s.q.HasPin {
+		from = s.pinned(rooms) + ` JOIN events e ON e.room_id = p.room_id AND e.seq = p.seq JOIN search f ON f.pos = e.pos`
+	}
+	return `SELECT f.pos FROM ` + from + `
 		JOIN members mb ON mb.room_id = e.room_id AND mb.user_id = $2 AND mb.since < e.seq
 		WHERE f.words @@ $1::tsquery AND f.pos > $3 AND f.pos < $4 AND e.at >= $5 AND e.at < $6 AND e.deleted_at = 0
 		` + s.andMentions(8) + `
@@ -48,10 +52,10 @@ func tsQuery(s scope, rooms []int64) string {
 
 // tsVector is the literal of a message's tsvector. PostgreSQL keeps positions up
 // to 16383 and 256 of each word.
-func tsVector(room int64, sender, text string) string {
-	b := make([]byte, 0, 3*len(text)+128)
+func tsVector(m indexed) string {
+	b := make([]byte, 0, 3*len(m.text)+128)
 	at := 0
-	eachTerm(room, sender, text, func(kind, value string) {
+	eachTerm(m, func(kind, value string) {
 		at++
 		b = append(append(append(b, '\''), kind...), value...)
 		b = append(strconv.AppendInt(append(b, "':"...), int64(min(at, 16383)), 10), ' ')
@@ -132,7 +136,8 @@ func takeCommits(ctx context.Context, t *store.Tx) (commits int, positions []int
 // deletes a message writes its event first: either before the lock, and the new text is read here, or
 // after it, and then finds the entry.
 func indexPositions(ctx context.Context, t *store.Tx, positions []int64) error {
-	rows, err := t.QueryContext(ctx, `SELECT pos, s.number, actor_id, text FROM events JOIN search_rooms s USING (room_id)
+	rows, err := t.QueryContext(ctx, `SELECT pos, s.number, `+indexedColumns+`
+		FROM events JOIN search_rooms s USING (room_id)
 		WHERE pos = ANY ($1::bigint[]) AND `+indexable+` ORDER BY pos FOR SHARE OF events`, positions)
 	if err != nil {
 		return err
@@ -140,10 +145,10 @@ func indexPositions(ctx context.Context, t *store.Tx, positions []int64) error {
 	var at []int64
 	var vectors []string
 	_, err = store.Collect(rows, func(rows *sql.Rows) (struct{}, error) {
-		var pos, room int64
-		var sender, text string
-		err := rows.Scan(&pos, &room, &sender, &text)
-		at, vectors = append(at, pos), append(vectors, tsVector(room, sender, text))
+		var pos int64
+		var m indexed
+		err := rows.Scan(append([]any{&pos}, m.places()...)...)
+		at, vectors = append(at, pos), append(vectors, tsVector(m))
 		return struct{}{}, err
 	})
 	if err != nil {
