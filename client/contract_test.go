@@ -586,12 +586,24 @@ func (k *contract) later(ctx context.Context, seq int64) {
 	m, err = k.ann.Reschedule(ctx, m.ID, "good evening", at.Add(time.Minute))
 	k.called(err, "Reschedule")
 	all, err := k.ann.Scheduled(ctx)
-	if k.called(err, "Scheduled"); len(all) != 1 || all[0] != m || m.Text != "good evening" || m.State != "waiting" {
+	if k.called(err, "Scheduled"); len(all) != 1 || !reflect.DeepEqual(all[0], m) || m.Text != "good evening" || m.State != "waiting" {
 		k.Errorf("scheduled is %+v of %+v", m, all)
 	}
 	other, err := k.ann.Schedule(ctx, client.NewScheduled{Room: k.room.ID, Text: "good night", At: at})
 	k.must(err)
 	k.called(k.ann.Unschedule(ctx, other.ID), "Unschedule")
+	monthly := &client.Repeat{Zone: "Europe/Berlin", Time: "09:00", MonthDay: 31}
+	other, err = k.ann.Schedule(ctx, client.NewScheduled{Room: k.room.ID, Text: "report", Repeat: monthly})
+	k.must(err)
+	next, err := k.ann.SkipScheduled(ctx, other.ID, other.At)
+	if k.called(err, "SkipScheduled"); !next.At.After(other.At) || !reflect.DeepEqual(next.Repeat, monthly) {
+		k.Errorf("after %s it is sent at %s, %+v", other.At, next.At, next.Repeat)
+	}
+	next, err = k.ann.ChangeScheduled(ctx, other.ID, client.ScheduledChange{Text: "report", Repeat: monthly, Paused: true})
+	if k.called(err, "ChangeScheduled"); !next.Paused {
+		k.Errorf("paused is %+v", next)
+	}
+	k.must(k.ann.Unschedule(ctx, other.ID))
 	said, err := k.ann.SendScheduled(ctx, m.ID)
 	if k.called(err, "SendScheduled"); said <= seq {
 		k.Errorf("sent as %d, after %d", said, seq)

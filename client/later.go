@@ -12,7 +12,8 @@ type NewScheduled struct {
 	Room   string    `json:"room"`
 	Thread int64     `json:"thread,omitempty"` // number of its first message; 0: a line of the room
 	Text   string    `json:"text"`
-	At     time.Time `json:"at"` // at most 366 days from now
+	At     time.Time `json:"at,omitzero"`      // at most 366 days from now; of one that repeats, from when on, or zero
+	Repeat *Repeat   `json:"repeat,omitempty"` // nil: it is sent once
 }
 
 // Schedule has a message sent later. With the key of one that is there already it returns that one. The server sends a
@@ -34,14 +35,33 @@ func (c *Client) Scheduled(ctx context.Context) ([]Scheduled, error) {
 	return list.Items, err
 }
 
-// Reschedule changes the text and time of a scheduled message. One that has failed waits again.
-func (c *Client) Reschedule(ctx context.Context, id, text string, at time.Time) (m Scheduled, err error) {
-	body := struct {
-		Text string    `json:"text"`
-		At   time.Time `json:"at"`
-	}{text, at}
-	err = c.Do(ctx, "PUT", "/me/scheduled/"+url.PathEscape(id), body, &m)
+// ScheduledChange is what a scheduled message becomes.
+type ScheduledChange struct {
+	Text   string    `json:"text"`
+	At     time.Time `json:"at,omitzero"`      // of one that repeats, from when on, or zero
+	Repeat *Repeat   `json:"repeat,omitempty"` // nil: it is sent once
+	Paused bool      `json:"paused,omitempty"` // it repeats, but not for now
+}
+
+// ChangeScheduled changes a scheduled message. One that has failed waits again.
+func (c *Client) ChangeScheduled(ctx context.Context, id string, to ScheduledChange) (m Scheduled, err error) {
+	err = c.Do(ctx, "PUT", "/me/scheduled/"+url.PathEscape(id), to, &m)
 	return m, err
+}
+
+// SkipScheduled leaves out a time at which a scheduled message that repeats is sent next. Repeating it changes nothing.
+func (c *Client) SkipScheduled(ctx context.Context, id string, at time.Time) (m Scheduled, err error) {
+	body := struct {
+		At time.Time `json:"at"`
+	}{at}
+	err = c.Do(ctx, "POST", "/me/scheduled/"+url.PathEscape(id)+"/skip", body, &m)
+	return m, err
+}
+
+// Reschedule changes the text and time of a scheduled message, which is then sent once. One that has failed waits
+// again.
+func (c *Client) Reschedule(ctx context.Context, id, text string, at time.Time) (Scheduled, error) {
+	return c.ChangeScheduled(ctx, id, ScheduledChange{Text: text, At: at})
 }
 
 // SendScheduled sends a scheduled message now, and returns its number.
@@ -62,7 +82,7 @@ type NewReminder struct {
 	Room   string     `json:"room,omitempty"`
 	Seq    int64      `json:"seq,omitempty"`
 	Text   string     `json:"text,omitempty"`
-	At     *time.Time `json:"at,omitempty"` // nil: the first time of Repeat
+	At     *time.Time `json:"at,omitempty"` // of one that repeats, from when on, or nil
 	Repeat *Repeat    `json:"repeat,omitempty"`
 }
 

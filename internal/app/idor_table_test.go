@@ -188,6 +188,7 @@ func rows() map[string]row {
 		"put-sections":   with(own, `{"favourites":{"rooms":["{room}"]},"sections":[]}`),
 		"list-scheduled": own, "delete-scheduled": theirs(""), "send-scheduled": theirs(""),
 		"schedule-message": room(201, `{"key":"{room}","room":"{room}","text":"mine",`+soon+`}`),
+		"skip-scheduled":   theirs(`{"at":"2026-01-01T00:00:00Z"}`),
 		"change-scheduled": theirs(`{"text":"mine",` + soon + `}`),
 		"list-reminders":   own, "finish-reminder": theirs(""), "delete-reminder": theirs(""),
 		"create-reminder":   room(201, `{"key":"{room}","room":"{room}","seq":{seq},`+soon+`}`),

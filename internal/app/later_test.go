@@ -1,6 +1,9 @@
 package app_test
 
 import (
+	"context"
+	"errors"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -68,6 +71,9 @@ func refusedLater(t *testing.T, bob *client.Client, room string) {
 	schedule := func(n client.NewScheduled) error { _, err := bob.Schedule(ctx, n); return err }
 	remind := func(n client.NewReminder) error { _, err := bob.Remind(ctx, n); return err }
 	every := func(r client.Repeat) error { return remind(client.NewReminder{Text: "tea", Repeat: &r}) }
+	sent := func(r client.Repeat) error {
+		return schedule(client.NewScheduled{Room: room, Text: "tea", Repeat: &r})
+	}
 	for what, c := range map[string]struct {
 		err  error
 		code client.Code
@@ -91,13 +97,70 @@ func refusedLater(t *testing.T, bob *client.Client, room string) {
 		"no message":             {remind(client.NewReminder{Room: room, Seq: 999, At: &at}), client.CodeNoMessage},
 		"a long note": {remind(client.NewReminder{Text: strings.Repeat("a", domain.MaxReminderText+1), At: &at}),
 			client.CodeInvalidField},
-		"no zone": {every(client.Repeat{Zone: "Here", Time: "09:00", Weekdays: []int{1}}), client.CodeInvalidField},
-		"no time": {every(client.Repeat{Zone: "UTC", Time: "25:00", Weekdays: []int{1}}), client.CodeInvalidField},
-		"no day":  {every(client.Repeat{Zone: "UTC", Time: "09:00", Weekdays: []int{8}}), client.CodeInvalidField},
-		"done":    {bob.Done(ctx, "rmd_1"), client.CodeNoReminder},
+		"no zone":          {every(client.Repeat{Zone: "Here", Time: "09:00", Weekdays: []int{1}}), client.CodeInvalidField},
+		"no time":          {every(client.Repeat{Zone: "UTC", Time: "25:00", Weekdays: []int{1}}), client.CodeInvalidField},
+		"no day":           {every(client.Repeat{Zone: "UTC", Time: "09:00", Weekdays: []int{8}}), client.CodeInvalidField},
+		"no day of months": {sent(client.Repeat{Zone: "UTC", Time: "09:00", MonthDay: 32}), client.CodeInvalidField},
+		"two kinds of days": {sent(client.Repeat{Zone: "UTC", Time: "09:00", MonthDay: 1, Weekdays: []int{1}}),
+			client.CodeInvalidField},
+		"sent in no zone": {sent(client.Repeat{Zone: "Here", Time: "09:00", MonthDay: 1}), client.CodeInvalidField},
+		"sent never":      {schedule(client.NewScheduled{Room: room, Text: "a"}), client.CodeInvalidField},
+		"skipped nobody's": {func() error { _, err := bob.SkipScheduled(ctx, "sch_1", at); return err }(),
+			client.CodeNoScheduled},
+		"paused once": {pausedOnce(ctx, bob, room, at), client.CodeInvalidField},
+		"done":        {bob.Done(ctx, "rmd_1"), client.CodeNoReminder},
 	} {
 		if codeOf(c.err) != c.code {
 			t.Errorf("%s: %v, want %s", what, c.err, c.code)
 		}
+	}
+}
+
+// pausedOnce pauses a message that does not repeat.
+func pausedOnce(ctx context.Context, bob *client.Client, room string, at time.Time) error {
+	m, err := bob.Schedule(ctx, client.NewScheduled{Key: "once", Room: room, Text: "a", At: at})
+	if err == nil {
+		_, err = bob.ChangeScheduled(ctx, m.ID, client.ScheduledChange{Text: "a", At: at, Paused: true})
+		err = errors.Join(err, bob.Unschedule(ctx, m.ID))
+	}
+	return err
+}
+
+// What repeats is sent at its times, from the one on that was asked for, and waits for the next one.
+func TestScheduledMessagesRepeat(t *testing.T) {
+	t.Parallel()
+	s, ctx := live.Start(t, testkit.NewFile(t)), t.Context()
+	ann := s.User("ann")
+	room, err := ann.CreateRoom(ctx, client.NewRoom{Kind: "private", Name: "Standup"})
+	must(t, err)
+	weekdays := &client.Repeat{Zone: "Asia/Kolkata", Time: "09:30", Weekdays: []int{1, 2, 3, 4, 5}}
+	inAMonth := time.Now().AddDate(0, 1, 0)
+	for what, of := range map[string]func() (time.Time, *client.Repeat, error){
+		"scheduled": func() (time.Time, *client.Repeat, error) {
+			m, err := ann.Schedule(ctx, client.NewScheduled{Room: room.ID, Text: "standup", At: inAMonth, Repeat: weekdays})
+			return m.At, m.Repeat, err
+		},
+		"a reminder": func() (time.Time, *client.Repeat, error) {
+			r, err := ann.Remind(ctx, client.NewReminder{Text: "standup", At: &inAMonth, Repeat: weekdays})
+			return *r.At, r.Repeat, err
+		},
+	} {
+		at, repeat, err := of()
+		must(t, err)
+		zone, err := time.LoadLocation("Asia/Kolkata")
+		must(t, err)
+		shown := at.In(zone)
+		if at.Before(inAMonth) || at.Sub(inAMonth) > 72*time.Hour || shown.Format("15:04") != "09:30" ||
+			shown.Weekday() == time.Saturday || shown.Weekday() == time.Sunday || !reflect.DeepEqual(repeat, weekdays) {
+			t.Errorf("%s first comes at %s, then %+v", what, shown, repeat)
+		}
+	}
+	list, err := ann.Scheduled(ctx)
+	must(t, err)
+	seq, err := ann.SendScheduled(ctx, list[0].ID)
+	must(t, err)
+	after, err := ann.Scheduled(ctx)
+	if err != nil || seq == 0 || len(after) != 1 || after[0].State != "waiting" || !after[0].At.After(time.Now()) {
+		t.Errorf("after it was sent: %+v, %v", after, err)
 	}
 }

@@ -76,7 +76,7 @@ func writeLimits(c config.Config) httpx.Limits {
 	shared(httpx.Limit{Name: "drafts", User: perMinute(2 * n)}, "put-draft")
 	shared(httpx.Limit{Name: "sections", User: perMinute(2 * n)}, "put-sections")
 	shared(httpx.Limit{Name: "scheduled", User: perMinute(n)},
-		"schedule-message", "change-scheduled", "send-scheduled", "delete-scheduled",
+		"schedule-message", "change-scheduled", "skip-scheduled", "send-scheduled", "delete-scheduled",
 		"create-reminder", "change-reminder", "finish-reminder", "delete-reminder")
 	// What many devices are told at once.
 	shared(httpx.Limit{Name: "group_commands", User: perMinute(max(n/6, 1)), Addr: perMinute(2 * n)}, "send-group-command")

@@ -40,6 +40,40 @@ func TestRepeatGoesByClocks(t *testing.T) {
 			t.Errorf("%s %s after %s: %s, not %s", c.zone, c.of, c.after, got, c.want)
 		}
 	}
+	for _, c := range []struct {
+		zone        string
+		of          time.Duration
+		day         int
+		after, want string
+	}{
+		{"Europe/Berlin", at(9, 0), 1, "2026-03-15T12:00:00Z", "2026-04-01T07:00:00Z"},
+		{"Europe/Berlin", at(9, 0), 15, "2026-03-15T07:59:59Z", "2026-03-15T08:00:00Z"},
+		{"Europe/Berlin", at(9, 0), 15, "2026-03-15T08:00:00Z", "2026-04-15T07:00:00Z"},
+		{"UTC", at(9, 0), 31, "2026-01-31T09:00:00Z", "2026-02-28T09:00:00Z"},
+		{"UTC", at(9, 0), 31, "2026-02-28T09:00:00Z", "2026-03-31T09:00:00Z"},
+		{"UTC", at(9, 0), 30, "2028-01-31T00:00:00Z", "2028-02-29T09:00:00Z"}, // a leap year
+		{"UTC", at(9, 0), 31, "2026-12-31T09:00:00Z", "2027-01-31T09:00:00Z"},
+		{"Europe/Berlin", at(2, 30), 29, "2026-03-01T12:00:00Z", "2026-03-29T01:30:00Z"},       // skipped: 3:30
+		{"Europe/Berlin", at(2, 30), 25, "2026-10-01T12:00:00Z", "2026-10-25T00:30:00Z"},       // the first 2:30
+		{"Europe/Berlin", at(2, 30), 25, "2026-10-25T00:30:00Z", "2026-11-25T01:30:00Z"},       // not the second
+		{"Pacific/Auckland", at(9, 0), 1, "2026-01-31T19:59:00Z", "2026-01-31T20:00:00Z"},      // February there
+		{"Pacific/Auckland", at(9, 0), 1, "2026-01-31T20:00:00Z", "2026-02-28T20:00:00Z"},      // March there
+		{"America/Los_Angeles", at(20, 0), 31, "2026-02-01T03:00:00Z", "2026-02-01T04:00:00Z"}, // January there
+		{"Pacific/Apia", at(9, 0), 30, "2011-12-01T12:00:00Z", "2011-12-30T19:00:00Z"},         // the 30th was left out
+	} {
+		after, err := time.Parse(time.RFC3339, c.after)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := Repeat{Zone: c.zone, Time: c.of, MonthDay: c.day}
+		next := r.Next(after)
+		if got := next.Format(time.RFC3339); got != c.want {
+			t.Errorf("%s %s on day %d after %s: %s, not %s", c.zone, c.of, c.day, c.after, got, c.want)
+		}
+		if from := r.From(next); !from.Equal(next) {
+			t.Errorf("from %s on: %s", next, from)
+		}
+	}
 	if at := (Repeat{}).Next(time.Now()); !at.IsZero() {
 		t.Errorf("never is %s", at)
 	}
@@ -50,16 +84,19 @@ func TestWhatIsNoTimeForLater(t *testing.T) {
 	now := time.Now()
 	monday := []time.Weekday{1}
 	for what, err := range map[string]error{
-		"now":              CheckAhead("/at", now, now),
-		"never":            CheckAhead("/at", time.Time{}, now),
-		"in too long":      CheckAhead("/at", now.Add(MaxAhead+time.Millisecond), now),
-		"in no zone":       second(CheckRepeat(Repeat{Weekdays: monday})),
-		"in a zone nobody": second(CheckRepeat(Repeat{Zone: "Moon/Tycho", Weekdays: monday})),
-		"here":             second(CheckRepeat(Repeat{Zone: "Local", Weekdays: monday})),
-		"at 24:00":         second(CheckRepeat(Repeat{Zone: "UTC", Time: 24 * time.Hour, Weekdays: monday})),
-		"at no time":       second(CheckRepeat(Repeat{Zone: "UTC", Time: -1, Weekdays: monday})),
-		"on no day":        second(CheckRepeat(Repeat{Zone: "UTC"})),
-		"on an eighth day": second(CheckRepeat(Repeat{Zone: "UTC", Weekdays: []time.Weekday{7}})),
+		"now":                  CheckAhead("/at", now, now),
+		"never":                CheckAhead("/at", time.Time{}, now),
+		"in too long":          CheckAhead("/at", now.Add(MaxAhead+time.Millisecond), now),
+		"in no zone":           second(CheckRepeat(Repeat{Weekdays: monday})),
+		"in a zone nobody":     second(CheckRepeat(Repeat{Zone: "Moon/Tycho", Weekdays: monday})),
+		"here":                 second(CheckRepeat(Repeat{Zone: "Local", Weekdays: monday})),
+		"at 24:00":             second(CheckRepeat(Repeat{Zone: "UTC", Time: 24 * time.Hour, Weekdays: monday})),
+		"at no time":           second(CheckRepeat(Repeat{Zone: "UTC", Time: -1, Weekdays: monday})),
+		"on no day":            second(CheckRepeat(Repeat{Zone: "UTC"})),
+		"on no day of months":  second(CheckRepeat(Repeat{Zone: "UTC", MonthDay: 32})),
+		"before the first":     second(CheckRepeat(Repeat{Zone: "UTC", MonthDay: -1})),
+		"on days of each kind": second(CheckRepeat(Repeat{Zone: "UTC", MonthDay: 1, Weekdays: monday})),
+		"on an eighth day":     second(CheckRepeat(Repeat{Zone: "UTC", Weekdays: []time.Weekday{7}})),
 	} {
 		if CodeOf(err) != CodeInvalidField {
 			t.Errorf("%s: %v", what, err)
@@ -75,3 +112,43 @@ func TestWhatIsNoTimeForLater(t *testing.T) {
 }
 
 func second(_ Repeat, err error) error { return err }
+
+// Of the times that passed meanwhile, one that repeats is sent at the last one, and each time is a message of its own.
+func TestOfTimesThatPassedTheLastOneCounts(t *testing.T) {
+	t.Parallel()
+	monday := time.Date(2026, 11, 30, 9, 0, 0, 0, time.UTC)
+	daily := Repeat{Zone: "UTC", Time: 9 * time.Hour, Weekdays: []time.Weekday{0, 1, 2, 3, 4, 5, 6}}
+	weekly := Repeat{Zone: "UTC", Time: 9 * time.Hour, Weekdays: []time.Weekday{1}}
+	monthly := Repeat{Zone: "UTC", Time: 9 * time.Hour, MonthDay: 30}
+	for what, c := range map[string]struct {
+		repeat Repeat
+		at     time.Time
+		after  time.Duration
+		want   time.Time
+		late   bool
+	}{
+		"once":              {Repeat{}, monday, 72 * time.Hour, monday, true},
+		"now":               {daily, monday, 0, monday, false},
+		"a moment later":    {daily, monday, time.Minute, monday, false},
+		"the next is due":   {daily, monday, 24 * time.Hour, monday.AddDate(0, 0, 1), false},
+		"three days later":  {daily, monday, 77 * time.Hour, monday.AddDate(0, 0, 3), false},
+		"not in a week":     {weekly, monday, 72 * time.Hour, monday, true},
+		"a week, by a day":  {weekly, monday, 8 * 24 * time.Hour, monday.AddDate(0, 0, 7), false},
+		"a year later":      {daily, monday, 365 * 24 * time.Hour, monday.AddDate(1, 0, 0), false},
+		"months later":      {monthly, monday, 100 * 24 * time.Hour, time.Date(2027, 2, 28, 9, 0, 0, 0, time.UTC), true},
+		"sent out of order": {daily, monday.Add(time.Hour), 2 * time.Hour, monday.Add(time.Hour), false},
+	} {
+		m := Scheduled{ID: "sch_1", At: c.at, Repeat: c.repeat}
+		now := c.at.Add(c.after)
+		due := m.Due(now)
+		if !due.At.Equal(c.want) || due.Late(now) != c.late {
+			t.Errorf("%s: %s, late: %v", what, due.At, due.Late(now))
+		}
+		if same := due.MessageKey() == m.MessageKey(); same != due.At.Equal(m.At) {
+			t.Errorf("%s: keys %s and %s", what, m.MessageKey(), due.MessageKey())
+		}
+		if err := CheckKey(due.MessageKey()); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}

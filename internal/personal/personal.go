@@ -30,11 +30,15 @@ type ScheduledStore interface {
 		ctx context.Context, m domain.Scheduled, now time.Time,
 	) (kept domain.Scheduled, repeat bool, err error)
 	Scheduled(ctx context.Context, user string) ([]domain.Scheduled, error)
-	Reschedule(ctx context.Context, user, id, text string, at time.Time) (domain.Scheduled, error)
+	Reschedule(ctx context.Context, user, id string, to domain.Scheduled) (domain.Scheduled, error)
+	SkipScheduled(ctx context.Context, user, id string, at, now time.Time) (domain.Scheduled, error)
 	Unschedule(ctx context.Context, user, id string) error
 	TakeScheduled(ctx context.Context, user, id string, lease time.Duration, now time.Time) (domain.Scheduled, error)
 	ClaimScheduled(ctx context.Context, limit int, lease time.Duration, now time.Time) ([]domain.Scheduled, error)
 	FinishScheduled(ctx context.Context, m domain.Scheduled) error
+	AdvanceScheduled(
+		ctx context.Context, m domain.Scheduled, why domain.Code, now time.Time,
+	) (next domain.Scheduled, err error)
 	FailScheduled(ctx context.Context, m domain.Scheduled, why domain.Code) error
 	RetryScheduled(ctx context.Context, m domain.Scheduled, at time.Time) error
 }

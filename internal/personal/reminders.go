@@ -60,7 +60,7 @@ type newReminder struct {
 	Room   string       `json:"room,omitempty" maxLength:"64" doc:"of the message that it is about"`
 	Seq    int64        `json:"seq,omitempty" minimum:"0" doc:"of the message that it is about"`
 	Text   string       `json:"text,omitempty" doc:"at most 1,000 characters; needed without a message"`
-	At     *time.Time   `json:"at,omitempty" doc:"at most 366 days from now; absent with repeat: the first time of that"`
+	At     *time.Time   `json:"at,omitempty" doc:"at most 366 days from now; with repeat: from when on, absent: now"`
 	Repeat *wire.Repeat `json:"repeat,omitempty" doc:"absent: it comes once"`
 }
 
@@ -108,18 +108,8 @@ func (b newReminder) check(now time.Time) (r domain.Reminder, err error) {
 	if r.Text == "" && r.Room == "" {
 		return r, domain.InvalidField("/text", "say what you want to be reminded of")
 	}
-	if b.Repeat != nil {
-		if r.Repeat, err = domain.CheckRepeat(b.Repeat.Value()); err != nil {
-			return r, err
-		}
-		r.At = r.Repeat.Next(now)
-	}
-	if b.At != nil {
-		r.At = *b.At
-	} else if b.Repeat == nil {
-		return r, domain.InvalidField("/at", "say when, by at or repeat")
-	}
-	return r, domain.CheckAhead("/at", r.At, now)
+	r.At, r.Repeat, err = checkTimes(b.At, b.Repeat, now)
+	return r, err
 }
 
 // OfReminder names a reminder.

@@ -58,15 +58,21 @@ func (s *Service) send(ctx context.Context, m domain.Scheduled) (e domain.Event,
 	now := s.Now()
 	ctx, cancel := context.WithTimeout(ctx, attempt)
 	defer cancel()
+	m = m.Due(now)
 	if m.Late(now) {
 		err = domain.Conflict.Errorf(domain.CodeScheduledLate, "it could not be sent for a day")
 	} else {
 		e, err = s.Chat.Send(ctx, domain.Principal{ID: m.User, Kind: domain.KindUser},
-			domain.Draft{Room: m.Room, Thread: m.Thread, Text: m.Text, Key: m.ID})
+			domain.Draft{Room: m.Room, Thread: m.Thread, Text: m.Text, Key: m.MessageKey()})
 	}
 	record := context.WithoutCancel(ctx)
 	var lost error
 	switch kind := domain.KindOf(err); {
+	case !m.Repeat.Zero() && (err == nil || m.Late(now)):
+		var next domain.Scheduled
+		if next, lost = s.Store.AdvanceScheduled(record, m, domain.CodeOf(err), now); lost == nil {
+			s.tellScheduled(record, next)
+		}
 	case err == nil:
 		if lost = s.Store.FinishScheduled(record, m); lost == nil {
 			s.tell(record, m.User, wire.TypeScheduled, wire.ScheduledChanged{ID: m.ID})

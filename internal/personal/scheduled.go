@@ -17,7 +17,9 @@ func (s *Service) scheduledRoutes(api huma.API) {
 	httpx.Register(api, op("schedule-message", "POST", "/me/scheduled",
 		"Have a message sent later; the same key schedules no second one", 201), s.postScheduled)
 	httpx.Register(api, op("change-scheduled", "PUT", "/me/scheduled/{scheduled}",
-		"Change the text and time of a scheduled message; one that has failed waits again", 200), s.putScheduled)
+		"Change the text and times of a scheduled message; one that has failed waits again", 200), s.putScheduled)
+	httpx.Register(api, op("skip-scheduled", "POST", "/me/scheduled/{scheduled}/skip",
+		"Leave out the next time of a scheduled message that repeats; repeating it changes nothing", 200), s.skipScheduled)
 	httpx.Register(api, op("send-scheduled", "POST", "/me/scheduled/{scheduled}/send",
 		"Send a scheduled message now", 200), s.sendScheduled)
 	httpx.Register(api, op("delete-scheduled", "DELETE", "/me/scheduled/{scheduled}",
@@ -47,11 +49,12 @@ func (s *Service) getScheduled(ctx context.Context, _ *struct{}) (*struct{ Body 
 
 // newScheduled is a message for later.
 type newScheduled struct {
-	Key    string    `json:"key" doc:"idempotency key: 1 to 64 printable characters, such as a fresh UUID"`
-	Room   string    `json:"room" maxLength:"64"`
-	Thread int64     `json:"thread,omitempty" minimum:"0" doc:"seq of the message whose thread it is a reply in"`
-	Text   string    `json:"text" doc:"as long as that of a message"`
-	At     time.Time `json:"at" doc:"when it is sent, at most 366 days from now"`
+	Key    string       `json:"key" doc:"idempotency key: 1 to 64 printable characters, such as a fresh UUID"`
+	Room   string       `json:"room" maxLength:"64"`
+	Thread int64        `json:"thread,omitempty" minimum:"0" doc:"seq of the message whose thread it is a reply in"`
+	Text   string       `json:"text" doc:"as long as that of a message"`
+	At     *time.Time   `json:"at,omitempty" doc:"at most 366 days from now; with repeat: from when on, absent: now"`
+	Repeat *wire.Repeat `json:"repeat,omitempty" doc:"absent: it is sent once"`
 }
 
 func (s *Service) postScheduled(ctx context.Context, in *struct{ Body newScheduled }) (
@@ -68,12 +71,13 @@ func (s *Service) postScheduled(ctx context.Context, in *struct{ Body newSchedul
 	if err := domain.CheckKey(b.Key); err != nil {
 		return nil, err
 	}
-	text, err := s.checkScheduled(b.Text, b.At, now)
+	asked, err := s.checkScheduled(b.Text, b.At, b.Repeat, now)
 	if err != nil {
 		return nil, err
 	}
-	m, repeat, err := s.Store.Schedule(ctx, domain.Scheduled{ID: domain.NewID(domain.ScheduledPrefix), User: p.ID,
-		Room: b.Room, Thread: b.Thread, Text: text, Key: b.Key, At: b.At}, now)
+	asked.ID, asked.User, asked.Room, asked.Thread = domain.NewID(domain.ScheduledPrefix), p.ID, b.Room, b.Thread
+	asked.Key = b.Key
+	m, repeat, err := s.Store.Schedule(ctx, asked, now)
 	if err != nil {
 		return nil, err
 	}
@@ -83,15 +87,39 @@ func (s *Service) postScheduled(ctx context.Context, in *struct{ Body newSchedul
 	return &struct{ Body wire.Scheduled }{wire.FromScheduled(m)}, nil
 }
 
-func (s *Service) checkScheduled(text string, at, now time.Time) (string, error) {
-	text, err := domain.CheckText(text)
-	if err != nil {
-		return "", err
+// checkScheduled returns what a message says and when it is sent.
+func (s *Service) checkScheduled(
+	text string, at *time.Time, repeat *wire.Repeat, now time.Time,
+) (m domain.Scheduled, err error) {
+	if m.Text, err = domain.CheckText(text); err != nil {
+		return m, err
 	}
-	if err := domain.CheckAhead("/at", at, now); err != nil {
-		return "", err
+	if m.At, m.Repeat, err = checkTimes(at, repeat, now); err != nil {
+		return m, err
 	}
-	return text, s.DiskFull()
+	return m, s.DiskFull()
+}
+
+// checkTimes returns when something comes first, and when it comes again. What repeats comes only at times of repeat:
+// at says from when on.
+func checkTimes(at *time.Time, repeat *wire.Repeat, now time.Time) (first time.Time, r domain.Repeat, err error) {
+	if repeat != nil {
+		if r, err = domain.CheckRepeat(repeat.Value()); err != nil {
+			return first, r, err
+		}
+	}
+	switch {
+	case at != nil:
+		err = domain.CheckAhead("/at", *at, now)
+		if first = *at; repeat != nil {
+			first = r.From(first)
+		}
+	case repeat != nil:
+		first = r.Next(now)
+	default:
+		err = domain.InvalidField("/at", "say when, by at or repeat")
+	}
+	return first, r, err
 }
 
 // OfScheduled names a scheduled message.
@@ -102,24 +130,48 @@ type OfScheduled struct {
 func (s *Service) putScheduled(ctx context.Context, in *struct {
 	OfScheduled
 	Body struct {
-		Text string    `json:"text" doc:"as long as that of a message"`
-		At   time.Time `json:"at" doc:"when it is sent, at most 366 days from now"`
+		Text   string       `json:"text" doc:"as long as that of a message"`
+		At     *time.Time   `json:"at,omitempty" doc:"at most 366 days from now; with repeat: from when on, absent: now"`
+		Repeat *wire.Repeat `json:"repeat,omitempty" doc:"absent: it is sent once"`
+		Paused bool         `json:"paused,omitempty" doc:"it repeats, but not for now"`
 	}
 }) (*struct{ Body wire.Scheduled }, error) {
 	p, err := person(ctx)
 	if err != nil {
 		return nil, err
 	}
-	text, err := s.checkScheduled(in.Body.Text, in.Body.At, s.Now())
+	to, err := s.checkScheduled(in.Body.Text, in.Body.At, in.Body.Repeat, s.Now())
+	if to.Paused = in.Body.Paused; err == nil && to.Paused && to.Repeat.Zero() {
+		err = domain.InvalidField("/paused", "only what repeats can be paused")
+	}
 	if err != nil {
 		return nil, err
 	}
-	m, err := s.Store.Reschedule(ctx, p.ID, in.ID, text, in.Body.At)
+	return s.changed(ctx)(s.Store.Reschedule(ctx, p.ID, in.ID, to))
+}
+
+func (s *Service) skipScheduled(ctx context.Context, in *struct {
+	OfScheduled
+	Body struct {
+		At time.Time `json:"at" doc:"the time that is left out, which is the next one"`
+	}
+}) (*struct{ Body wire.Scheduled }, error) {
+	p, err := person(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s.tellScheduled(ctx, m)
-	return &struct{ Body wire.Scheduled }{wire.FromScheduled(m)}, nil
+	return s.changed(ctx)(s.Store.SkipScheduled(ctx, p.ID, in.ID, in.Body.At, s.Now()))
+}
+
+// changed tells a user's devices of a scheduled message that was changed, and answers with it.
+func (s *Service) changed(ctx context.Context) func(domain.Scheduled, error) (*struct{ Body wire.Scheduled }, error) {
+	return func(m domain.Scheduled, err error) (*struct{ Body wire.Scheduled }, error) {
+		if err != nil {
+			return nil, err
+		}
+		s.tellScheduled(ctx, m)
+		return &struct{ Body wire.Scheduled }{wire.FromScheduled(m)}, nil
+	}
 }
 
 func (s *Service) deleteScheduled(ctx context.Context, in *OfScheduled) (*struct{}, error) {

@@ -287,7 +287,8 @@ func goldenReplies() []frame {
 		news(TypeSaved, TypeSaved, &SavedChanged{Room: room1, Seq: 412, Saved: true}),
 		news(TypeDraft, TypeDraft, &Draft{Room: room1, Thread: 412, Text: "what about", Version: 1773480413589}),
 		news(TypeScheduled, TypeScheduled, &ScheduledChanged{ID: "sch_01jd8m5q8re0t9v3x7k2p4s6za", Scheduled: &Scheduled{
-			ID: "sch_01jd8m5q8re0t9v3x7k2p4s6za", Room: room1, Text: "see you at ten", At: later, State: "waiting"}}),
+			ID: "sch_01jd8m5q8re0t9v3x7k2p4s6za", Room: room1, Text: "see you at ten", At: later,
+			Repeat: &Repeat{Zone: "Europe/Berlin", Time: "09:30", MonthDay: 31}, State: "waiting"}}),
 		news(TypeReminder, TypeReminder, &ReminderChanged{ID: "rmd_01jd8m5q8re0t9v3x7k2p4s6za", Reminder: &Reminder{
 			ID: "rmd_01jd8m5q8re0t9v3x7k2p4s6za", Text: "water the plants", At: &later, Since: &t0,
 			Repeat: &Repeat{Zone: "Europe/Berlin", Time: "09:00", Weekdays: []int{1}}}}),

@@ -3,6 +3,7 @@ package personal_test
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"sync"
 	"testing"
 	"time"
@@ -42,10 +43,10 @@ func TestAScheduledMessageIsLeased(t *testing.T) {
 		}
 		again := scheduled(user, room, "1", now.Add(2*time.Hour))
 		again.ID = "sch_other"
-		if kept, repeat, err := db.Personal.Schedule(ctx, again, now); err != nil || !repeat || kept != m {
+		if kept, repeat, err := db.Personal.Schedule(ctx, again, now); err != nil || !repeat || !reflect.DeepEqual(kept, m) {
 			t.Errorf("again: %+v %v %v", kept, repeat, err)
 		}
-		m, err = db.Personal.Reschedule(ctx, user, m.ID, "good evening", now.Add(3*time.Hour))
+		m, err = db.Personal.Reschedule(ctx, user, m.ID, domain.Scheduled{Text: "good evening", At: now.Add(3 * time.Hour)})
 		must(t, err)
 		if due := claim(now.Add(2 * time.Hour)); len(due) != 0 {
 			t.Errorf("too early: %+v", due)
@@ -57,7 +58,8 @@ func TestAScheduledMessageIsLeased(t *testing.T) {
 			t.Fatalf("claimed %+v", first)
 		}
 		for what, err := range map[string]error{
-			"changed": func() error { _, err := db.Personal.Reschedule(ctx, user, m.ID, "x", due); return err }(),
+			"changed": second(db.Personal.Reschedule(ctx, user, m.ID, domain.Scheduled{Text: "x", At: due})),
+			"skipped": second(db.Personal.SkipScheduled(ctx, user, m.ID, due, due)),
 			"deleted": db.Personal.Unschedule(ctx, user, m.ID),
 			"taken":   func() error { _, err := db.Personal.TakeScheduled(ctx, user, m.ID, time.Minute, due); return err }(),
 		} {
@@ -400,6 +402,120 @@ func TestADisabledAccountSendsNothing(t *testing.T) {
 			due, err := db.Personal.ClaimScheduled(ctx, 9, time.Minute, now)
 			if err != nil || len(due) == 1 == disabled {
 				t.Errorf("disabled %v: %+v, %v", disabled, due, err)
+			}
+		}
+	})
+}
+
+// A message that repeats waits for its next time after each, can be left out once or paused, and is not due by the
+// column that programs read which would send it once.
+func TestAScheduledMessageRepeats(t *testing.T) {
+	t.Parallel()
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
+		ctx, now := t.Context(), time.Date(2026, 1, 30, 12, 0, 0, 0, time.UTC)
+		room, user := testkit.Room(t, db, 2), testkit.UserID(1)
+		m := scheduled(user, room, "1", time.Time{})
+		m.Repeat = domain.Repeat{Zone: "Europe/Berlin", Time: 9 * time.Hour, MonthDay: 31}
+		m.At = m.Repeat.Next(now)
+		kept, _, err := db.Personal.Schedule(ctx, m, now)
+		must(t, err)
+		day := func(month time.Month, d, hour int) time.Time {
+			return time.Date(2026, month, d, hour, 0, 0, 0, time.UTC)
+		}
+		is := func(what string, got domain.Scheduled, at time.Time, err error) {
+			t.Helper()
+			list, err2 := db.Personal.Scheduled(ctx, user)
+			if err != nil || err2 != nil || !got.At.Equal(at) || len(list) != 1 || !reflect.DeepEqual(list[0].Repeat, m.Repeat) ||
+				!list[0].At.Equal(at) || list[0].Paused != got.Paused || list[0].State != got.State {
+				t.Fatalf("%s: %+v, listed %+v; not at %s: %v, %v", what, got, list, at, err, err2)
+			}
+		}
+		is("scheduled", kept, day(1, 31, 8), nil)
+		var due int
+		must(t, db.QueryRowContext(ctx, `SELECT count(*) FROM scheduled_messages WHERE due_at > 0`).Scan(&due))
+		claim := func(at time.Time) []domain.Scheduled {
+			t.Helper()
+			got, err := db.Personal.ClaimScheduled(ctx, 10, time.Minute, at)
+			must(t, err)
+			return got
+		}
+		got := claim(kept.At)
+		if due != 0 || len(got) != 1 || len(claim(kept.At)) != 0 {
+			t.Fatalf("claimed %+v, %d due otherwise", got, due)
+		}
+		must(t, db.Personal.RetryScheduled(ctx, got[0], kept.At.Add(time.Second)))
+		must(t, db.QueryRowContext(ctx, `SELECT count(*) FROM scheduled_messages WHERE due_at > 0`).Scan(&due))
+		again := claim(kept.At.Add(time.Second))
+		if due != 0 || len(again) != 1 || again[0].Tries != 2 {
+			t.Fatalf("tried again %+v, %d due otherwise", again, due)
+		}
+		_, err = db.Personal.AdvanceScheduled(ctx, got[0], "", kept.At) // somebody else has it by now
+		must(t, err)
+		if list, err := db.Personal.Scheduled(ctx, user); err != nil || list[0].State != domain.ScheduledSending {
+			t.Errorf("%+v, %v", list, err)
+		}
+		next, err := db.Personal.AdvanceScheduled(ctx, again[0], domain.CodeScheduledLate, kept.At)
+		if is("advanced", next, day(2, 28, 8), err); next.Failure != domain.CodeScheduledLate {
+			t.Errorf("not sent because of %q", next.Failure)
+		}
+		skip := func(at time.Time) (domain.Scheduled, error) {
+			return db.Personal.SkipScheduled(ctx, user, m.ID, at, day(2, 1, 0))
+		}
+		if _, err := skip(day(3, 1, 0)); domain.CodeOf(err) != domain.CodeInvalidField {
+			t.Errorf("skipped what is not next: %v", err)
+		}
+		for range 2 { // an answer may be lost
+			next, err = skip(day(2, 28, 8))
+			is("skipped", next, day(3, 31, 7), err)
+		}
+		if len(claim(day(3, 31, 6))) != 0 {
+			t.Error("a time that is left out is due")
+		}
+		next.Paused = true
+		next, err = db.Personal.Reschedule(ctx, user, m.ID, next)
+		is("paused", next, day(3, 31, 7), err)
+		if len(claim(day(4, 30, 12))) != 0 {
+			t.Error("what is paused is due")
+		}
+		taken, err := db.Personal.TakeScheduled(ctx, user, m.ID, time.Minute, day(4, 1, 0))
+		must(t, err)
+		next, err = db.Personal.AdvanceScheduled(ctx, taken, "", day(4, 1, 0))
+		if is("sent while it is paused", next, day(4, 30, 7), err); len(claim(day(4, 30, 12))) != 0 {
+			t.Error("what is paused is due")
+		}
+		next.Paused = false
+		_, err = db.Personal.Reschedule(ctx, user, m.ID, next)
+		must(t, err)
+		got = claim(day(4, 30, 7))
+		must(t, db.Personal.FailScheduled(ctx, got[0], domain.CodeMuted))
+		if len(claim(day(6, 30, 7))) != 0 {
+			t.Error("what has failed is due")
+		}
+		once, _, err := db.Personal.Schedule(ctx, scheduled(user, room, "2", now), now)
+		must(t, err)
+		_, err = db.Personal.SkipScheduled(ctx, user, once.ID, once.At, now)
+		if domain.CodeOf(err) != domain.CodeInvalidField {
+			t.Errorf("skipped what is sent once: %v", err)
+		}
+	})
+}
+
+// A reminder may come on a day of each month.
+func TestAReminderComesEachMonth(t *testing.T) {
+	t.Parallel()
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
+		ctx, now := t.Context(), time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
+		testkit.Room(t, db, 1)
+		monthly := domain.Repeat{Zone: "UTC", Time: 9 * time.Hour, MonthDay: 31}
+		_, _, err := db.Personal.Remind(ctx, domain.Reminder{ID: "rmd_1", Key: "1", User: testkit.UserID(0), Text: "rent",
+			At: monthly.Next(now), Repeat: monthly}, now)
+		must(t, err)
+		for _, at := range []time.Time{time.Date(2026, 2, 28, 9, 0, 0, 0, time.UTC), time.Date(2026, 3, 31, 9, 0, 0, 0, time.UTC)} {
+			early, err := db.Personal.FireReminders(ctx, 10, at.Add(-time.Second))
+			must(t, err)
+			came, err := db.Personal.FireReminders(ctx, 10, at)
+			if err != nil || len(early) != 0 || len(came) != 1 || !reflect.DeepEqual(came[0].Repeat, monthly) {
+				t.Errorf("at %s came %+v, before %+v: %v", at, came, early, err)
 			}
 		}
 	})

@@ -13,19 +13,15 @@ import (
 	"github.com/unhidra/unhidra/internal/store/rooms"
 )
 
-const reminderColumns = `m.id, m.user_id, COALESCE(m.room_id, ''), COALESCE(m.seq, 0), m.text, m.key, m.zone, m.minute,
-	m.weekdays, m.fired_at, m.due_at`
+const reminderColumns = `m.id, m.user_id, COALESCE(m.room_id, ''), COALESCE(m.seq, 0), m.text, m.key, m.fired_at,
+	m.due_at, m.zone, m.minute, m.weekdays, m.month_day`
 
 func scanReminder(row interface{ Scan(...any) error }, more ...any) (r domain.Reminder, err error) {
-	var minute, days, fired, due int64
-	err = row.Scan(append([]any{&r.ID, &r.User, &r.Room, &r.Seq, &r.Text, &r.Key, &r.Repeat.Zone, &minute, &days, &fired,
-		&due}, more...)...)
-	r.Repeat.Time, r.At, r.FiredAt = time.Duration(minute)*time.Minute, store.Time(due), store.Time(fired)
-	for d := time.Sunday; d <= time.Saturday; d++ {
-		if days&(1<<d) != 0 {
-			r.Repeat.Weekdays = append(r.Repeat.Weekdays, d)
-		}
-	}
+	var fired, due int64
+	var repeat repeatRow
+	into := append([]any{&r.ID, &r.User, &r.Room, &r.Seq, &r.Text, &r.Key, &fired, &due}, repeat.columns()...)
+	err = row.Scan(append(into, more...)...)
+	r.At, r.FiredAt, r.Repeat = store.Time(due), store.Time(fired), repeat.value()
 	return r, err
 }
 
@@ -63,13 +59,9 @@ func (repo *Repository) Remind(
 		}
 		kept = r
 		kept.At = store.Trim(r.At)
-		days := int64(0)
-		for _, d := range r.Repeat.Weekdays {
-			days |= 1 << d
-		}
-		_, err = t.ExecContext(ctx, `INSERT INTO reminders (id, user_id, room_id, seq, text, key, zone, minute, weekdays,
-			due_at) VALUES ($1, $2, NULLIF($3, ''), NULLIF(CAST($4 AS BIGINT), 0), $5, $6, $7, $8, $9, $10)`, r.ID, r.User,
-			r.Room, r.Seq, r.Text, r.Key, r.Repeat.Zone, int64(r.Repeat.Time/time.Minute), days, store.Millis(r.At))
+		_, err = t.ExecContext(ctx, `INSERT INTO reminders (id, user_id, room_id, seq, text, key, due_at, zone, minute,
+			weekdays, month_day) VALUES ($1, $2, NULLIF($3, ''), NULLIF(CAST($4 AS BIGINT), 0), $5, $6, $7, $8, $9, $10, $11)`,
+			append([]any{r.ID, r.User, r.Room, r.Seq, r.Text, r.Key, store.Millis(r.At)}, repeatValues(r.Repeat)...)...)
 		return err
 	})
 	return kept, repeat, err
