@@ -263,7 +263,8 @@ func messageCodes() []CodeInfo {
 			"You have as many scheduled messages as one person can. Send or delete one first."},
 		{CodeScheduledSending, []Kind{Conflict}, "The message is being sent. See in a minute what became of it."},
 		{CodeScheduledLate, []Kind{Conflict},
-			"The message could not be sent for a day, and is not sent by itself any more. Send it now, or for another time."},
+			"The message could not be sent for a day, and is not sent by itself any more: send it now, or for another time. " +
+				"One that repeats goes on with its next time."},
 		{CodeNoReminder, []Kind{NotFound}, "There is no such reminder of yours. It may be done or deleted already."},
 		{CodeTooManyReminders, []Kind{Conflict}, "You have as many reminders as one person can. Delete one first."},
 		{CodeOnePlace, []Kind{Invalid},

@@ -151,8 +151,8 @@ func TestWhatCannotBeSentIsKept(t *testing.T) {
 func (h *house) every(t *testing.T, id string, days ...time.Weekday) domain.Scheduled {
 	t.Helper()
 	r := domain.Repeat{Zone: "UTC", Time: 9 * time.Hour, Weekdays: days}
-	m, _, err := h.db.Personal.Schedule(t.Context(), domain.Scheduled{ID: id, User: h.user, Room: h.room, Text: id, Key: id,
-		Repeat: r, At: r.Next(h.now)}, h.now)
+	m, _, err := h.db.Personal.Schedule(t.Context(), domain.Scheduled{ID: id, User: h.user, Room: h.room, Text: id,
+		Key: id, Repeat: r, At: r.Next(h.now)}, h.now)
 	if err != nil {
 		t.Fatal(err)
 	}
