@@ -586,7 +586,8 @@ func (k *contract) later(ctx context.Context, seq int64) {
 	m, err = k.ann.Reschedule(ctx, m.ID, "good evening", at.Add(time.Minute))
 	k.called(err, "Reschedule")
 	all, err := k.ann.Scheduled(ctx)
-	if k.called(err, "Scheduled"); len(all) != 1 || !reflect.DeepEqual(all[0], m) || m.Text != "good evening" || m.State != "waiting" {
+	if k.called(err, "Scheduled"); len(all) != 1 || !reflect.DeepEqual(all[0], m) || m.Text != "good evening" ||
+		m.State != "waiting" {
 		k.Errorf("scheduled is %+v of %+v", m, all)
 	}
 	other, err := k.ann.Schedule(ctx, client.NewScheduled{Room: k.room.ID, Text: "good night", At: at})

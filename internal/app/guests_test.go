@@ -34,8 +34,8 @@ const (
 		list-devices list-room-devices get-device list-series get-readings list-alarms list-room-alarms
 		list-device-alarms get-dashboard post-chart
 		list-saved list-saved-in-room save-message unsave-message list-drafts put-draft get-sections put-sections
-		list-scheduled schedule-message change-scheduled delete-scheduled send-scheduled list-reminders create-reminder
-		change-reminder finish-reminder delete-reminder get-notifications set-notifications set-room-notifications
+		list-scheduled schedule-message change-scheduled skip-scheduled delete-scheduled send-scheduled list-reminders
+		create-reminder change-reminder finish-reminder delete-reminder get-notifications set-notifications set-room-notifications
 		get-digest set-digest list-subscriptions subscribe unsubscribe`
 	notForGuests = `create-room list-public-rooms join-room delete-room hand-over-room add-member remove-member
 		update-member list-bans ban unban list-invites create-invite revoke-invite get-invite accept-invite

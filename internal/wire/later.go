@@ -31,7 +31,7 @@ type Repeat struct {
 	Zone     string `json:"zone" maxLength:"64" example:"Europe/Berlin"`
 	Time     string `json:"time" pattern:"^[0-2][0-9]:[0-5][0-9]$" example:"09:00" doc:"by clocks in the zone"`
 	Weekdays []int  `json:"weekdays,omitempty" nullable:"false" maxItems:"7" doc:"from 1, Monday, to 7; none with month_day"`
-	MonthDay int    `json:"month_day,omitempty" minimum:"0" maximum:"31" doc:"the last day of months that are shorter"`
+	MonthDay int    `json:"month_day,omitempty" doc:"1 to 31; the last day of months that are shorter"`
 }
 
 // Reminder tells the user of something later.

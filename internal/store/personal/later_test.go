@@ -426,7 +426,8 @@ func TestAScheduledMessageRepeats(t *testing.T) {
 			t.Helper()
 			list, err2 := db.Personal.Scheduled(ctx, user)
 			if err != nil || err2 != nil || !got.At.Equal(at) || len(list) != 1 ||
-				!reflect.DeepEqual(list[0].Repeat, m.Repeat) || !list[0].At.Equal(at) || list[0].Paused != got.Paused || list[0].State != got.State {
+				!reflect.DeepEqual(list[0].Repeat, m.Repeat) || !list[0].At.Equal(at) ||
+				list[0].Paused != got.Paused || list[0].State != got.State {
 				t.Fatalf("%s: %+v, listed %+v; not at %s: %v, %v", what, got, list, at, err, err2)
 			}
 		}
