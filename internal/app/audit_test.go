@@ -94,7 +94,7 @@ func TestCHK_AU_01_AuditOfAWholeServer(t *testing.T) {
 		}
 		want := []string{"auth.register success", "auth.login failure", "auth.login success"}
 		got := seen()
-		for end := time.Now().Add(10 * time.Second); time.Now().Before(end) &&
+		for end := time.Now().Add(patience); time.Now().Before(end) &&
 			(got[want[0]].Seq == 0 || got[want[1]].Seq == 0 || got[want[2]].Seq == 0); got = seen() {
 		}
 		for _, name := range want {

@@ -81,7 +81,7 @@ func TestBodiesThatNobodyReadEndTheConnection(t *testing.T) {
 
 func closes(t *testing.T, c net.Conn, what string, status int) {
 	t.Helper()
-	must(t, c.SetReadDeadline(time.Now().Add(10*time.Second)))
+	must(t, c.SetReadDeadline(time.Now().Add(time.Minute)))
 	res, err := http.ReadResponse(bufio.NewReader(c), nil)
 	if err != nil {
 		t.Fatalf("%s: %v", what, err)

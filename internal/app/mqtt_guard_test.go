@@ -205,7 +205,7 @@ func TestMQTTLetsResumedDevicesInSoon(t *testing.T) {
 			}
 		}
 		suspend(false)
-		for end := time.Now().Add(5 * time.Second); ; time.Sleep(200 * time.Millisecond) {
+		for end := time.Now().Add(patience); ; time.Sleep(200 * time.Millisecond) {
 			_, ack := mqtttest.Connect(t, s.MQTT, connectAs(packet.V5, "pump", d.Key))
 			if ack.Code == packet.Success {
 				return
