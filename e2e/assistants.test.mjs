@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { after } from 'node:test';
 import { accessibleEverywhere } from './axe.mjs';
-import { becomes, composer, line, password, shot } from './people.mjs';
+import { becomes, composer, hasFocus, line, password, shot } from './people.mjs';
 import { workshop } from './workshop.mjs';
 
 const asked = [];
@@ -50,8 +50,7 @@ story('an administrator makes a bot an assistant', async ({ ann }) => {
   await accessibleEverywhere(ann, 'assistant-form');
   await form.getByRole('button', { name: 'Make an assistant' }).click();
   const opener = ann.getByRole('button', { name: 'Assistant', exact: true });
-  await opener.waitFor();
-  assert.ok(await opener.evaluate((e) => e === document.activeElement), 'the focus is where it was');
+  await hasFocus(opener, 'the focus is where it was');
 });
 
 story('it answers who names it, in a message that grows', async ({ ann, bob }) => {

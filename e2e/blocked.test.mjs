@@ -1,5 +1,4 @@
 // Ann wants to hear nothing of Bob any longer, on her phone neither, and then again; and looks who else is there.
-import assert from 'node:assert/strict';
 import { accessible } from './axe.mjs';
 import { becomes, composer, shot } from './people.mjs';
 import { workshop } from './workshop.mjs';
@@ -40,7 +39,7 @@ story('a folded message is shown when she asks for it, and has the focus', async
   await shot(ann, 'blocked-folded');
   await folded(ann).first().getByRole('button', { name: 'Show' }).click();
   await says(ann, 'not me, ask elsewhere').waitFor();
-  assert.match(await ann.evaluate(() => document.activeElement?.textContent ?? ''), /ask elsewhere/);
+  await becomes(() => ann.evaluate(() => document.activeElement?.textContent ?? ''), /ask elsewhere/);
   await becomes(() => folded(ann).count(), 1);
 });
 

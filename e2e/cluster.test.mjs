@@ -191,7 +191,7 @@ const sees = (page, who, n) => page.waitForFunction(([who, n]) => newest[who] >=
 
 /** Stops one server while both talk, and sees them come to the other. */
 async function move(from, to, stage) {
-  assert.deepEqual(await connected(from), names);
+  await becomes(() => connected(from), names);
   const had = await people.ann.evaluate(() => sockets.length);
   let off;
   await whileTheyTalk(async () => {
@@ -208,7 +208,7 @@ async function move(from, to, stage) {
       await page.waitForFunction((n) => sockets[n]?.opened, had);
     });
     assert.equal(await stopped, 0);
-    assert.deepEqual(await connected(to), names);
+    await becomes(() => connected(to), names);
   });
   await each(async (page, name) => {
     for (const who of names) await sees(page, who, said[who] - 1);
@@ -240,8 +240,12 @@ async function whole() {
     await page.setViewportSize({ ...page.viewportSize(), height: 30_000 }); // so that all is rendered
     for (const who of names) await line(page, `${who} says 0.`).waitFor();
     assert.deepEqual(await page.evaluate(() => [...wrong]), [], `${name} saw a hole or a double`);
-    const texts = await page.getByRole('log').getByRole('article').allInnerTexts();
-    return texts.flatMap((t) => t.match(/\b(ann|bob) says \d+\./g) ?? []);
+    const lines = async () => {
+      const texts = await page.getByRole('log').getByRole('article').allInnerTexts();
+      return texts.flatMap((t) => t.match(/\b(ann|bob) says \d+\./g) ?? []);
+    };
+    await becomes(async () => (await lines()).length, said.ann + said.bob, `what ${name} sees`);
+    return lines();
   });
   await each((page, name) => page.setViewportSize(sizes[names.indexOf(name)]));
   assert.deepEqual(shown[0], shown[1], 'both see one order');
@@ -255,8 +259,9 @@ async function whole() {
   }
   await each(async (page, name) => {
     console.log(`# ${name} was told: ${JSON.stringify(await page.evaluate(() => [...told]))}`);
-    const left = (await page.getByRole('status').or(page.getByRole('alert')).allInnerTexts()).filter((t) => t.trim());
-    assert.deepEqual(left, [], `${name} still sees a notice`);
+    const left = async () =>
+      (await page.getByRole('status').or(page.getByRole('alert')).allInnerTexts()).filter((t) => t.trim());
+    await becomes(left, [], `${name} still sees a notice`);
   });
 }
 

@@ -23,13 +23,8 @@ before(async () => {
   await page.goto(server.setupLink);
   await signUp(page, 'ann', 'Ann Smith', 'Create administrator account');
   for (const name of Object.keys(sizes)) {
-    await page
-      .getByRole('button', { name: 'Create room' })
-      .or(page.getByRole('button', { name: 'Add a room' }))
-      .first()
-      .click();
-    const item = page.getByRole('menuitem', { name: 'Create room' });
-    if (await item.count()) await item.click();
+    await page.getByRole('button', { name: 'Add a room' }).click();
+    await page.getByRole('menuitem', { name: 'Create room' }).click();
     await page.getByRole('dialog').getByLabel('Name').fill(name);
     await page.getByRole('dialog').getByRole('button', { name: 'Create room' }).click();
     await page.getByRole('main', { name }).waitFor();

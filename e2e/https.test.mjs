@@ -5,12 +5,12 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { connect } from 'node:tls';
 import { composer, launch, line, signUp, visitor } from './people.mjs';
+import { freePort } from './server.mjs';
 
 const dir = mkdtempSync(join(tmpdir(), 'unhidra-https-'));
 let server, browser, page, url, port;
@@ -55,10 +55,7 @@ before(async () => {
   certificate('second');
   copyFileSync(join(dir, 'first.crt'), join(dir, 'cert.pem'));
   copyFileSync(join(dir, 'first.key'), join(dir, 'key.pem'));
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  port = probe.address().port;
-  probe.close();
+  port = await freePort();
   url = `https://localhost:${port}`;
   server = spawn(new URL('../bin/unhidra', import.meta.url).pathname, ['serve'], {
     env: {
@@ -118,7 +115,7 @@ test('people talk over WSS, and a new certificate disturbs nobody', async () => 
 
   copyFileSync(join(dir, 'second.crt'), join(dir, 'cert.pem'));
   copyFileSync(join(dir, 'second.key'), join(dir, 'key.pem'));
-  const late = Date.now() + 30_000;
+  const late = Date.now() + 60_000;
   while ((await shown()) !== 'second') {
     assert.ok(Date.now() < late, 'the new certificate is not in use');
     await new Promise((again) => setTimeout(again, 200));

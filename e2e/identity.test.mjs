@@ -5,7 +5,7 @@ import { createHmac } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { accessibleEverywhere } from './axe.mjs';
 import { Mailbox } from './mailbox.mjs';
-import { launch, password, shot, visitor } from './people.mjs';
+import { becomes, launch, password, shot, visitor } from './people.mjs';
 import { Server } from './server.mjs';
 
 const mailbox = new Mailbox();
@@ -98,7 +98,7 @@ chapter('a mail proves the address', async () => {
   await shot(page, 'mail-sent');
   const { link } = await mailbox.take('ann@example.org', /./);
   await page.goto(link);
-  assert.ok(!page.url().includes('token'), 'the secret leaves the address bar');
+  await page.waitForURL((url) => !url.href.includes('token')); // the secret leaves the address bar
   await shot(page, 'mail-link');
   await page.getByRole('button', { name: 'Confirm' }).click();
   await page.getByText('Your address is confirmed').waitFor();
@@ -115,8 +115,8 @@ chapter('a summary by mail is chosen, and a link that is not complete ends none'
   await part.getByText('Saved', { exact: true }).waitFor();
   await part.getByText(/^The next one: .*7:30/).waitFor();
   await page.reload();
-  assert.equal(await part.getByLabel('How often').inputValue(), 'week');
-  assert.equal(await part.getByLabel('At', { exact: true }).inputValue(), '07:30');
+  await becomes(() => part.getByLabel('How often').inputValue(), 'week');
+  await becomes(() => part.getByLabel('At', { exact: true }).inputValue(), '07:30');
   await part.scrollIntoViewIfNeeded();
   await shot(page, 'digest');
   await page.goto(`${server.url}/unsubscribe#token=usr_1.x`);

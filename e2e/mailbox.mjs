@@ -19,7 +19,7 @@ export class Mailbox {
 
   /** The next mail to somebody whose subject matches, taken out of the box. */
   async take(to, subject) {
-    const until = Date.now() + 15_000;
+    const until = Date.now() + 60_000;
     for (;;) {
       const i = this.#mails.findIndex((m) => m.to === to && subject.test(m.subject));
       if (i >= 0) return this.#mails.splice(i, 1)[0];

@@ -56,14 +56,30 @@ export const composer = (page) => page.getByRole('textbox', { name: /^Message/ }
 
 export const line = (page, text) => page.getByRole('log').getByText(text, { exact: true });
 
-/** What read gives is want, or matches it, within ten seconds: a page shows what it has heard of, and not before. */
+/** What read gives is want, or matches it, within half a minute: a page shows what it has heard of, and not before. */
 export async function becomes(read, want, message) {
   const check = want instanceof RegExp ? assert.match : assert.deepEqual;
   for (const begin = performance.now(); ; await new Promise((next) => setTimeout(next, 50))) {
     try {
       return check(await read(), want, message);
     } catch (err) {
-      if (performance.now() - begin > 10_000) throw err;
+      if (performance.now() - begin > 30_000) throw err;
     }
+  }
+}
+
+/** What is named has the focus, or something within it does: it moves a moment after what moves it. */
+export const hasFocus = (what, message = 'the focus is elsewhere') =>
+  becomes(() => what.evaluate((el) => el.contains(document.activeElement)), true, message);
+
+/** Where something is, once that does not change any more. */
+export async function atRest(what) {
+  const top = async () => (await what.boundingBox())?.y;
+  for (let before = await top(), same = 0; ; ) {
+    await new Promise((next) => setTimeout(next, 100));
+    const now = await top();
+    same = now !== undefined && now === before ? same + 1 : 0;
+    if (same === 3) return now;
+    before = now;
   }
 }

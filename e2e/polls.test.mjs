@@ -49,7 +49,7 @@ story('two people vote, and both see it at once', async ({ ann, bob }) => {
 
 story('after it is closed nobody votes, also after a reload', async ({ ann, bob }) => {
   await poll(ann).getByRole('button', { name: 'Close poll' }).click();
-  await ann.getByRole('button', { name: 'Close poll' }).last().click();
+  await ann.getByRole('dialog').getByRole('button', { name: 'Close poll' }).click();
   for (const page of [ann, bob]) await poll(page).getByText('Closed', { exact: true }).waitFor();
   await becomes(() => choice(bob, 'tea').getAttribute('aria-disabled'), 'true');
   await ann.reload();

@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { after } from 'node:test';
 import { accessibleEverywhere } from './axe.mjs';
-import { composer, line, shot } from './people.mjs';
+import { becomes, composer, line, shot } from './people.mjs';
 import { workshop } from './workshop.mjs';
 
 const { server, room, call, story } = workshop([['ann', 'hello']]);
@@ -138,7 +138,7 @@ story('who is away is told on the phone, even when no page is open', async ({ bo
   await bob.goto(`${server.url}/rooms/${room.id}#write=Sugar%3F`); // where a browser has no box for a reply
   await line(bob, 'And a cup').waitFor(); // still signed in
   await bob.waitForFunction(() => document.activeElement?.value === 'Sugar?' && !location.hash);
-  assert.equal(await composer(bob).inputValue(), 'Sugar?');
+  await becomes(() => composer(bob).inputValue(), 'Sugar?');
 });
 
 story('what another app shares goes into a room that one chooses', async ({ ann }) => {
@@ -162,7 +162,7 @@ story('what another app shares goes into a room that one chooses', async ({ ann 
   await shot(ann, 'share');
   await ask.getByText('Workshop').click();
   await ann.getByText('leaf.txt').waitFor();
-  assert.equal(await composer(ann).inputValue(), 'Look at this');
+  await becomes(() => composer(ann).inputValue(), 'Look at this');
   await ann.getByRole('button', { name: 'Send', exact: true }).click();
   await line(ann, 'Look at this').waitFor();
   await ann.goto(`${server.url}/share`);

@@ -1,7 +1,7 @@
 // People react to messages: by pointer, by keyboard alone, and with a finger.
 import assert from 'node:assert/strict';
 import { accessible, accessibleEverywhere } from './axe.mjs';
-import { becomes, shot } from './people.mjs';
+import { atRest, becomes, hasFocus, shot } from './people.mjs';
 import { said, workshop } from './workshop.mjs';
 
 const { room, call, story } = workshop([...said('ann', 40), ['ann', 'tea?']]);
@@ -51,13 +51,13 @@ story('by keyboard alone one reacts, and takes it back', async ({ ann, bob }) =>
   await ann.keyboard.type('thumbs_up');
   await ann.keyboard.press('Enter');
   await chip(bob, '👍 1').waitFor();
-  assert.ok(await of(ann, 'tea?').evaluate((row) => row === document.activeElement), 'the message has the focus again');
+  await hasFocus(of(ann, 'tea?'), 'the message has the focus again');
   const mine = chip(ann, '👍 1, you reacted');
   const focused = () => mine.evaluate((b) => b === document.activeElement);
   for (let i = 0; i < 12 && !(await focused()); i++) await ann.keyboard.press('Tab');
   await ann.keyboard.press('Enter');
   await mine.waitFor({ state: 'detached' });
-  assert.ok(await of(ann, 'tea?').evaluate((row) => row.contains(document.activeElement)), 'the focus is not lost');
+  await hasFocus(of(ann, 'tea?'), 'the focus is lost');
   await chip(bob, '👍 1').waitFor({ state: 'detached' });
 });
 
@@ -69,11 +69,16 @@ story('two fast clicks send nothing, and a refused reaction is undone', async ({
   await ann.waitForTimeout(1_500); // longer than a click is held
   assert.deepEqual(asked, []);
 
-  await ann.route('**/reactions/**', (route) =>
-    route.request().method() === 'PUT' ? route.abort() : route.continue(),
-  );
+  let refuse;
+  const seen = new Promise((done) => (refuse = done));
+  await ann.route('**/reactions/**', async (route) => {
+    if (route.request().method() !== 'PUT') return route.continue();
+    await seen;
+    await route.abort();
+  });
   await chip(ann, '🎉 1').click();
   await chip(ann, '🎉 2, you reacted').waitFor();
+  refuse();
   await chip(ann, '🎉 1').waitFor(); // undone
   await ann.unroute('**/reactions/**');
 });
@@ -146,15 +151,14 @@ story('reactions that come above move nothing under the reader', async ({ ann })
   await log.hover();
   await ann.mouse.wheel(0, -200);
   const visible = of(ann, 'line 25');
-  await ann.waitForTimeout(1_000); // until the wheel has come to rest, and the reader is taken to be away from the end
-  const top = () => visible.evaluate((row) => Math.round(row.getBoundingClientRect().top));
-  const before = await top();
+  await ann.getByRole('button', { name: 'Jump to latest' }).waitFor(); // the reader is away from the end
+  const before = await atRest(visible);
   const page = await call('bob', 'GET', `/rooms/${room.id}/timeline?limit=50`);
   const above = page.items.find((e) => e.message?.text === 'line 3');
   await call('bob', 'PUT', `/rooms/${room.id}/messages/${above.seq}/reactions/${encodeURIComponent('👍')}`);
   await of(ann, 'line 3').getByRole('button', { name: '👍 1' }).waitFor({ state: 'attached' });
-  await ann.waitForTimeout(300);
-  assert.ok(Math.abs((await top()) - before) <= 1, `the line moved from ${before} to ${await top()}`);
+  const after = await atRest(visible);
+  assert.ok(Math.abs(after - before) <= 1, `the line moved from ${before} to ${after}`);
 });
 
 story('after a reload, in both themes and sizes, all can be used', async ({ ann }) => {

@@ -27,9 +27,9 @@ story('a message is reported from its menu by keyboard, on a screen as small as 
   await dialog.getByRole('radio', { name: /^Something else/ }).check();
   await dialog.getByLabel('Note (optional)').fill('the third time today');
   await accessible(bob, 'report-phone');
+  const told = ann.getByText(`A message was reported in ${room.name}`).waitFor(); // for a few seconds
   await dialog.getByRole('button', { name: 'Report' }).tap();
-  await dialog.waitFor({ state: 'detached' });
-  await ann.getByText(`A message was reported in ${room.name}`).waitFor();
+  await Promise.all([told, dialog.waitFor({ state: 'detached' })]);
   await call('eve', 'PATCH', `/rooms/${room.id}/messages/${seq}`, { text: 'good morning' });
 });
 
@@ -40,11 +40,12 @@ story('the moderator finds what it said then, deletes it by keyboard, and Bob he
   await panel(ann).getByText('the third time today').waitFor();
   await accessibleEverywhere(ann, 'report-queue');
   await panel(ann).getByRole('button', { name: 'Delete message' }).focus();
+  const told = bob.getByText('A message that you reported was deleted').waitFor(); // for a few seconds
+  const shown = told.then(() => bob.getByRole('button', { name: 'Show', exact: true }).tap());
   await ann.keyboard.press('Enter');
+  await shown;
   await panel(ann).getByText('No reports').waitFor();
-  await bob.getByText('A message that you reported was deleted').waitFor();
   await line(bob, 'good morning').waitFor({ state: 'detached' });
-  await bob.getByRole('button', { name: 'Show', exact: true }).tap();
   await bob.getByText('message deleted').waitFor();
   await accessible(bob, 'report-own-phone');
 });

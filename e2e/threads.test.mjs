@@ -1,7 +1,7 @@
 // People reply in threads: by keyboard alone, by pointer, and on a phone.
 import assert from 'node:assert/strict';
 import { accessible, accessibleEverywhere } from './axe.mjs';
-import { becomes, composer, line, shot } from './people.mjs';
+import { becomes, composer, hasFocus, line, shot } from './people.mjs';
 import { said, workshop } from './workshop.mjs';
 
 const { room, call, story } = workshop([...said('ann', 40), ['ann', 'tea?']]);
@@ -55,6 +55,7 @@ story('replies are reacted to, changed and deleted in the thread, by keyboard al
   await panel(bob).getByRole('button', { name: /👍/ }).waitFor();
   await of(panel(ann), 'with milk').focus();
   await ann.keyboard.press('e');
+  await hasFocus(panel(ann).getByLabel('Edit message'));
   await ann.keyboard.type(', please');
   await ann.keyboard.press('Enter');
   await panel(bob).getByText('with milk, please').waitFor();
@@ -80,7 +81,7 @@ story('a reply that is also sent to the room is a line of it, and leads back to 
   await ann.keyboard.press('Enter');
   await line(ann, 'tea is served').first().waitFor();
   await panel(ann).getByText('tea is served', { exact: true }).waitFor();
-  assert.ok(!(await panel(ann).getByRole('checkbox', { name: /Also send/ }).isChecked()));
+  await becomes(() => panel(ann).getByRole('checkbox', { name: /Also send/ }).isChecked(), false);
   await bob.getByRole('button', { name: 'Back' }).first().tap();
   const row = of(main(bob), 'tea is served');
   await row.waitFor();
@@ -107,7 +108,7 @@ story('a thread that goes on elsewhere is unread in the rail until it is read on
   await ann.keyboard.press('Enter');
   await panel(ann).getByText('more?', { exact: true }).waitFor();
   await ann.getByRole('link', { name: 'Threads', exact: true }).waitFor();
-  assert.equal((await call('ann', 'GET', `/rooms/${room.id}`)).threads ?? 0, 0);
+  await becomes(async () => (await call('ann', 'GET', `/rooms/${room.id}`)).threads ?? 0, 0);
 
   await ann.goBack();
   await ann.getByRole('region', { name: 'Threads that you follow' }).getByText('more?').waitFor();
@@ -123,9 +124,11 @@ story('the address of a reply and a search lead to it in its thread', async ({ a
   const { seq } = await reply('bob', tea, 'marzipan');
   await ann.goto(`${new URL(ann.url()).origin}/rooms/${room.id}/${seq}`);
   await panel(ann).getByText('marzipan', { exact: true }).waitFor();
-  assert.match(ann.url(), new RegExp(`/${seq}\\?thread=${tea}$`));
+  await ann.waitForURL(new RegExp(`/${seq}\\?thread=${tea}$`));
   await ann.keyboard.press('Escape');
   await panel(ann).waitFor({ state: 'detached' });
+  // The index follows the messages by a moment.
+  await becomes(async () => (await call('bob', 'GET', '/search?q=marzipan')).items.length, 1);
   await bob.goto(`${new URL(ann.url()).origin}/search?q=marzipan`);
   await bob.getByRole('link', { name: /marzipan/ }).tap();
   await panel(bob).getByText('marzipan', { exact: true }).waitFor();
