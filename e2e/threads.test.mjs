@@ -119,6 +119,22 @@ story('a thread that goes on elsewhere is unread in the rail until it is read on
   await ann.getByRole('link', { name: 'Threads', exact: true }).waitFor();
 });
 
+story('replies are unread again from one on, also while their thread is shown', async ({ ann, bob }) => {
+  await ann.getByRole('region', { name: 'Threads that you follow' }).getByRole('link', { name: /and cake/ }).click();
+  const row = of(panel(ann), 'and cake?');
+  await row.focus();
+  await ann.keyboard.press('u');
+  await ann.getByRole('link', { name: /Threads.*1 unread thread/ }).waitFor();
+  await panel(ann).getByRole('separator', { name: 'New' }).waitFor();
+  await ann.evaluate(() => window.dispatchEvent(new Event('focus'))); // looking at it does not read it
+  assert.equal((await call('ann', 'GET', `/rooms/${room.id}`)).threads, 1);
+  await ann.goBack();
+  await ann.getByRole('region', { name: 'Unread' }).getByRole('link', { name: /and cake/ }).click();
+  await ann.getByRole('link', { name: 'Threads', exact: true }).waitFor();
+  await ann.goBack();
+  await ann.getByRole('region', { name: 'Threads that you follow' }).getByText('and cake?').waitFor();
+});
+
 story('the address of a reply and a search lead to it in its thread', async ({ ann, bob }) => {
   const tea = await root('tea?');
   const { seq } = await reply('bob', tea, 'marzipan');

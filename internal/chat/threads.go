@@ -14,7 +14,7 @@ import (
 // ThreadStore stores what users have read of rooms and threads, and which threads they follow.
 type ThreadStore interface {
 	MarkRead(ctx context.Context, user, room string, seq int64, main bool, now time.Time) (domain.ReadMark, error)
-	MarkUnread(ctx context.Context, user, room string, seq int64, now time.Time) (domain.ReadMark, error)
+	MarkUnread(ctx context.Context, user, room string, seq int64, now time.Time) (domain.ThreadState, error)
 	MarkThread(ctx context.Context, user, room string, root, seq int64, now time.Time) (domain.ThreadState, error)
 	FollowThread(
 		ctx context.Context, user, room string, root int64, following bool, now time.Time,
@@ -48,16 +48,21 @@ func (s *Service) MarkRead(
 	return mark, err
 }
 
-// MarkUnread has a message and those after it be unread again, and notifies the user's other connections.
+// MarkUnread has a message and those after it, in the room or in its thread, be unread again, and notifies the user's
+// other connections.
 func (s *Service) MarkUnread(ctx context.Context, p domain.Principal, room string, seq int64) (domain.ReadMark, error) {
 	if err := domain.CheckRoomID(room); err != nil {
 		return domain.ReadMark{}, err
 	}
-	mark, err := s.Store.MarkUnread(ctx, p.ID, room, seq, s.Now())
-	if err == nil {
-		s.publishToUser(ctx, p.ID, wire.TypeReadMoved, wire.FromMark(mark))
+	state, err := s.Store.MarkUnread(ctx, p.ID, room, seq, s.Now())
+	switch {
+	case err != nil:
+	case state.Root != 0:
+		s.publishToUser(ctx, p.ID, wire.TypeThread, wire.FromThreadState(state))
+	default:
+		s.publishToUser(ctx, p.ID, wire.TypeReadMoved, wire.FromMark(state.RoomMark))
 	}
-	return mark, err
+	return state.RoomMark, err
 }
 
 // MarkThread moves the user's read mark in a thread, and notifies their other connections.

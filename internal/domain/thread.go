@@ -23,6 +23,7 @@ type ThreadState struct {
 	Following bool
 	Read      int64 // number up to which the user has read it
 	Unread    int   // replies of others after Read, at most UnreadCap
+	Back      bool  // the user has marked replies as unread again
 	RoomMark  ReadMark
 }
 

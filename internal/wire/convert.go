@@ -210,7 +210,7 @@ func FromFollowed(f domain.FollowedThread) Thread {
 // FromThreadState is the wire's view of s.
 func FromThreadState(s domain.ThreadState) ThreadState {
 	m := FromMark(s.RoomMark)
-	return ThreadState{Thread: FromFollowed(domain.FollowedThread{ThreadState: s}), Mark: &m}
+	return ThreadState{Thread: FromFollowed(domain.FollowedThread{ThreadState: s}), Mark: &m, Back: s.Back}
 }
 
 // FromMark is the wire's view of m.

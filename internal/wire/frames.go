@@ -210,6 +210,7 @@ type ThreadMark struct {
 type ThreadState struct {
 	Thread
 	Mark *Mark `json:"mark,omitempty" doc:"what is unread in the room; absent: load it, if you show it"`
+	Back bool  `json:"back,omitempty" doc:"the user has marked replies as unread again; else read only moves forward"`
 }
 
 // InRoom names a room.

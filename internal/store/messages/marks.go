@@ -36,11 +36,12 @@ func (repo *Repository) MarkRead(
 	return mark, err
 }
 
-// MarkUnread moves user's read mark in the main timeline back, so that the message seq and those after it are unread
-// again. A mark that is there or before stays.
+// MarkUnread moves a read mark of user back, so that the message seq and those after it are unread again: that of the
+// main timeline, or if the message is only in a thread, that of the thread, which user then follows. A mark that is
+// there or before stays. Without a thread the answer has only a RoomMark.
 func (repo *Repository) MarkUnread(
 	ctx context.Context, user, room string, seq int64, now time.Time,
-) (mark domain.ReadMark, err error) {
+) (s domain.ThreadState, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		r, v, err := rooms.Readable(ctx, t, user, room, now)
 		if err != nil {
@@ -51,18 +52,70 @@ func (repo *Repository) MarkUnread(
 			return err
 		}
 		if !m.Main() {
-			return domain.InvalidField("/seq", "message %d is only in a thread: say it of one that the room shows", seq)
+			s, err = markThreadUnread(ctx, t, user, r, m.Thread, seq)
+			return err
 		}
 		_, err = t.ExecContext(ctx, `UPDATE members SET read_seq = $3 WHERE room_id = $1 AND user_id = $2 AND read_seq > $3`,
 			room, user, seq-1)
 		if err != nil {
 			return err
 		}
-		mark, err = readMark(ctx, t, user, r)
-		mark.Back = true
+		s.RoomMark, err = readMark(ctx, t, user, r)
+		s.RoomMark.Back = true
 		return err
 	})
-	return mark, err
+	return s, err
+}
+
+// markThreadUnread has the reply seq in a thread and those after it be unread again.
+func markThreadUnread(
+	ctx context.Context, t *store.Tx, user string, r domain.Room, root, seq int64,
+) (s domain.ThreadState, err error) {
+	if err := lowerThreadsRead(ctx, t, user, r.ID, seq-1); err != nil {
+		return s, err
+	}
+	_, err = t.ExecContext(ctx, `INSERT INTO thread_marks (user_id, room_id, root, following, since, read_seq)
+		VALUES ($1, $2, $3, TRUE, $4, $5) ON CONFLICT (user_id, room_id, root) DO UPDATE SET following = TRUE,
+		since = CASE WHEN thread_marks.following AND thread_marks.since < $4 THEN thread_marks.since ELSE $4 END,
+		read_seq = CASE WHEN thread_marks.read_seq > $5 THEN $5 ELSE thread_marks.read_seq END`,
+		user, r.ID, root, seq, seq-1)
+	if err != nil {
+		return s, err
+	}
+	mark, err := readMark(ctx, t, user, r)
+	if err != nil {
+		return s, err
+	}
+	s, err = roomlog.ThreadState(ctx, t, user, r.ID, root)
+	s.RoomMark, s.Back = mark, true
+	return s, err
+}
+
+// lowerThreadsRead moves the mark of all threads of a room back to seq. What user has read by it stays read: the
+// threads that they follow, or that name them, get marks of their own.
+func lowerThreadsRead(ctx context.Context, t *store.Tx, user, room string, seq int64) error {
+	var was int64
+	err := t.QueryRowContext(ctx, `SELECT threads_read FROM members WHERE room_id = $1 AND user_id = $2`+t.ForUpdate(), room,
+		user).Scan(&was)
+	if err != nil || was <= seq {
+		return err
+	}
+	_, err = t.ExecContext(ctx, `UPDATE thread_marks SET read_seq = $3 WHERE user_id = $1 AND room_id = $2 AND read_seq < $3`,
+		user, room, was)
+	if err != nil {
+		return err
+	}
+	_, err = t.ExecContext(ctx, `INSERT INTO thread_marks (user_id, room_id, root, read_seq)
+		SELECT $1, $2, thread, $3 FROM (
+			SELECT thread FROM mentions WHERE user_id = $1 AND room_id = $2 AND seq > $4 AND seq <= $3 AND thread IS NOT NULL
+			UNION SELECT thread FROM events WHERE room_id = $2 AND seq > $4 AND seq <= $3 AND mention_room
+				AND thread IS NOT NULL) AS named
+		WHERE thread IS NOT NULL ON CONFLICT DO NOTHING`, user, room, was, seq)
+	if err != nil {
+		return err
+	}
+	_, err = t.ExecContext(ctx, `UPDATE members SET threads_read = $3 WHERE room_id = $1 AND user_id = $2`, room, user, seq)
+	return err
 }
 
 // readMark reads how far user has read in r. If nothing is unread in its threads, the mark of all of them moves to

@@ -235,16 +235,42 @@ func (s *threadStory) device() {
 // unreadFrom has a user mark messages as unread again, from one on.
 func (s *threadStory) unreadFrom(i int, seq int64) {
 	m, me := s.find(seq), s.users[i]
-	mark, err := s.db.Messages.MarkUnread(s.t.Context(), testkit.UserID(i), s.room, seq, time.Now())
-	if m == nil || m.seq <= s.floor || !m.main() {
+	state, err := s.db.Messages.MarkUnread(s.t.Context(), testkit.UserID(i), s.room, seq, time.Now())
+	if m == nil || m.seq <= s.floor {
 		if err == nil {
-			s.t.Fatalf("user %d has marked %d as unread, which is no line of the room: %+v", i, seq, m)
+			s.t.Fatalf("user %d has marked %d as unread, which is no message: %+v", i, seq, m)
 		}
 		return
 	}
 	s.must(err)
-	me.read = min(me.read, seq-1)
-	s.same(i, "after the room was marked as unread again", mark.Unread)
+	if m.main() {
+		me.read = min(me.read, seq-1)
+		s.same(i, "after the room was marked as unread again", state.RoomMark.Unread)
+		return
+	}
+	for _, other := range s.log { // in other threads the same is read as before
+		if other.thread != 0 && other.thread != m.thread {
+			t := me.thread(other.thread)
+			t.read = max(t.read, me.threadsRead)
+		}
+	}
+	t := me.thread(m.thread)
+	if !t.following || t.since > seq {
+		t.since = seq
+	}
+	t.read = min(max(t.read, me.threadsRead), seq-1)
+	t.chosen, t.following = true, true
+	me.threadsRead = min(me.threadsRead, seq-1)
+	s.same(i, "after a thread was marked as unread again", state.RoomMark.Unread)
+	unread := 0
+	for _, r := range s.replies(m.thread) {
+		if r.seq > t.read && r.seq >= t.since && r.by != i && (!r.broadcast || r.seq > me.read) {
+			unread++
+		}
+	}
+	if state.Root != m.thread || !state.Back || !state.Following || state.Unread != unread {
+		s.t.Fatalf("user %d is told %+v of the thread, of which %d replies are unread", i, state, unread)
+	}
 }
 
 func (s *threadStory) follow(i int) {

@@ -30,6 +30,8 @@ export interface Mark {
 export interface Stands extends Thread {
   room: string;
   mark?: Mark;
+  /** replies are unread again; else read only moves forward */
+  back?: boolean;
 }
 
 export type Reason = 'left' | 'kicked' | 'banned' | 'deleted';

@@ -5,11 +5,11 @@ import { Unreachable, type Api } from '../net/api';
 import type { Store } from '../platform/storage.svelte';
 import type { PageOf, RoomModel } from '../view/port';
 import type { Pending } from '../view/room/lines';
-import type { Event, FileView, Me, Member, Message, Poll, RoomState, Thread, User } from '../view/types';
+import type { Event, FileView, Me, Member, Message, Poll, RoomState, User } from '../view/types';
 import type { Pins } from '../view/pinport';
 import type { ThreadModel } from '../view/threadport';
 import type { Outbox } from './outbox';
-import { rewrites } from './frames';
+import { rewrites, type Stands } from './frames';
 import type { KeptPage, NowPage } from './kept';
 import type { RoomPins } from './pins.svelte';
 import type { OpenThread } from './thread.svelte';
@@ -353,7 +353,7 @@ export class OpenRoom implements RoomModel {
   }
 
   /** The server tells how the user stands to a thread. */
-  stands(t: Thread): void {
+  stands(t: Stands): void {
     this.#threads.get(t.root)?.stands(t);
   }
 

@@ -4,6 +4,7 @@
 import type { Pending } from '../view/room/lines';
 import type { ThreadModel } from '../view/threadport';
 import type { Event, FileView, Message, Poll, Thread, User } from '../view/types';
+import type { Stands } from './frames';
 import type { Around } from './room.svelte';
 import { draftKeys } from './unsent';
 import * as win from './window';
@@ -31,6 +32,9 @@ export class OpenThread implements ThreadModel {
   /** the load that is on its way, with the events that came meanwhile */
   #load: { meanwhile: Event[] } | undefined;
   #marked = 0;
+  /** the mark that is on its way */
+  #marking: Promise<unknown> = Promise.resolve();
+  #keptUnread = false;
 
   constructor(room: string, root: number, a: Around) {
     [this.room, this.root, this.#a] = [room, root, a];
@@ -175,10 +179,14 @@ export class OpenThread implements ThreadModel {
   }
 
   /** The server tells how the user stands to the thread. */
-  stands(t: Thread): void {
+  stands(t: Pick<Stands, 'following' | 'read' | 'back'>): void {
+    if (t.back) {
+      this.#keptUnread = true;
+      this.#marked = 0;
+    }
     if (!this.#state) return;
     const { following, read } = t;
-    this.#state = { ...this.#state, following, read: Math.max(read, this.#state.read) };
+    this.#state = { ...this.#state, following, read: t.back ? read : Math.max(read, this.#state.read) };
   }
 
   showPending(): void {
@@ -188,13 +196,27 @@ export class OpenThread implements ThreadModel {
   send(text: string, replyTo?: Message, files?: readonly FileView[], type?: string): void {
     this.#a.outbox.add(this.room, text, replyTo, files, { root: this.root, broadcast: this.broadcast }, type);
     this.broadcast = false;
+    this.#keptUnread = false;
+  }
+
+  keepUnread(kept: boolean): void {
+    this.#keptUnread = kept;
+  }
+
+  async markUnread(seq: number): Promise<void> {
+    this.#keptUnread = true;
+    await this.#marking; // or it would come after this
+    await this.#a.api.call('PUT', `/rooms/${this.room}/messages/${seq}/unread`);
   }
 
   markRead(): void {
+    if (this.#keptUnread) return;
     const last = win.endOf(this.#window);
     if (last <= Math.max(this.#state?.read ?? 0, this.#marked)) return;
     this.#marked = last;
-    this.#a.request('thread.mark', { room: this.room, root: this.root, seq: last }).catch(() => (this.#marked = 0));
+    this.#marking = this.#a
+      .request('thread.mark', { room: this.room, root: this.root, seq: last })
+      .catch(() => (this.#marked = 0));
   }
 
   async follow(following: boolean): Promise<void> {

@@ -53,7 +53,7 @@ function start(replies: number) {
     } as unknown as Around['api'],
     request: <T>(_: string, data: unknown) => Promise.resolve(void marks.push((data as { seq: number }).seq) as T),
   };
-  return { thread: new OpenThread('r', 1, around as Around), marks };
+  return { thread: new OpenThread('r', 1, around as Around), marks, asked };
 }
 const seqs = (t: OpenThread) => t.events.map((e) => e.seq);
 const settled = () => new Promise((done) => setTimeout(done));
@@ -97,6 +97,34 @@ test('what comes while a page is on its way is in it once, and is marked as read
   thread.markRead();
   thread.markRead();
   expect(marks).toEqual([4]);
-  thread.stands({ root: 1, following: false, read: 4, unread: 0 });
+  thread.stands({ following: false, read: 4 });
   expect(thread.state).toMatchObject({ following: false, read: 4 });
+});
+
+test('a thread that is unread again stays so until it is opened again', async () => {
+  const { thread, marks, asked } = start(3);
+  await thread.show();
+  thread.markRead();
+  expect(marks).toEqual([4]);
+  await thread.markUnread(3);
+  expect(asked.at(-1)).toBe('/rooms/r/messages/3/unread');
+  thread.stands({ following: true, read: 2, back: true });
+  expect(thread.state?.read).toBe(2);
+  thread.markRead();
+  expect(marks).toEqual([4]);
+  thread.keepUnread(false);
+  thread.markRead();
+  expect(marks).toEqual([4, 4]);
+});
+
+test('replies that are marked as unread elsewhere are unread here', async () => {
+  const { thread, marks } = start(3);
+  await thread.show();
+  thread.markRead();
+  thread.stands({ following: true, read: 2, back: true });
+  thread.markRead();
+  expect([thread.state?.read, marks]).toEqual([2, [4]]);
+  thread.stands({ following: true, read: 4 });
+  thread.stands({ following: true, read: 3 });
+  expect(thread.state?.read).toBe(4);
 });

@@ -29,6 +29,10 @@ export interface ThreadModel {
   send(text: string, replyTo?: Message, files?: readonly FileView[], type?: string): void;
   /** the user has read what is loaded */
   markRead(): void;
+  /** a reply and those after it are unread again, and stay so while the thread is shown */
+  markUnread(seq: number): Promise<void>;
+  /** whether looking at the thread leaves it unread: until the user writes, opens it again, or says otherwise */
+  keepUnread(kept: boolean): void;
   follow(following: boolean): Promise<void>;
 }
 
