@@ -57,6 +57,7 @@ type (
 	ThreadState  = wire.ThreadState
 	Replies      = wire.Replies
 	Sent         = wire.Sent
+	Face         = wire.Face
 	Typing       = wire.Typing
 	Left         = wire.Left
 	Hello        = wire.Hello

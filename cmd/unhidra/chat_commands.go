@@ -416,7 +416,7 @@ func (t *chatSession) search(ctx context.Context, q string) error {
 			return err
 		}
 		fmt.Fprintf(t.out, "[%s] %s %s: %s\n", name, h.Message.At.Local().Format("2006-01-02 15:04"),
-			called(h.Message.Sender), plain(h.Snippet))
+			speaker(h.Message.Sender, h.Message.Face), plain(h.Snippet))
 	}
 	if p.Incomplete {
 		fmt.Fprintln(t.out, "Older messages are still being indexed, and are not found yet.")

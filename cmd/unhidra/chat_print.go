@@ -288,7 +288,10 @@ func said(ev client.Event, who, _ string) string {
 	} else if q := ev.Message.ReplyTo; q != nil && q.Hidden {
 		quote = "(to a message from before you joined) "
 	} else if q != nil {
-		quote = "(to " + called(q.Sender) + ") "
+		quote = "(to " + speaker(q.Sender, q.Face) + ") "
+	}
+	if ev.Message.Face != nil {
+		who = speaker(ev.Message.Sender, ev.Message.Face)
 	}
 	if ev.Message.ContentType == domain.ContentAction {
 		who = "* " + who
@@ -377,6 +380,14 @@ func called(u client.User) string {
 		return plain(u.DisplayName)
 	}
 	return "@" + u.Username
+}
+
+// speaker is who wrote a message with face f: the name that a webhook chose for it, and its own.
+func speaker(u client.User, f *client.Face) string {
+	if f == nil || f.Name == "" {
+		return called(u)
+	}
+	return plain(f.Name) + " (" + called(u) + ")"
 }
 
 // plain removes control characters, which could control the terminal, and indents further lines.

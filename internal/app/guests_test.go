@@ -41,7 +41,7 @@ const (
 		update-member list-bans ban unban list-invites create-invite revoke-invite get-invite accept-invite
 		set-room-avatar delete-room-avatar add-emoji delete-emoji list-room-reports decide-room-report put-dashboard
 		list-bots create-bot delete-bot create-bot-token revoke-bot-token list-assistants set-assistant end-assistant
-		list-hooks create-hook renew-hook delete-hook set-hook-avatar delete-hook-avatar
+		list-hooks create-hook update-hook renew-hook delete-hook set-hook-avatar delete-hook-avatar
 		list-outgoing-hooks create-outgoing-hook update-outgoing-hook rotate-outgoing-hook delete-outgoing-hook
 		test-outgoing-hook list-hook-deliveries redeliver-hook
 		create-slash-command update-slash-command rotate-slash-command delete-slash-command

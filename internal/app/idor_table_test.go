@@ -156,6 +156,7 @@ func rows() map[string]row {
 		// tokens of people open nothing there
 		"bot-events": {eve: 401}, "bot-send": {eve: 401, body: `{"room":"{room}","key":"1","text":"x"}`},
 		"list-hooks": room(403, ""), "create-hook": room(403, `{"name":"Mine"}`), "renew-hook": room(403, ""),
+		"update-hook": room(403, `{"faces":true}`),
 		"delete-hook": room(403, ""), "set-hook-avatar": room(403, ""), "delete-hook-avatar": room(403, ""),
 		"list-outgoing-hooks":  room(403, ""),
 		"create-outgoing-hook": room(403, `{"name":"Mine","url":"https://example.org/"}`),

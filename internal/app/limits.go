@@ -35,7 +35,7 @@ func writeLimits(c config.Config) httpx.Limits {
 		"create-rollout", "act-on-rollout", "revert-rollout", "agree-to-update", "join-product", "leave-product",
 		"send-devices-away",
 		"put-device-ota", "delete-device-ota",
-		"create-hook", "renew-hook", "delete-hook",
+		"create-hook", "update-hook", "renew-hook", "delete-hook",
 		"create-outgoing-hook", "update-outgoing-hook", "rotate-outgoing-hook", "delete-outgoing-hook",
 		"test-outgoing-hook", "redeliver-hook",
 		"create-slash-command", "update-slash-command", "rotate-slash-command", "delete-slash-command",

@@ -319,8 +319,8 @@ func (s *server) buildDashboards() {
 func (s *server) buildWebhooks() {
 	m := &s.modules
 	m.webhook = webhook.New(webhook.Deps{
-		Store: s.db.Hooks, Chat: m.chat, Pictures: m.auth, Commands: m.outgoing, Audit: m.audit, Log: s.logs.Part("webhook"),
-		Metrics: s.reg, Hash: s.keys.Hash, URL: s.addrs.URL,
+		Store: s.db.Hooks, Chat: m.chat, Pictures: m.auth, Emoji: s.db.Emoji, Faces: m.preview, Commands: m.outgoing,
+		Audit: m.audit, Log: s.logs.Part("webhook"), Metrics: s.reg, Hash: s.keys.Hash, URL: s.addrs.URL,
 	})
 }
 

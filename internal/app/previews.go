@@ -8,7 +8,7 @@ func (s *server) buildPreviews() {
 	c, m := s.Config, &s.modules
 	m.preview = preview.New(preview.Deps{
 		Store: s.db.Previews, Blobs: s.files, DiskFull: s.reserve.Full, Networks: c.PrivateNetworks, URL: s.addrs.URL,
-		Version: s.Version, Log: s.logs.Part("preview"), Metrics: s.reg,
+		Version: s.Version, Log: s.logs.Part("preview"), Metrics: s.reg, Faces: c.LinkPreviews,
 	})
 	if c.LinkPreviews && c.Works() {
 		s.run("previews", m.preview.Run)

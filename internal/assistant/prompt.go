@@ -91,7 +91,7 @@ func conversation(before []domain.Message, question domain.Message, bot string) 
 	said := []turn{line(question, bot)}
 	if q := question.ReplyTo; q != nil && !q.Deleted && !q.Hidden && q.Excerpt != "" &&
 		!slices.ContainsFunc(before, func(m domain.Message) bool { return m.Seq == q.Seq }) {
-		said[0].Content = fmt.Sprintf("(an earlier message of %s: %s)\n%s", q.Sender.DisplayName, q.Excerpt,
+		said[0].Content = fmt.Sprintf("(an earlier message of %s: %s)\n%s", domain.Called(q.Sender, q.Face), q.Excerpt,
 			said[0].Content)
 	}
 	bytes := len(said[0].Content)
@@ -122,5 +122,5 @@ func line(m domain.Message, bot string) turn {
 	if m.Sender.ID == bot {
 		return turn{"assistant", m.Text}
 	}
-	return turn{"user", strings.TrimSpace(m.Sender.DisplayName) + ": " + m.Text}
+	return turn{"user", strings.TrimSpace(domain.Called(m.Sender, m.Face)) + ": " + m.Text}
 }

@@ -46,6 +46,7 @@ type Message struct {
 	Replies      Replies
 	Poll         *Poll    // nil: it is none; not in search, nor in last of a room
 	Forward      *Forward // nil: it forwards nothing; not in search, nor in last of a room
+	Face         *Face    // the name and picture that a webhook gave it; nil: those of the sender
 	Hidden       bool     // it is from before the reader joined, and nothing else is told of it: see View
 }
 
@@ -56,6 +57,7 @@ func (m *Message) Main() bool { return m.Thread == 0 || m.Broadcast }
 type Quote struct {
 	Seq     int64
 	Sender  UserRef
+	Face    *Face  // nil: it has none
 	Excerpt string // at most 200 characters; empty if deleted
 	Deleted bool
 	Hidden  bool // it is from before the reader joined, and nothing else is told of it: see View
@@ -79,5 +81,6 @@ type Draft struct {
 	Files       []string // ids
 	Poll        *Poll    // as CheckPoll returns it; the text is that of the poll; nil: it is none
 	Forward     *Forward // as ForwardOf returns it, with that text; nil: it forwards nothing
+	Face        *Face    // of a message of a webhook; nil: none
 	Answer      bool     // an assistant wrote it, and it names nobody
 }

@@ -253,7 +253,8 @@ func snippet(e domain.Event) (l domain.SummaryLine, ok bool) {
 	case e.Message != nil && e.Message.Hidden:
 		return l, false
 	case e.Message != nil:
-		l = domain.SummaryLine{From: e.Message.Sender.DisplayName, Text: cut(domain.PlainLine(e.Message.Text), maxSnippet)}
+		l = domain.SummaryLine{From: domain.Called(e.Message.Sender, e.Message.Face),
+			Text: cut(domain.PlainLine(e.Message.Text), maxSnippet)}
 		if l.Text == "" && len(e.Message.Files) > 0 {
 			l.Text = e.Message.Files[0].Name
 		}

@@ -52,13 +52,13 @@ func (s *Service) payload(p domain.Push, st domain.PushState) ([]byte, error) {
 	case st.Reminder != nil:
 		v.Kind, v.ID, v.Room, v.At, text = "reminder", st.Reminder.ID, st.Reminder.Room, p.Since, st.Reminder.Text
 		if e.Message != nil {
-			v.Sender = e.Message.Sender.DisplayName
+			v.Sender = domain.Called(e.Message.Sender, e.Message.Face)
 			if text == "" {
 				v.Files, text = len(e.Message.Files), domain.PlainLine(e.Message.Text)
 			}
 		}
 	case e.Message != nil:
-		v.Sender, v.Files = e.Message.Sender.DisplayName, len(e.Message.Files)
+		v.Sender, v.Files = domain.Called(e.Message.Sender, e.Message.Face), len(e.Message.Files)
 		text = domain.PlainLine(e.Message.Text)
 	case e.Subject != nil:
 		v.Kind, v.Sender, text = "alarm", e.Subject.DisplayName, alarmName(e)

@@ -41,7 +41,7 @@ func (s *Service) load(ctx context.Context, link string) (p domain.LinkPreview, 
 	switch {
 	case strings.HasPrefix(media, "image/"):
 		p = domain.LinkPreview{URL: link, Title: cut(path.Base(res.Request.URL.Path), domain.MaxPreviewTitle)}
-		p.Image, err = s.shrink(ctx, res.Body)
+		p.Image, err = s.shrink(ctx, res.Body, domain.PreviewImageSide)
 		return nothingWithout(p.Image.Hash != "", p), err
 	case media != "text/html" && media != "application/xhtml+xml":
 		return p, nil
@@ -77,7 +77,7 @@ func (s *Service) image(ctx context.Context, address string) domain.PreviewImage
 	if err == nil {
 		defer res.Body.Close()
 		var i domain.PreviewImage
-		if i, err = s.shrink(ctx, res.Body); err == nil {
+		if i, err = s.shrink(ctx, res.Body, domain.PreviewImageSide); err == nil {
 			return i
 		}
 	}
@@ -85,8 +85,8 @@ func (s *Service) image(ctx context.Context, address string) domain.PreviewImage
 	return domain.PreviewImage{}
 }
 
-// shrink makes a small picture of one, and stores it.
-func (s *Service) shrink(ctx context.Context, r io.Reader) (i domain.PreviewImage, err error) {
+// shrink makes a picture of one, of at most side by side pixels, and stores it.
+func (s *Service) shrink(ctx context.Context, r io.Reader, side int) (i domain.PreviewImage, err error) {
 	data, err := io.ReadAll(io.LimitReader(r, maxImage+1))
 	if err != nil {
 		return i, err
@@ -95,7 +95,7 @@ func (s *Service) shrink(ctx context.Context, r io.Reader) (i domain.PreviewImag
 		return i, fmt.Errorf("a picture of more than %d bytes", maxImage)
 	}
 	small, err := s.pictures.Fit(ctx, func() (io.Reader, error) { return bytes.NewReader(data), nil },
-		domain.PreviewImageSide)
+		side)
 	if err != nil {
 		return i, err
 	}

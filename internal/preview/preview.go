@@ -33,6 +33,8 @@ type Store interface {
 	Add(ctx context.Context, room string, seq int64, found []domain.LinkPreview, now time.Time) (added bool, err error)
 	Remove(ctx context.Context, actor, room string, seq int64, url string, now time.Time) error
 	Image(ctx context.Context, id string) (domain.PreviewImage, error)
+	FacePicture(ctx context.Context, user, url string) (id string, err error)
+	AddFacePicture(ctx context.Context, room, user, url string, i domain.PreviewImage, now time.Time) (id string, err error)
 }
 
 // Blobs stores pictures.
@@ -49,6 +51,7 @@ type Deps struct {
 	Networks []netip.Prefix // private networks whose pages may be looked at
 	URL      string         // of this server: its own pages are not looked at
 	Version  string
+	Faces    bool // pictures of messages are loaded
 	Log      *slog.Logger
 	Metrics  prometheus.Registerer
 	Now      func() time.Time // nil: time.Now
@@ -70,6 +73,8 @@ type Service struct {
 	pictures *picture.Maker
 	senders  *ratelimit.Limiter // messages of one sender
 	hosts    *ratelimit.Limiter // requests to one host
+	faces    *ratelimit.Limiter // new pictures of messages of one webhook
+	loading  chan struct{}      // has a place for each of them that is loaded at once
 	full     atomic.Int64       // how often too many messages waited
 	jobs     chan job
 	known    *cache
@@ -91,6 +96,7 @@ func New(d Deps) *Service {
 	s := &Service{Deps: d, client: outbound.Client(d.Networks, 2*patience), patience: patience,
 		pictures: picture.NewMaker(),
 		senders:  ratelimit.New(15, time.Minute, 15), hosts: ratelimit.New(30, time.Minute, 30),
+		faces: ratelimit.New(facesPerHour, time.Hour, facesPerHour), loading: make(chan struct{}, facesAtOnce),
 		jobs: make(chan job, maxWaiting), known: newCache(),
 		looks: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "link_previews_total",
 			Help: "Links of messages, by result: ok, none (the page says nothing of itself), failed, dropped (too many)."},

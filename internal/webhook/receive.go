@@ -117,9 +117,13 @@ func (s *Service) post(w http.ResponseWriter, r *http.Request, h domain.Hook) er
 	if err != nil {
 		return err
 	}
+	face, err := s.face(r.Context(), h, p)
+	if err != nil {
+		return err
+	}
 	_, err = s.Chat.Send(r.Context(),
 		domain.Principal{ID: h.ID, Kind: domain.KindBot, Role: domain.SystemUser, Owner: h.CreatedBy.ID},
-		domain.Draft{Room: h.Room, Key: keyOf(p.Key), Text: p.Text})
+		domain.Draft{Room: h.Room, Key: keyOf(p.Key), Text: p.Text, Face: face})
 	return err
 }
 

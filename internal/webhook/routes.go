@@ -26,6 +26,8 @@ func (s *Service) Routes(api huma.API) {
 	give.MaxBodyBytes = picture.MaxBytes + 1
 	httpx.Register(api, op("list-hooks", "GET", "", "The webhooks into a room"), s.getHooks)
 	httpx.Register(api, create, s.postHook)
+	httpx.Register(api, op("update-hook", "PATCH", "/{hook}",
+		"Say whether messages of a webhook may have a name and a picture of their own"), s.patchHook)
 	httpx.Register(api, op("renew-hook", "POST", "/{hook}/secret", "Give a webhook another address; the old one ends"),
 		s.renewHook)
 	httpx.Register(api, give, s.putAvatar)
@@ -51,6 +53,7 @@ type hookBody struct {
 	Name      string     `json:"name"`
 	Avatar    string     `json:"avatar,omitempty"`
 	URL       string     `json:"url,omitempty" doc:"the address to post to; shown once, when it is made or renewed"`
+	Faces     bool       `json:"faces" doc:"its messages may have a name and a picture of their own"`
 	CreatedBy wire.User  `json:"created_by"`
 	CreatedAt time.Time  `json:"created_at"`
 	RenewedAt *time.Time `json:"renewed_at,omitempty"`
@@ -63,7 +66,7 @@ type hookOutput struct{ Body hookBody }
 
 func (s *Service) shown(h domain.Hook) hookBody {
 	u := wire.FromUser(h.User)
-	out := hookBody{ID: h.ID, Name: u.DisplayName, Avatar: u.Avatar, CreatedBy: wire.FromUser(h.CreatedBy),
+	out := hookBody{ID: h.ID, Name: u.DisplayName, Avatar: u.Avatar, Faces: h.Faces, CreatedBy: wire.FromUser(h.CreatedBy),
 		CreatedAt: h.CreatedAt, Failure: h.Failure}
 	for to, at := range map[**time.Time]time.Time{&out.RenewedAt: h.RenewedAt, &out.UsedAt: h.UsedAt,
 		&out.FailedAt: h.FailedAt} {
@@ -108,10 +111,21 @@ func (s *Service) getHooks(ctx context.Context, in *OfRoom) (*struct {
 func (s *Service) postHook(ctx context.Context, in *struct {
 	OfRoom
 	Body struct {
-		Name string `json:"name" doc:"under which it posts" example:"Grafana"`
+		Name  string `json:"name" doc:"under which it posts" example:"Grafana"`
+		Faces *bool  `json:"faces,omitempty" doc:"its messages may have a name and a picture of their own; absent: they may"`
 	}
 }) (*hookOutput, error) {
-	return s.answer(s.Create(ctx, httpx.Principal(ctx), in.Room, in.Body.Name))
+	faces := in.Body.Faces == nil || *in.Body.Faces
+	return s.answer(s.Create(ctx, httpx.Principal(ctx), in.Room, in.Body.Name, faces))
+}
+
+func (s *Service) patchHook(ctx context.Context, in *struct {
+	OfHook
+	Body struct {
+		Faces bool `json:"faces" doc:"its messages may have a name and a picture of their own"`
+	}
+}) (*hookOutput, error) {
+	return s.answer(s.SetFaces(ctx, httpx.Principal(ctx), in.Room, in.Hook, in.Body.Faces))
 }
 
 func (s *Service) renewHook(ctx context.Context, in *OfHook) (*hookOutput, error) {

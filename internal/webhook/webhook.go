@@ -26,6 +26,9 @@ type Store interface {
 	RenewHook(ctx context.Context, actor, room, id string, hash []byte, now time.Time) (domain.Hook, error)
 	RemoveHook(ctx context.Context, actor, room, id string, now time.Time) (domain.Hook, error)
 	NoteHook(ctx context.Context, id, failure string, now time.Time) error
+	SetFaces(ctx context.Context, actor, room, id string, may bool, now time.Time) (domain.Hook, error)
+	PeopleCalled(ctx context.Context, room string) ([]string, error)
+	UsernameLike(ctx context.Context, skeleton string) (bool, error)
 }
 
 // Chat takes messages, and says who may manage webhooks.
@@ -37,6 +40,16 @@ type Chat interface {
 // Pictures gives users pictures.
 type Pictures interface {
 	SetAvatar(ctx context.Context, user string, data []byte) (domain.User, error)
+}
+
+// Emoji are those of the server. OneEmoji fails with domain.CodeNoEmoji if there is none of that name.
+type Emoji interface {
+	OneEmoji(ctx context.Context, name string) (domain.CustomEmoji, error)
+}
+
+// Faces loads pictures for messages. Face returns the path below /api/v1/ of one, or nothing.
+type Faces interface {
+	Face(ctx context.Context, room, user, address string) string
 }
 
 // Commands takes later answers to slash commands. It fails with domain.CodeNoHook if nothing may be answered by secret.
@@ -54,6 +67,8 @@ type Deps struct {
 	Store    Store
 	Chat     Chat
 	Pictures Pictures
+	Emoji    Emoji
+	Faces    Faces
 	Commands Commands
 	Audit    Recorder
 	Log      *slog.Logger
@@ -70,6 +85,7 @@ type Service struct {
 	strangers *ratelimit.Limiter // of addresses that know no webhook
 	parsing   chan struct{}      // has a place for each body that may be parsed at once
 	received  *prometheus.CounterVec
+	people    nameCache
 }
 
 // What may come: a message a second by each webhook, and bursts of a minute.
@@ -116,8 +132,11 @@ func (s *Service) Hooks(ctx context.Context, p domain.Principal, room string) ([
 	return s.Store.Hooks(ctx, room)
 }
 
-// Create makes a webhook. Its Secret is told this once.
-func (s *Service) Create(ctx context.Context, p domain.Principal, room, name string) (h domain.Hook, err error) {
+// Create makes a webhook. With faces its messages may have a name and a picture of their own. Its Secret is told this
+// once.
+func (s *Service) Create(
+	ctx context.Context, p domain.Principal, room, name string, faces bool,
+) (h domain.Hook, err error) {
 	if name, err = names.Check("/name", name, domain.MaxDisplayName, true); err != nil {
 		return h, err
 	}
@@ -125,7 +144,7 @@ func (s *Service) Create(ctx context.Context, p domain.Principal, room, name str
 		return h, err
 	}
 	secret := token.Secret()
-	h, err = s.Store.CreateHook(ctx, p.ID, domain.Hook{ID: domain.NewID(domain.HookPrefix), Room: room,
+	h, err = s.Store.CreateHook(ctx, p.ID, domain.Hook{ID: domain.NewID(domain.HookPrefix), Room: room, Faces: faces,
 		User: domain.UserRef{DisplayName: name}}, s.Hash(secret), s.Now())
 	if err == nil {
 		h.Secret = secret
@@ -144,6 +163,24 @@ func (s *Service) Renew(ctx context.Context, p domain.Principal, room, id string
 	if err == nil {
 		h.Secret = secret
 		s.record(ctx, p, h, "renew")
+	}
+	return h, err
+}
+
+// SetFaces says whether messages of a webhook may have a name and a picture of their own.
+func (s *Service) SetFaces(
+	ctx context.Context, p domain.Principal, room, id string, may bool,
+) (h domain.Hook, err error) {
+	if err := s.Chat.MayManageHooks(ctx, p, room); err != nil {
+		return h, err
+	}
+	h, err = s.Store.SetFaces(ctx, p.ID, room, id, may, s.Now())
+	if err == nil {
+		what := "faces_off"
+		if may {
+			what = "faces_on"
+		}
+		s.record(ctx, p, h, what)
 	}
 	return h, err
 }

@@ -138,7 +138,7 @@ func FromMessage(m domain.Message) Message {
 	}
 	if q := m.ReplyTo; q != nil {
 		v.ReplyTo = &Quote{Seq: q.Seq, Sender: FromUser(q.Sender), Excerpt: q.Excerpt, Deleted: q.Deleted,
-			Hidden: q.Hidden}
+			Hidden: q.Hidden, Face: fromFace(q.Face)}
 	}
 	v.ReactionsSeq = m.Reactions.Seq
 	for _, r := range m.Reactions.All {
@@ -150,7 +150,7 @@ func FromMessage(m domain.Message) Message {
 	for _, f := range m.Files {
 		v.Files = append(v.Files, FromFile(f))
 	}
-	v.Poll = FromPoll(m.Poll)
+	v.Poll, v.Face = FromPoll(m.Poll), fromFace(m.Face)
 	if f := m.Forward; f != nil {
 		v.Forward = &Forward{Room: f.Room, Seq: f.Seq, Sender: FromUser(f.Sender), At: f.At, Note: f.Note, Text: f.Text,
 			Cut: f.Cut}
@@ -158,6 +158,17 @@ func FromMessage(m domain.Message) Message {
 	v.Thread, v.Broadcast, v.Hidden = m.Thread, m.Broadcast, m.Hidden
 	if r := m.Replies; r.Count > 0 {
 		v.Replies = &Replies{Count: r.Count, Last: r.Last, At: r.At, Users: fromUsers(r.Users)}
+	}
+	return v
+}
+
+func fromFace(f *domain.Face) *Face {
+	if f == nil {
+		return nil
+	}
+	v := &Face{Name: f.Name, Emoji: f.Emoji}
+	if f.Picture != "" {
+		v.Picture = "/api/v1/" + f.Picture
 	}
 	return v
 }

@@ -173,8 +173,17 @@ type Message struct {
 	Broadcast    bool          `json:"broadcast,omitempty" doc:"the reply is a line of the room as well"`
 	Poll         *Poll         `json:"poll,omitempty" doc:"the message is a poll, and its text says the same; not in search, nor in last of a room"`
 	Forward      *Forward      `json:"forward,omitempty" doc:"what it forwards; its text says the same; not in search, nor in last of a room"`
+	Face         *Face         `json:"face,omitempty" doc:"the name and picture that a webhook gave it; show the sender beside it"`
 	Replies      *Replies      `json:"replies,omitempty" doc:"what is said in its thread; absent: nothing; not in search, nor in last of a room"`
 	Hidden       bool          `json:"hidden,omitempty" doc:"it was written before you joined a room that hides that: nothing more is told of it"`
+}
+
+// Face is a name and a picture that a program gave one of its messages. The sender stays who it is from: show that it is
+// a program, and its own name, beside them.
+type Face struct {
+	Name    string `json:"name,omitempty" doc:"at most 64 characters; absent: that of the sender"`
+	Emoji   string `json:"emoji,omitempty" doc:"in place of a picture: as in reactions, or the name of one of the server between colons"`
+	Picture string `json:"picture,omitempty" doc:"path of the picture; absent: the emoji, or that of the sender"`
 }
 
 // LinkPreview is what a page says of itself that a message links to.
@@ -294,6 +303,7 @@ type Thread struct {
 type Quote struct {
 	Seq     int64  `json:"seq"`
 	Sender  User   `json:"sender"`
+	Face    *Face  `json:"face,omitempty"`
 	Excerpt string `json:"excerpt,omitempty" doc:"at most 200 characters"`
 	Deleted bool   `json:"deleted,omitempty"`
 	Hidden  bool   `json:"hidden,omitempty" doc:"it was written before you joined a room that hides that: only seq is told of it"`

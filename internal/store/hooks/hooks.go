@@ -19,7 +19,7 @@ type Repository struct{ db *store.DB }
 // New returns the repository on db.
 func New(db *store.DB) *Repository { return &Repository{db} }
 
-const selectHooks = `SELECT h.id, h.room_id, h.created_at, h.renewed_at, h.used_at, h.failed_at, h.failure,
+const selectHooks = `SELECT h.id, h.room_id, h.created_at, h.renewed_at, h.used_at, h.failed_at, h.failure, h.faces,
 	u.id, u.kind, u.username, u.display_name, u.avatar, c.id, c.kind, c.username, c.display_name, c.avatar
 	FROM incoming_hooks h JOIN users u ON u.id = h.id JOIN users c ON c.id = h.created_by WHERE `
 
@@ -31,7 +31,7 @@ func where(ctx context.Context, q store.Queryer, rest string, args ...any) ([]do
 	return store.Collect(rows, func(rows *sql.Rows) (h domain.Hook, err error) {
 		var at [4]int64
 		var user, by accounts.RefRow
-		dest := []any{&h.ID, &h.Room, &at[0], &at[1], &at[2], &at[3], &h.Failure}
+		dest := []any{&h.ID, &h.Room, &at[0], &at[1], &at[2], &at[3], &h.Failure, &h.Faces}
 		err = rows.Scan(append(append(dest, user.Dest()...), by.Dest()...)...)
 		h.CreatedAt, h.RenewedAt, h.UsedAt, h.FailedAt = store.Time(at[0]), store.Time(at[1]), store.Time(at[2]),
 			store.Time(at[3])
@@ -90,8 +90,8 @@ func insert(
 	if err := join(ctx, t, by, h.Room, h.ID, h.User.DisplayName, now); err != nil {
 		return err
 	}
-	_, err := t.ExecContext(ctx, `INSERT INTO incoming_hooks (id, room_id, secret_hash, created_by, created_at)
-		VALUES ($1, $2, $3, $4, $5)`, h.ID, h.Room, hash, by.ID, store.Millis(now))
+	_, err := t.ExecContext(ctx, `INSERT INTO incoming_hooks (id, room_id, secret_hash, created_by, created_at, faces)
+		VALUES ($1, $2, $3, $4, $5, $6)`, h.ID, h.Room, hash, by.ID, store.Millis(now), h.Faces)
 	return err
 }
 
@@ -155,6 +155,41 @@ func (repo *Repository) RenewHook(
 		return err
 	})
 	return h, err
+}
+
+// SetFaces says whether messages of a webhook may have a name and a picture of their own.
+func (repo *Repository) SetFaces(
+	ctx context.Context, actor, room, id string, may bool, now time.Time,
+) (h domain.Hook, err error) {
+	now = store.Trim(now)
+	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		if h, _, err = authorized(ctx, t, actor, room, id, now); err != nil {
+			return err
+		}
+		h.Faces = may
+		_, err := t.ExecContext(ctx, `UPDATE incoming_hooks SET faces = $2 WHERE id = $1`, id, may)
+		return err
+	})
+	return h, err
+}
+
+// PeopleCalled returns the usernames and display names of the people in a room.
+func (repo *Repository) PeopleCalled(ctx context.Context, room string) ([]string, error) {
+	rows, err := repo.db.QueryContext(ctx, `SELECT u.username FROM users u JOIN members m ON m.user_id = u.id
+			AND m.room_id = $1 WHERE u.kind = $2
+		UNION SELECT u.display_name FROM users u JOIN members m ON m.user_id = u.id AND m.room_id = $1
+			WHERE u.kind = $2`, room, domain.KindUser)
+	if err != nil {
+		return nil, err
+	}
+	return store.Collect(rows, store.ScanString)
+}
+
+// UsernameLike reports whether a person on the server has a username with a skeleton (package names).
+func (repo *Repository) UsernameLike(ctx context.Context, skeleton string) (is bool, err error) {
+	err = repo.db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM users WHERE skeleton = $1 AND kind = $2
+		AND NOT pending)`, skeleton, domain.KindUser).Scan(&is)
+	return is, err
 }
 
 // RemoveHook ends a webhook. What it wrote stays.

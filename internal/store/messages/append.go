@@ -165,6 +165,7 @@ func accept(ctx context.Context, t *store.Tx, a *pendingMessage, room *domain.Ro
 	msg := domain.Message{
 		Room: room.ID, Sender: m.User, Key: a.draft.Key, ContentType: a.draft.ContentType, Text: a.draft.Text, At: a.now,
 		Thread: a.draft.Thread, Broadcast: a.draft.Broadcast, Poll: a.draft.Poll, Forward: a.draft.Forward,
+		Face: a.draft.Face,
 	}
 	if msg.ContentType == "" {
 		msg.ContentType = domain.ContentMarkdown
@@ -323,7 +324,7 @@ func mentionedIDs(ctx context.Context, t *store.Tx, room, sender string, names [
 	return ids, err
 }
 
-const insertWidth = 15
+const insertWidth = 16
 
 // insertMessages writes new messages, many rows to a statement.
 func insertMessages(ctx context.Context, t *store.Tx, as []*pendingMessage) error {
@@ -333,11 +334,11 @@ func insertMessages(ctx context.Context, t *store.Tx, as []*pendingMessage) erro
 			m := a.event.Message
 			args = append(args, m.Room, m.Seq, domain.MessageCreated, m.Sender.ID, store.Millis(m.At), m.Key,
 				nullIf(m.ContentType, domain.ContentMarkdown), m.Text, replyTo(m), strings.Join(m.Mentions, " "), m.MentionsRoom, 0,
-				nullIf(a.trace, ""), nullIf(m.Thread, 0), m.Broadcast)
+				nullIf(a.trace, ""), nullIf(m.Thread, 0), m.Broadcast, roomlog.StoredFace(m.Face))
 		}
 		_, err := t.ExecContext(ctx, `INSERT INTO events
 			(room_id, seq, type, actor_id, at, key, content_type, text, reply_to, mentions, mention_room, edits, trace,
-			thread, broadcast)
+			thread, broadcast, face)
 			VALUES `+t.ValuesList(len(part), insertWidth), args...)
 		if err != nil {
 			return fmt.Errorf("append messages: %w", err)

@@ -14,6 +14,7 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store"
 	"github.com/unhidra/unhidra/internal/store/files"
+	"github.com/unhidra/unhidra/internal/store/roomlog"
 	"github.com/unhidra/unhidra/internal/store/rooms"
 )
 
@@ -124,7 +125,7 @@ func queueMessages(b *pgx.Batch, as []*pendingMessage) {
 		make([]string, n)
 	seqs, ats, mentionRoom := make([]int64, n), make([]int64, n), make([]bool, n)
 	types, replies, traces := make([]*string, n), make([]*int64, n), make([]*string, n)
-	threads, broadcasts := make([]*int64, n), make([]bool, n)
+	threads, broadcasts, faces := make([]*int64, n), make([]bool, n), make([]*string, n)
 	for i, a := range as {
 		m := a.event.Message
 		rooms[i], seqs[i], actors[i], ats[i], keys[i], texts[i] = m.Room, m.Seq, m.Sender.ID, store.Millis(m.At), m.Key,
@@ -142,19 +143,22 @@ func queueMessages(b *pgx.Batch, as []*pendingMessage) {
 		if broadcasts[i] = m.Broadcast; m.Thread != 0 {
 			threads[i] = &m.Thread
 		}
+		faces[i] = roomlog.StoredFace(m.Face)
 	}
 	b.Queue(`WITH e AS (INSERT INTO events (room_id, seq, type, actor_id, at, key, content_type, text, reply_to, mentions,
-		mention_room, trace, thread, broadcast)
+		mention_room, trace, thread, broadcast, face)
 			SELECT room_id, seq, '`+string(domain.MessageCreated)+
-		`', actor_id, at, key, content_type, text, reply_to, mentions, mention_room, trace, thread, broadcast
+		`', actor_id, at, key, content_type, text, reply_to, mentions, mention_room, trace, thread, broadcast,
+			face
 			FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::bigint[],
-			$9::text[], $10::boolean[], $11::text[], $12::bigint[], $13::boolean[])
+			$9::text[], $10::boolean[], $11::text[], $12::bigint[], $13::boolean[],
+			$14::text[])
 				AS v (room_id, seq, actor_id, at, key, content_type, text, reply_to, mentions, mention_room, trace, thread,
-				broadcast)
+				broadcast, face)
 			RETURNING pos)
 		INSERT INTO unindexed (pos) SELECT array_agg(pos) FROM e`,
 		rooms, seqs, actors, ats, keys, types, texts, replies, mentions, mentionRoom, traces,
-		threads, broadcasts)
+		threads, broadcasts, faces)
 }
 
 func queueMentions(b *pgx.Batch, as []*pendingMessage) {

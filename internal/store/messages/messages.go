@@ -223,6 +223,12 @@ func Delete(
 	if err := deleteForward(ctx, t, room, seq); err != nil {
 		return e, err
 	}
+	if msg.Face != nil {
+		if _, err := t.ExecContext(ctx, `UPDATE events SET face = NULL WHERE room_id = $1 AND seq = $2`, room,
+			seq); err != nil {
+			return e, err
+		}
+	}
 	if _, err := deletePin(ctx, t, room, seq); err != nil {
 		return e, err
 	}

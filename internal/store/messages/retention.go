@@ -97,6 +97,9 @@ func (repo *Repository) PurgeDeleted(ctx context.Context, room string, limit int
 		if err := deleteUpTo(ctx, t, room, p.Floor); err != nil || p.More {
 			return err
 		}
+		if err := previews.DropFaces(ctx, t, room, time.Now()); err != nil {
+			return err
+		}
 		t.Invalidate()
 		_, err = t.ExecContext(ctx, `DELETE FROM rooms WHERE id = $1`, room)
 		return err

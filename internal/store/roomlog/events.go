@@ -17,7 +17,7 @@ import (
 // creates, edits or deletes, a the actor, s the subject.
 var Columns = eventColumns + `
 	c.seq, c.at, c.key, c.content_type, c.text, c.reply_to, c.mentions, c.mention_room, c.edited_at, c.edits, c.deleted_at,
-	c.reacted, c.attached, ` + threadOf("c") + `,
+	c.reacted, c.attached, ` + threadOf("c") + `, c.face,
 	w.id, w.kind, w.username, w.display_name, w.avatar`
 
 // Tables are what Columns are columns of.
@@ -37,7 +37,7 @@ const eventColumns = `e.room_id, e.seq, e.type, e.at, e.detail, e.pos, e.trace,
 var lineColumns = eventColumns + `
 	CASE WHEN ` + newMessages +
 	` THEN e.seq END, e.at, e.key, e.content_type, e.text, e.reply_to, e.mentions, e.mention_room,
-		e.edited_at, e.edits, e.deleted_at, e.reacted, e.attached, ` + threadOf("e") + `,
+		e.edited_at, e.edits, e.deleted_at, e.reacted, e.attached, ` + threadOf("e") + `, e.face,
 	a.id, a.kind, a.username, a.display_name, a.avatar`
 
 const lineTables = ` FROM events e
@@ -54,13 +54,13 @@ func threadOf(table string) string {
 // messageRow is a message as the log holds it; everything may be NULL.
 type messageRow struct {
 	seq, at, replyTo, editedAt, edits, deletedAt, reacted, attached, thread sql.NullInt64
-	key, contentType, text, mentions                                        sql.NullString
+	key, contentType, text, mentions, face                                  sql.NullString
 	mentionRoom                                                             sql.NullBool
 }
 
 func (r *messageRow) dest() []any {
 	return []any{&r.seq, &r.at, &r.key, &r.contentType, &r.text, &r.replyTo, &r.mentions, &r.mentionRoom, &r.editedAt,
-		&r.edits, &r.deletedAt, &r.reacted, &r.attached, &r.thread}
+		&r.edits, &r.deletedAt, &r.reacted, &r.attached, &r.thread, &r.face}
 }
 
 func (r *messageRow) message(room string, sender domain.UserRef) *domain.Message {
@@ -78,6 +78,9 @@ func (r *messageRow) message(room string, sender domain.UserRef) *domain.Message
 	}
 	if m.Thread = r.thread.Int64; m.Thread < 0 {
 		m.Thread, m.Broadcast = -m.Thread, true
+	}
+	if m.DeletedAt.IsZero() {
+		m.Face = faceOf(r.face)
 	}
 	if r.replyTo.Valid {
 		m.ReplyTo = &domain.Quote{Seq: r.replyTo.Int64}
@@ -312,7 +315,7 @@ func Quotes(ctx context.Context, q store.Queryer, v domain.View, seqs []int64) (
 		return nil, nil
 	}
 	rows, err := q.QueryContext(ctx,
-		`SELECT e.seq, e.text, e.deleted_at, u.id, u.kind, u.username, u.display_name, u.avatar
+		`SELECT e.seq, e.text, e.deleted_at, e.face, u.id, u.kind, u.username, u.display_name, u.avatar
 		FROM events e JOIN users u ON u.id = e.actor_id
 		WHERE e.room_id = $1 AND `+newMessages+` AND e.seq IN (`+store.Placeholders(2, len(seqs))+`)`,
 		append([]any{v.Room}, store.Args(seqs)...)...)
@@ -331,12 +334,14 @@ func Quotes(ctx context.Context, q store.Queryer, v domain.View, seqs []int64) (
 }
 
 func scanQuote(rows *sql.Rows) (q domain.Quote, err error) {
-	var text sql.NullString
+	var text, face sql.NullString
 	var deleted int64
 	var sender accounts.RefRow
-	err = rows.Scan(append([]any{&q.Seq, &text, &deleted}, sender.Dest()...)...)
+	err = rows.Scan(append([]any{&q.Seq, &text, &deleted, &face}, sender.Dest()...)...)
 	q.Sender, q.Deleted = sender.Ref(), deleted != 0
-	q.Excerpt = Excerpt(text.String)
+	if q.Excerpt = Excerpt(text.String); !q.Deleted {
+		q.Face = faceOf(face)
+	}
 	return q, err
 }
 

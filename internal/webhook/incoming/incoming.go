@@ -19,6 +19,9 @@ import (
 type Post struct {
 	Sender string // what the body looks like: one of Senders
 	Text   string // Markdown, of at most domain.MaxText bytes
+	Name   string // as whom it wants to be shown, as it came; empty: as the webhook
+	Emoji  string // that stands for it, or its name; empty: none
+	Icon   string // address of a picture that stands for it; empty: none
 	Key    string // what its sender names the delivery; empty: it has no name. The same key is the same message
 }
 
@@ -63,7 +66,11 @@ func Parse(header http.Header, body []byte) (Post, error) {
 		return Post{}, Refused{"no_text", "the body has nothing to show; of Slack's fields, text, attachments or blocks " +
 			"are needed"}
 	}
-	return Post{Sender: sender, Text: text, Key: key(header)}, nil
+	p := Post{Sender: sender, Text: text, Key: key(header)}
+	if sender == "slack" {
+		p.face(fields)
+	}
+	return p, nil
 }
 
 // reader says which sender a body is of, and what reads it.

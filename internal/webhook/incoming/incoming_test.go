@@ -50,7 +50,11 @@ func TestBodiesOfSendersBecomeReadableMessages(t *testing.T) {
 			continue
 		}
 		senders = append(senders, p.Sender)
-		text := "<!-- " + p.Sender + " " + p.Key + " -->\n" + p.Text + "\n"
+		as := ""
+		if p.Name+p.Emoji+p.Icon != "" {
+			as = " as " + strings.Join([]string{p.Name, p.Emoji, p.Icon}, "|")
+		}
+		text := "<!-- " + p.Sender + " " + p.Key + as + " -->\n" + p.Text + "\n"
 		golden := strings.TrimSuffix(name, ".http") + ".md"
 		if *update {
 			if err := os.WriteFile(golden, []byte(text), 0o600); err != nil {
