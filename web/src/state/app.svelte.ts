@@ -8,6 +8,7 @@ import { wordsOf } from '../view/later/reminder';
 import type { EmojiChanged } from '../view/emojiport';
 import type * as port from '../view/port';
 import { serverEmoji } from '../view/serveremoji.svelte';
+import { speakerOf } from '../view/speaker';
 import type { Me, Message, Profile, RoomRequest, RoomState, Status } from '../view/types';
 import { Alerts } from './alerts.svelte';
 import { mutedKey, readArranged, readMuted } from './arranged';
@@ -279,7 +280,7 @@ export class SignedIn implements port.App {
     const direct = room.kind === 'direct';
     const forMe = followed || direct || m.mentions_room || m.mentions?.includes(this.me.id);
     if (!forMe) return;
-    const title = direct ? m.sender.display_name : `${m.sender.display_name} · ${room.name ?? ''}`;
+    const title = direct ? m.sender.display_name : `${speakerOf(m)} · ${room.name ?? ''}`;
     const icon = direct ? m.sender.avatar : room.look?.avatar;
     // Somebody who reads it at once, here, in another tab or on another device, need not be told.
     setTimeout(() => {

@@ -165,6 +165,9 @@ export class RoomApi implements port.RoomApi {
   renewHook(room: string, hook: string): Promise<Hook> {
     return this.#api.call('POST', `/rooms/${room}/hooks/${hook}/secret`);
   }
+  setHookFaces(room: string, hook: string, faces: boolean): Promise<Hook> {
+    return this.#api.call('PATCH', `/rooms/${room}/hooks/${hook}`, { faces });
+  }
   setHookPicture(room: string, hook: string, file: File): Promise<void> {
     return this.#api.call('PUT', `/rooms/${room}/hooks/${hook}/avatar`, file);
   }

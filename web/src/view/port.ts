@@ -442,6 +442,7 @@ export interface HookApi {
   /** the answer has the address */
   createHook(room: string, name: string): Promise<Hook>;
   renewHook(room: string, hook: string): Promise<Hook>;
+  setHookFaces(room: string, hook: string, faces: boolean): Promise<Hook>;
   setHookPicture(room: string, hook: string, file: File): Promise<void>;
   deleteHook(room: string, hook: string): Promise<void>;
   /** loaded when it is asked for first */

@@ -13,6 +13,14 @@ export interface Quote {
   deleted?: boolean;
   /** it is from before the user joined: only its number is told */
   hidden?: boolean;
+  face?: MessageFace;
+}
+/** The name and the picture that a webhook gave a message; what is absent is as of the sender. */
+export interface MessageFace {
+  name?: string;
+  /** in place of a picture */
+  emoji?: string;
+  picture?: string;
 }
 export interface Message {
   room: string;
@@ -44,6 +52,7 @@ export interface Message {
   poll?: Poll;
   /** what it forwards; its text says the same */
   forward?: Forward;
+  face?: MessageFace;
   /** it is from before the user joined, and nothing more is told of it */
   hidden?: boolean;
 }
@@ -433,6 +442,8 @@ export interface Hook {
   id: string;
   name: string;
   avatar?: string;
+  /** its messages may have a name and a picture of their own */
+  faces: boolean;
   /** its address; only when it is made or renewed */
   url?: string;
   created_by: User;

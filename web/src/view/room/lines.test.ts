@@ -37,6 +37,18 @@ describe('layOut', () => {
     expect(show(layOut(events, [], all))).toBe('day 1! 2 3! 4! 5!');
   });
 
+  it('shows each name and picture that a webhook gives its messages', () => {
+    const as = (name?: string, emoji?: string) => ({ face: { ...(name && { name }), ...(emoji && { emoji }) } });
+    const events = [
+      said(1, bob, 0),
+      said(2, bob, 0, as('Grafana')),
+      said(3, bob, 0, as('Grafana')),
+      said(4, bob, 0, as('Grafana', '🔥')),
+      said(5, bob, 0),
+    ];
+    expect(show(layOut(events, [], all))).toBe('day 1! 2! 3 4! 5!');
+  });
+
   it('names one who goes on for long again, at the same messages whatever is loaded', () => {
     const events = Array.from({ length: 30 }, (_, i) => said(i + 1, ann, 0));
     const heads = (from: number) =>

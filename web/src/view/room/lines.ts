@@ -77,6 +77,9 @@ export function layOut(events: readonly Event[], pending: readonly Pending[], c:
     const named = Math.floor(below / again) !== Math.floor(place / again);
     const joins =
       last?.sender.id === m.sender.id &&
+      last.face?.name === m.face?.name &&
+      last.face?.emoji === m.face?.emoji &&
+      last.face?.picture === m.face?.picture &&
       !named &&
       m.text.length < long &&
       Math.abs(Date.parse(m.at) - Date.parse(last.at)) < together &&
