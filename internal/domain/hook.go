@@ -15,7 +15,7 @@ type Hook struct {
 	Room      string
 	User      UserRef // its name and its picture
 	Secret    string  // the secret part of the address; only known when it is made or renewed
-	Faces     bool      // its messages may have a name and a picture of their own
+	Faces     bool    // its messages may have a name and a picture of their own
 	CreatedBy UserRef
 	CreatedAt time.Time
 	RenewedAt time.Time // when the secret was replaced; zero: never

@@ -14,7 +14,7 @@ import (
 const (
 	facePatience = 3 * time.Second // with a picture: whoever posts the message waits for it
 	facesAtOnce  = 4
-	facesPerHour = 60 // new ones of one webhook
+	facesPerHour = 60      // new ones of one webhook
 	faceKey      = "face " // before addresses in the cache; links have no spaces
 )
 
