@@ -1,1 +1,0 @@
-import{l as e}from"./when-14j9juyA.js";var t=t=>t.toSorted((e,t)=>e-t).map(e).join(`, `);export{t};
