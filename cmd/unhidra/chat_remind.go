@@ -23,12 +23,12 @@ func (t *chatSession) remind(ctx context.Context, typed string) error {
 	}
 	asked := client.NewReminder{Text: r.Text}
 	switch {
-	case len(r.Weekdays) > 0:
+	case len(r.Weekdays) > 0, r.MonthDay > 0:
 		zone, err := t.zone()
 		if err != nil {
 			return err
 		}
-		asked.Repeat = &client.Repeat{Zone: zone, Time: time.Time{}.Add(r.Clock).Format("15:04")}
+		asked.Repeat = &client.Repeat{Zone: zone, Time: time.Time{}.Add(r.Clock).Format("15:04"), MonthDay: r.MonthDay}
 		for _, d := range r.Weekdays {
 			asked.Repeat.Weekdays = append(asked.Repeat.Weekdays, (int(d)+6)%7+1)
 		}
@@ -53,6 +53,9 @@ func (t *chatSession) remind(ctx context.Context, typed string) error {
 func whenIs(r client.Reminder) string {
 	if r.Repeat == nil {
 		return r.At.Local().Format("on Mon 2006-01-02 at 15:04")
+	}
+	if r.Repeat.MonthDay > 0 {
+		return fmt.Sprintf("every month on day %d at %s (%s)", r.Repeat.MonthDay, r.Repeat.Time, r.Repeat.Zone)
 	}
 	names := make([]string, len(r.Repeat.Weekdays))
 	for i, d := range r.Repeat.Weekdays {

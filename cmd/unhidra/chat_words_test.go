@@ -66,7 +66,7 @@ func TestChatRoomCommands(t *testing.T) {
 	}
 	out, errs, code := chats(t, s, ann, fmt.Sprintf("/poll Tea? | yes | no\n/vote %d 2\n/vote tea\n", soup.Seq+2)+
 		"/me stirs *it*\n/shrug\n/topic Soup at noon\n/topic\n/look\n/look teal 🔧\n/look\n/look teel\n/invite @ben\n/mute\n/unmute\n//me too\n/etc/hosts\n/me\n"+
-		"/remind me in 2h to stir *it*\n/remind every weekday at 9:30 soup\n/remind 2026-02-30 soup\n/remind soup\n"+
+		"/remind me in 2h to stir *it*\n/remind every weekday at 9:30 soup\n/remind every month on the 31st rent\n/remind 2026-02-30 soup\n/remind soup\n"+
 		"/invite nobody-here\n/block @ben\n/unblock @ben\n/help\n/open Kitchen\n")
 	if code == exitOK || !strings.Contains(errs, "/me waves") || !strings.Contains(errs, `"tea" is no number`) ||
 		!strings.Contains(errs, "lines that were refused: 6") ||
@@ -77,13 +77,14 @@ func TestChatRoomCommands(t *testing.T) {
 		"* this room has teal, 🔧\n", "@ann: /me too\n",
 		"@ann: /etc/hosts\n", "@ann: Tea?\n    1. yes: 0\n", "    2. no: 1\n", "* @ben is blocked\n",
 		"* @ben is blocked no longer\n", "/deploy SERVICE    Brings it out\n", "* I’ll remind you ", ": stir *it*\n",
-		"* I’ll remind you every Mon, Tue, Wed, Thu, Fri at 09:30 (Europe/Berlin): soup\n"} {
+		"* I’ll remind you every Mon, Tue, Wed, Thu, Fri at 09:30 (Europe/Berlin): soup\n",
+		"* I’ll remind you every month on day 31 at 09:00 (Europe/Berlin): rent\n"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in:\n%s", want, out)
 		}
 	}
 	list, err := ann.Reminders(t.Context())
-	if err != nil || len(list) != 2 || !slices.ContainsFunc(list, func(r client.Reminder) bool {
+	if err != nil || len(list) != 3 || !slices.ContainsFunc(list, func(r client.Reminder) bool {
 		return r.Text == "stir *it*" && time.Until(*r.At).Round(time.Minute) == 2*time.Hour
 	}) {
 		t.Errorf("reminders: %+v, %v", list, err)

@@ -35,7 +35,8 @@ const (
 		list-device-alarms get-dashboard post-chart
 		list-saved list-saved-in-room save-message unsave-message list-drafts put-draft get-sections put-sections
 		list-scheduled schedule-message change-scheduled skip-scheduled delete-scheduled send-scheduled list-reminders
-		create-reminder change-reminder finish-reminder delete-reminder get-notifications set-notifications set-room-notifications
+		create-reminder change-reminder finish-reminder delete-reminder
+		get-notifications set-notifications set-room-notifications
 		get-digest set-digest list-subscriptions subscribe unsubscribe`
 	notForGuests = `create-room list-public-rooms join-room delete-room hand-over-room add-member remove-member
 		update-member list-bans ban unban list-invites create-invite revoke-invite get-invite accept-invite

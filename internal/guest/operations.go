@@ -40,7 +40,8 @@ var open = set(
 	// what they keep for themselves
 	`list-saved list-saved-in-room save-message unsave-message list-drafts put-draft get-sections put-sections
 	list-scheduled schedule-message change-scheduled skip-scheduled delete-scheduled send-scheduled list-reminders
-	create-reminder change-reminder finish-reminder delete-reminder get-notifications set-notifications set-room-notifications
+	create-reminder change-reminder finish-reminder delete-reminder
+	get-notifications set-notifications set-room-notifications
 	get-digest set-digest list-subscriptions subscribe unsubscribe`,
 )
 

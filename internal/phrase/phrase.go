@@ -24,13 +24,14 @@ var (
 )
 
 // Reminder is what somebody wants to be reminded of, and when: after some time, at a time that the clock shows, or at a
-// time of some days of the week. Of After, At and Weekdays one is set.
+// time of some days of the week or of a day of each month. Of After, At, Weekdays and MonthDay one is set.
 type Reminder struct {
 	Text     string
 	After    time.Duration
 	At       time.Time     // in UTC, whatever the zone of the clock
-	Clock    time.Duration // after midnight, on Weekdays
+	Clock    time.Duration // after midnight, on Weekdays or MonthDay
 	Weekdays []time.Weekday
+	MonthDay int // 31 is the last day of each month
 }
 
 const longest = 16 // words of a time after a text
@@ -106,6 +107,7 @@ type when struct {
 	clock         time.Duration // after midnight
 	exact         bool          // the clock says which half of the day
 	weekdays      []time.Weekday
+	monthDay      int
 }
 
 // when reads a time from a word on, and returns the number of the word after it.
@@ -122,7 +124,10 @@ func (p phrase) when(i int) (w when, next int, ok bool) {
 	}
 	next = p.clock(i, &w)
 	before := next
-	if next = p.every(before, &w); next == before {
+	if next = p.monthly(before, &w); next == before {
+		next = p.every(before, &w)
+	}
+	if next == before {
 		next = p.date(before, &w)
 	}
 	if next > before {
@@ -287,6 +292,54 @@ func (p phrase) every(i int, w *when) (next int) {
 	return next
 }
 
+// monthly reads a day of each month: "every month on the 15th", "monthly on the last day", "the 1st of every month".
+func (p phrase) monthly(i int, w *when) (next int) {
+	next = i
+	first := p.month(i)
+	if first > i {
+		next = first
+	}
+	for _, word := range []string{"on", "the"} {
+		if p.word(next) == word {
+			next++
+		}
+	}
+	day := 0
+	if m := nthForm.FindStringSubmatch(p.word(next)); m != nil {
+		day, _ = strconv.Atoi(m[1])
+	} else if p.word(next) == "last" && p.word(next+1) == "day" {
+		day = 31
+		next++
+	}
+	next++
+	if first == i {
+		if p.word(next) == "of" {
+			next++
+		}
+		after := p.month(next)
+		if after == next {
+			return i
+		}
+		next = after
+	}
+	if day < 1 || day > 31 {
+		return i
+	}
+	w.monthDay = day
+	return next
+}
+
+// month reads "every month" and "monthly".
+func (p phrase) month(i int) (next int) {
+	switch word := p.word(i); {
+	case word == "monthly":
+		return i + 1
+	case (word == "every" || word == "each") && p.word(i+1) == "month":
+		return i + 2
+	}
+	return i
+}
+
 // weekdays returns the days of the week from one to another, where Monday is 1.
 func weekdays(from, to int) (days []time.Weekday) {
 	for d := from; d <= to; d++ {
@@ -402,6 +455,9 @@ func (p phrase) reminder(w when) (r Reminder, err error) {
 		clock = 9 * time.Hour
 	case w.part >= 12 && clock < 12*time.Hour && !w.exact: // "tonight at 8"
 		clock += 12 * time.Hour
+	}
+	if w.monthDay > 0 {
+		return Reminder{Clock: clock, MonthDay: w.monthDay}, nil
 	}
 	if len(w.weekdays) > 0 {
 		slices.Sort(w.weekdays)

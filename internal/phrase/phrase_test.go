@@ -18,6 +18,7 @@ func TestRead(t *testing.T) {
 		Typed, Language, At, Time, Text, Error string
 		Minutes                                float64
 		Weekdays                               []int
+		MonthDay                               int `json:"month_day"`
 	}
 	var table struct {
 		Now                 string
@@ -50,15 +51,15 @@ func TestRead(t *testing.T) {
 		if err != nil {
 			continue
 		}
-		is := row{Typed: r.Typed, Text: got.Text, Minutes: got.After.Minutes()}
+		is := row{Typed: r.Typed, Text: got.Text, Minutes: got.After.Minutes(), MonthDay: got.MonthDay}
 		if !got.At.IsZero() {
 			is.At = got.At.Format(form)
 		}
-		if len(got.Weekdays) > 0 {
+		if len(got.Weekdays) > 0 || got.MonthDay > 0 {
 			is.Time = time.Time{}.Add(got.Clock).Format("15:04")
 		}
 		if is.At != r.At || is.Time != r.Time || is.Text != r.Text || is.Minutes != r.Minutes ||
-			len(got.Weekdays) != len(r.Weekdays) {
+			is.MonthDay != r.MonthDay || len(got.Weekdays) != len(r.Weekdays) {
 			t.Errorf("%q is %+v", r.Typed, is)
 		}
 		for _, d := range got.Weekdays {

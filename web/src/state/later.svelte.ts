@@ -4,7 +4,7 @@
 import type { Api } from '../net/api';
 import type { Frame } from '../net/connection';
 import { newKey } from '../platform/key';
-import type { About, Later, Reminder, Repeat, Scheduled } from '../view/laterport';
+import type { About, Later, Reminder, Scheduled, Times } from '../view/laterport';
 import type { Me } from '../view/types';
 
 type Changed =
@@ -15,6 +15,9 @@ type Changed =
 function changed<T extends { id: string }>(list: readonly T[], id: string, now: T | undefined): T[] {
   return [...list.filter((item) => item.id !== id), ...(now ? [now] : [])];
 }
+
+/** Times as the server is asked for them. */
+const asked = ({ at, repeat }: Times) => ({ ...(at && { at: at.toISOString() }), ...(repeat && { repeat }) });
 
 const byTime = (a: Scheduled, b: Scheduled) => Date.parse(a.at) - Date.parse(b.at);
 
@@ -107,12 +110,16 @@ export class OwnLater implements Later {
     return added;
   }
 
-  async schedule(room: string, thread: number | undefined, text: string, at: Date): Promise<void> {
-    await this.#add('/me/scheduled', { room, ...(thread && { thread }), text, at: at.toISOString() });
+  async schedule(room: string, thread: number | undefined, text: string, when: Times): Promise<void> {
+    await this.#add('/me/scheduled', { room, ...(thread && { thread }), text, ...asked(when) });
   }
 
-  async change(id: string, text: string, at: Date): Promise<void> {
-    await this.#api.call('PUT', `/me/scheduled/${id}`, { text, at: at.toISOString() });
+  async change(id: string, text: string, when: Times, paused = false): Promise<void> {
+    await this.#api.call('PUT', `/me/scheduled/${id}`, { text, ...asked(when), ...(paused && { paused }) });
+  }
+
+  async skip(m: Scheduled): Promise<void> {
+    await this.#api.call('POST', `/me/scheduled/${m.id}/skip`, { at: m.at });
   }
 
   async send(id: string): Promise<void> {
@@ -123,8 +130,8 @@ export class OwnLater implements Later {
     await this.#api.call('DELETE', `/me/scheduled/${id}`);
   }
 
-  remind(about: About, at: Date, repeat?: Repeat): Promise<Reminder> {
-    return this.#add('/me/reminders', { ...about, ...(repeat ? { repeat } : { at: at.toISOString() }) });
+  remind(about: About, when: Times): Promise<Reminder> {
+    return this.#add('/me/reminders', { ...about, ...asked(when) });
   }
 
   async postpone(id: string, at: Date): Promise<void> {

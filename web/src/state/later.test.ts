@@ -69,10 +69,10 @@ test('to try again adds nothing twice, and another time is another message', asy
   const later = new OwnLater(api, () => {});
   const at = new Date('2026-12-01T08:00:00Z');
   refuse = true;
-  await later.schedule('r', undefined, 'a', at).catch(() => {});
+  await later.schedule('r', undefined, 'a', { at }).catch(() => {});
   refuse = false;
-  await later.schedule('r', undefined, 'a', at);
-  await later.schedule('r', undefined, 'a', at);
+  await later.schedule('r', undefined, 'a', { at });
+  await later.schedule('r', undefined, 'a', { at });
   const keys = asked.map(([, , body]) => body?.['key']);
   expect([keys[0] === keys[1], keys[1] === keys[2]]).toEqual([true, false]);
 });

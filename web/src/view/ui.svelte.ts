@@ -1,6 +1,6 @@
 import type { MenuItem } from './kit/Menu.svelte';
 import type { Toast } from './kit/Toasts.svelte';
-import type { Repeat } from './laterport';
+import type { Repeat, Times } from './laterport';
 import type { FileView, Message, RoomState, User } from './types';
 import type { UserGroupMembers } from './usergroupport';
 
@@ -28,7 +28,8 @@ export type Opened =
       what: 'send' | 'remind' | 'change' | 'new';
       text?: string;
       at?: string | undefined;
-      run: (at: Date, text: string, repeat?: Repeat) => Promise<void>;
+      repeat?: Repeat | undefined;
+      run: (when: Times & { at: Date }, text: string) => Promise<void>;
     }
   | { name: 'versions'; load: () => Promise<{ text: string; at: string }[]> };
 

@@ -10,9 +10,10 @@ export interface Phrase {
   minutes?: number;
   /** as the clock shows it: "2026-12-24T18:00" */
   at?: string;
-  /** a time of day, on days of the week: 1 is Monday */
+  /** a time of day, on days of the week: 1 is Monday; or on a day of each month, of which 31 is the last one */
   time?: string;
   weekdays?: number[];
+  month_day?: number;
 }
 
 /** Says what is wrong with what is typed. */
@@ -38,10 +39,12 @@ interface Named {
   /** the clock says which half of the day */
   exact?: boolean;
   weekdays?: number[];
+  month?: number;
 }
 
 const dayLength = 1440; // minutes
 const farthest = 366 * dayLength;
+const nth = /^(\d{1,2})(?:st|nd|rd|th)?$/u;
 const longest = 16; // words of a time after the text
 
 /** Reads what is typed when the clock shows now: "2026-11-27T14:05". Throws NoPhrase. */
@@ -107,7 +110,8 @@ class Reader {
       return next > i + 1 ? { named: w, next: w.minutes ? next : this.#clock(next, w) } : undefined;
     }
     const before = this.#clock(i, w);
-    let next = this.#every(before, w);
+    let next = this.#eachMonth(before, w);
+    if (next === before) next = this.#every(before, w);
     if (next === before) next = this.#date(before, w);
     if (next > before) {
       const part = this.#is.parts[this.#word(next)];
@@ -217,6 +221,36 @@ class Reader {
     return next;
   }
 
+  /** Reads a day of each month: "every month on the 15th", "monthly on the last day", "the 1st of every month". */
+  #eachMonth(i: number, w: Named): number {
+    const first = this.#months(i);
+    let next = first;
+    if (this.#is.on.includes(this.#word(next))) next++;
+    if (this.#word(next) === 'the') next++;
+    let day = Number(nth.exec(this.#word(next))?.[1] ?? 0);
+    if (this.#is.last.includes(this.#word(next)) && this.#word(next + 1) === this.#is.day) {
+      day = 31;
+      next++;
+    }
+    next++;
+    if (first === i) {
+      if (this.#word(next) === 'of') next++;
+      const after = this.#months(next);
+      if (after === next) return i;
+      next = after;
+    }
+    if (day < 1 || day > 31) return i;
+    w.month = day;
+    return next;
+  }
+
+  /** Reads "every month" and "monthly". */
+  #months(i: number): number {
+    const word = this.#word(i);
+    if (word === this.#is.monthly) return i + 1;
+    return this.#is.every.includes(word) && this.#is.month.includes(this.#word(i + 1)) ? i + 2 : i;
+  }
+
   /** The number of a day of the week; 0: it is none. */
   #weekday(word: string, short: boolean): number {
     return this.#is.week.indexOf(word) + 1 || (short ? this.#is.short.findIndex((s) => s.includes(word)) + 1 : 0);
@@ -255,7 +289,6 @@ class Reader {
 
   /** Reads a day with the name of its month: "24 December", "December 24th, 2026". */
   #monthly(i: number, next: number, w: Named): number {
-    const nth = /^(\d{1,2})(?:st|nd|rd|th)?$/u;
     let [month, number] = [this.#word(next), this.#word(next + 1)];
     if (nth.test(month)) {
       if (number === 'of') number = this.#word(++next + 1);
@@ -281,6 +314,7 @@ class Reader {
   #time(w: Named): Omit<Phrase, 'text'> {
     let clock = w.clock ?? (w.part ?? 9) * 60;
     if ((w.part ?? 0) >= 12 && clock < dayLength / 2 && !w.exact) clock += dayLength / 2; // "tonight at 8"
+    if (w.month) return { time: written(clock).slice(11), month_day: w.month };
     if (w.weekdays) return { time: written(clock).slice(11), weekdays: w.weekdays };
     let at: number;
     if (w.minutes) at = this.#now + (w.days ?? 0) * dayLength + w.minutes;

@@ -30,6 +30,9 @@ export interface PhraseWords {
   months: string[];
   every: string[];
   daily: string[];
+  monthly: string;
+  month: string[];
+  last: string[];
   weekday: string[];
   weekend: string;
   day: string;
@@ -68,6 +71,9 @@ export const english: PhraseWords = {
   months: 'january february march april may june july august september october november december'.split(' '),
   every: ['every', 'each'],
   daily: ['daily'],
+  monthly: 'monthly',
+  month: ['month'],
+  last: ['last'],
   weekday: ['weekday', 'workday'],
   weekend: 'weekend',
   day: 'day',
@@ -102,6 +108,9 @@ export const german: PhraseWords = {
   months: 'januar februar märz april mai juni juli august september oktober november dezember'.split(' '),
   every: ['jeden', 'jedes', 'jede'],
   daily: ['täglich'],
+  monthly: 'monatlich',
+  month: ['monat', 'monats'],
+  last: ['letzten'],
   weekday: ['werktag', 'arbeitstag'],
   weekend: 'wochenende',
   day: 'tag',

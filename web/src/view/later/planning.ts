@@ -5,16 +5,17 @@ import { t } from '../text';
 import type { Message } from '../types';
 import { overlay } from '../ui.svelte';
 import { dateTimeOf } from '../when';
+import { rhythmOf } from './rhythm';
 
 /** Asks when a text is to be sent. sent: it is in good hands by then. */
 export function sendLater(app: App, room: string, thread: number | undefined, text: string, sent: () => void): void {
   overlay.open({
     name: 'later',
     what: 'send',
-    run: async (at) => {
-      await (await app.personal()).later.schedule(room, thread, text, at);
+    run: async (when) => {
+      await (await app.personal()).later.schedule(room, thread, text, when);
       sent();
-      overlay.say(t('later.scheduled', { when: dateTimeOf(at) }));
+      overlay.say(t('later.scheduled', { when: when.repeat ? rhythmOf(when.repeat) : dateTimeOf(when.at) }));
     },
   });
 }
@@ -24,8 +25,8 @@ export function remindOf(app: App, m: Message): void {
   overlay.open({
     name: 'later',
     what: 'remind',
-    run: async (at) => {
-      await (await app.personal()).later.remind({ room: m.room, seq: m.seq }, at);
+    run: async ({ at }) => {
+      await (await app.personal()).later.remind({ room: m.room, seq: m.seq }, { at });
       overlay.say(t('later.reminded', { when: dateTimeOf(at) }));
     },
   });

@@ -20,11 +20,12 @@ export async function remindAs(app: App, typed: string): Promise<string | undefi
     if (err instanceof NoPhrase) return t(`later.not-${err.reason}`);
     throw err;
   }
-  const { text, minutes, at, time = '', weekdays } = asked;
+  const { text, minutes, at, time, weekdays, month_day } = asked;
   const { timeZone: zone } = Intl.DateTimeFormat().resolvedOptions();
   const { later } = await app.personal();
   const when = at ? new Date(at) : new Date(now.getTime() + (minutes ?? 0) * 60_000);
-  const made = await later.remind({ text }, when, weekdays && { zone, time, weekdays });
+  const repeat = time && { zone, time, ...(weekdays && { weekdays }), ...(month_day && { month_day }) };
+  const made = await later.remind({ text }, repeat ? { repeat } : { at: when });
   const said = t('later.reminds', { text, when: made.repeat ? rhythmOf(made.repeat) : dateTimeOf(made.at ?? when) });
   overlay.say(said, false, {
     label: t('later.undo'),

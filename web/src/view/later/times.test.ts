@@ -1,6 +1,8 @@
 import { expect, test, vi } from 'vitest';
+import { language } from '../../text/language.svelte';
 import { fieldOf } from '../when';
-import { daysOf, offers } from './times';
+import { repeatOf, rhythmIn, rhythmOf, rhythms } from './rhythm';
+import { offers } from './times';
 
 const shown = (now: Date, soon = false) => offers(now, soon).map((o) => `${o.text.slice(6)} ${fieldOf(o.at)}`);
 
@@ -23,7 +25,34 @@ test('nine o’clock is nine o’clock on the days when clocks are changed', () 
   vi.unstubAllEnvs();
 });
 
-test('what comes again does so on days of the week from 1, which is Monday', () => {
-  const sunday = new Date(2026, 10, 29, 9);
-  expect([daysOf('never', sunday), daysOf('weekly', sunday), daysOf('workdays', sunday).length]).toEqual([[], [7], 5]);
+test('what comes again does so on days of the week from 1, which is Monday, or on a day of the month', () => {
+  const chosen = rhythms.map((r) => repeatOf(r, '2026-11-29T09:30', [5, 1], 'UTC')); // a Sunday
+  expect(chosen).toEqual([
+    undefined,
+    { zone: 'UTC', time: '09:30', weekdays: [1, 2, 3, 4, 5, 6, 7] },
+    { zone: 'UTC', time: '09:30', weekdays: [1, 2, 3, 4, 5] },
+    { zone: 'UTC', time: '09:30', weekdays: [7] },
+    { zone: 'UTC', time: '09:30', weekdays: [1, 5] },
+    { zone: 'UTC', time: '09:30', month_day: 29 },
+  ]);
+  expect(chosen.map(rhythmIn)).toEqual(rhythms);
+  expect(repeatOf('days', '2026-11-29T09:30', [], 'UTC')).toBeUndefined();
+});
+
+test.each([
+  ['en', { weekdays: [1] }, 'every Monday at 09:00'],
+  ['en', { weekdays: [1, 3, 5] }, 'every Mon, Wed, and Fri at 09:00'],
+  ['en', { weekdays: [1, 2, 3, 4, 5] }, 'every weekday at 09:00'],
+  ['en', { weekdays: [1, 2, 3, 4, 5, 6, 7] }, 'every day at 09:00'],
+  ['en', { month_day: 15 }, 'every month on day 15 at 09:00'],
+  ['en', { month_day: 31 }, 'on the last day of every month at 09:00'],
+  ['de', { weekdays: [1] }, 'jeden Montag um 09:00'],
+  ['de', { month_day: 15 }, 'jeden Monat am 15. um 09:00'],
+])('in %s %o is %s', async (tag, days, words) => {
+  vi.stubGlobal('navigator', { languages: [tag] });
+  vi.stubGlobal('document', { documentElement: {} });
+  await Promise.all([language.use(tag), language.add(['later'])]);
+  const { timeZone: zone } = Intl.DateTimeFormat().resolvedOptions();
+  expect(rhythmOf({ zone, time: '09:00', ...days })).toBe(words);
+  expect(rhythmOf({ zone: 'Asia/Tokyo', time: '09:00', ...days })).toBe(`${words} (Asia/Tokyo)`);
 });

@@ -23,11 +23,3 @@ export function offers(now: Date, soon: boolean): Offer[] {
     ...(monday > 1 ? [{ text: 'later.monday', at: on(monday, 9) } as const] : []),
   ];
 }
-
-/** How a time is repeated: not at all, or on these days of the week. */
-export const rhythms = { never: [], daily: [1, 2, 3, 4, 5, 6, 7], workdays: [1, 2, 3, 4, 5], weekly: undefined };
-
-/** The days of the week on which what comes at a time comes again. */
-export function daysOf(rhythm: keyof typeof rhythms, at: Date): number[] {
-  return rhythms[rhythm] ?? [at.getDay() || 7];
-}
