@@ -1,1 +1,0 @@
-import{t as e}from"./weekdays-Dp8L4NFj.js";import{t}from"./text-CdTQUHju.js";function n(n){let r=n.zone===Intl.DateTimeFormat().resolvedOptions().timeZone?``:` (${n.zone})`;return`${n.weekdays.length===7?t(`later.daily`):e(n.weekdays)} · ${n.time}${r}`}export{n as t};

@@ -1,1 +1,0 @@
-import{l as e}from"./when-xAnQNfR0.js";var t=t=>t.toSorted((e,t)=>e-t).map(e).join(`, `);export{t};
