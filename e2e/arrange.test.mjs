@@ -4,7 +4,7 @@ import { accessible, accessibleEverywhere } from './axe.mjs';
 import { atRest, becomes } from './people.mjs';
 import { said, workshop } from './workshop.mjs';
 
-const { room, call, story, device } = workshop(said('bob', 60));
+const { room, call, register, story, device } = workshop(said('bob', 60));
 
 const rail = (page) => page.getByRole('navigation', { name: 'Rooms and people' });
 const section = (page, name) => rail(page).getByRole('group', { name, exact: true });
@@ -78,9 +78,36 @@ story('sections are named, ordered and closed, and the phone follows', async ({ 
 story('a section that is deleted leaves its rooms, and can be taken back', async ({ ann }) => {
   await section(ann, 'Outside').getByRole('button', { name: 'More for Outside' }).click();
   await item(ann, 'Delete section').click();
+  await ann.getByRole('button', { name: 'Undo' }).hover(); // so long it stays
   await row(phone, 'Unread', 'Garden').waitFor();
   await ann.getByRole('button', { name: 'Undo' }).click();
   await row(phone, 'Outside', 'Garden').waitFor();
+});
+
+story('what is marked in the palette stays so when people come, who are asked for', async ({ ann }) => {
+  await register('bake', 'Bake');
+  let go;
+  const held = new Promise((done) => (go = done));
+  await ann.route(/\/users\?/, async (route) => {
+    await held;
+    await route.continue();
+  });
+  const asked = ann.waitForRequest(/\/users\?/);
+  await becomes(() => dialog(ann).count(), 0);
+  await ann.keyboard.press('Control+k');
+  await dialog(ann).getByRole('combobox').fill('bake');
+  const marked = dialog(ann).getByRole('option', { selected: true });
+  await becomes(() => marked.innerText(), /\bBakery\b/);
+  await asked;
+  go();
+  await dialog(ann).getByRole('option', { name: /\bBake\b/ }).waitFor();
+  await becomes(() => dialog(ann).getByRole('option').first().innerText(), /\bBake\b/, 'who fits best comes first');
+  assert.match(await marked.innerText(), /\bBakery\b/);
+  await ann.keyboard.press('Enter');
+  await ann.getByRole('main', { name: 'Bakery' }).waitFor();
+  await ann.unroute(/\/users\?/);
+  await ann.goBack();
+  await ann.getByRole('main', { name: 'Workshop' }).waitFor();
 });
 
 story('what could not be kept is as it was, and says so', async ({ ann }) => {

@@ -29,7 +29,7 @@ export function launch(more = []) {
 export async function visitor(browser, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options });
   const page = await context.newPage();
-  page.setDefaultTimeout(30_000);
+  page.setDefaultTimeout(60_000);
   page.on('pageerror', (err) => (page.broken = err));
   // A dialog that has closed goes one place back, which would abort the way elsewhere.
   const goto = page.goto.bind(page);
@@ -56,14 +56,14 @@ export const composer = (page) => page.getByRole('textbox', { name: /^Message/ }
 
 export const line = (page, text) => page.getByRole('log').getByText(text, { exact: true });
 
-/** What read gives is want, or matches it, within half a minute: a page shows what it has heard of, and not before. */
+/** What read gives is want, or matches it, within a minute: a page shows what it has heard of, and not before. */
 export async function becomes(read, want, message) {
   const check = want instanceof RegExp ? assert.match : assert.deepEqual;
   for (const begin = performance.now(); ; await new Promise((next) => setTimeout(next, 50))) {
     try {
       return check(await read(), want, message);
     } catch (err) {
-      if (performance.now() - begin > 30_000) throw err;
+      if (performance.now() - begin > 60_000) throw err;
     }
   }
 }

@@ -33,6 +33,9 @@ export type Opened =
     }
   | { name: 'versions'; load: () => Promise<{ text: string; at: string }[]> };
 
+/** A notice that is pointed at, or has the focus. */
+const at = '.toast:is(:hover,:focus-within)';
+
 /** What lies over the page: one dialog, one card, some notices. */
 class Overlay {
   dialog: Opened | undefined = $state.raw();
@@ -51,11 +54,12 @@ class Overlay {
     this.dialog = undefined;
   }
 
-  /** Says something for a few seconds; errors stay a little longer. */
+  /** Says something for a few seconds; errors stay a little longer, and all of them while one is at a notice. */
   say(text: string, bad = false, action?: Toast['action']): void {
     const id = this.#next++;
     this.toasts = [...this.toasts.slice(-2), { id, text, bad, action }];
-    setTimeout(() => this.dismiss(id), bad || action ? 8000 : 3000);
+    const over = () => (document.querySelector(at) ? setTimeout(over, 1000) : this.dismiss(id));
+    setTimeout(over, bad || action ? 8000 : 3000);
   }
 
   dismiss(id: number): void {
