@@ -145,6 +145,7 @@ const (
 	CodeMessageDeleted   = domain.CodeMessageDeleted
 	CodeNoTask           = domain.CodeNoTask
 	CodeNotYours         = domain.CodeNotYours
+	CodeNotFlagged       = domain.CodeNotFlagged
 	CodeTextTooLong      = domain.CodeTextTooLong
 	CodeQuota            = domain.CodeQuota
 	CodeTooManyReactions = domain.CodeTooManyReactions

@@ -1,7 +1,7 @@
-// Bob reports messages of Eve: a moderator deletes one, and an administrator decides on one of a moderator.
+// Bob reports messages of Eve, and the server flags one: a moderator decides, or an administrator on one of a moderator.
 import assert from 'node:assert/strict';
 import { accessible, accessibleEverywhere } from './axe.mjs';
-import { line, password, shot } from './people.mjs';
+import { composer, line, password, shot } from './people.mjs';
 import { workshop } from './workshop.mjs';
 
 const { server, room, call, register, story, device } = workshop([['ann', 'who cooks?'], ['bob', 'not me']], [], {
@@ -48,6 +48,36 @@ story('the moderator finds what it said then, deletes it by keyboard, and Bob he
   await line(bob, 'good morning').waitFor({ state: 'detached' });
   await bob.getByText('message deleted').waitFor();
   await accessible(bob, 'report-own-phone');
+});
+
+story('what the server flags is shown to who asks, its author appeals, and a moderator has it stay', async ({ ann, bob }) => {
+  await ann.getByRole('button', { name: 'Room details' }).click();
+  await ann.getByRole('complementary').getByLabel('Rough language').selectOption('If 80 % sure');
+  await ann.getByText('Ann changed the room').waitFor();
+  await accessibleEverywhere(ann, 'screening-details');
+  const eve = await device('eve', {}, false);
+  await eve.getByRole('navigation').getByRole('link', { name: room.name }).click();
+  await composer(eve).fill('you stupid idiot');
+  await composer(eve).press('Enter');
+  await bob.goto(`${server.url}/rooms/${room.id}`);
+  await bob.getByText('May be rough language. A moderator will look.').waitFor();
+  assert.equal(await line(bob, 'you stupid idiot').count(), 0, 'it is shown to who did not ask');
+  await accessible(bob, 'flagged-phone');
+  await bob.getByRole('button', { name: 'Show message' }).tap();
+  await line(bob, 'you stupid idiot').waitFor();
+  await line(eve, 'you stupid idiot').waitFor();
+  await eve.getByRole('button', { name: 'This is a mistake' }).click();
+  await eve.getByText('You asked for a decision.').waitFor();
+  await accessibleEverywhere(eve, 'flagged-own');
+  await ann.getByRole('link', { name: /^Reports/ }).and(ann.locator(':has(.badge)')).click();
+  await panel(ann).getByText('Eve says that the server is mistaken.').waitFor();
+  await accessibleEverywhere(ann, 'flagged-queue');
+  await panel(ann).getByRole('button', { name: 'Keep' }).click();
+  for (const page of [ann, bob, eve]) {
+    await page.getByText('May be rough language. A moderator will look.').waitFor({ state: 'detached' });
+    await line(page, 'you stupid idiot').waitFor();
+  }
+  assert.equal(eve.broken, undefined);
 });
 
 story('of a moderator an administrator decides, who sees what is around it', async ({ ann }) => {

@@ -26,7 +26,7 @@ export const offline = new RegExp(
   [
     '/src/(?:state/|platform/|view/(?:share/|shell/(?!OpenRooms|Missing)))',
     '/src/view/room/(?!leaving|Linked|Answers|chartcommand|emojidata)',
-    '/src/view/(?:Broken|saved/saving|later/planning|moderation/decided|panel/(?:RoomPanel|Thread))\\.',
+    '/src/view/(?:Broken|saved/saving|later/planning|moderation/(?:Flagged|decided)|panel/(?:RoomPanel|Thread))\\.',
     '/src/view/dialog/(?:Keys|Overlays|ToDate|UserCard)\\.',
     '/src/view/files/(?:DropHint|MessageFiles|Recorder|Tray)\\.',
     `/src/text/(?:(?:${parts.join('|')})/)?[\\w-]+\\.json$`,

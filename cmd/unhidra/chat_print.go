@@ -74,6 +74,7 @@ var described = map[domain.EventType]func(ev client.Event, who, about string) st
 		return who + " deleted a message of " + called(ev.Message.Sender)
 	},
 	domain.MessagePreviewed: func(ev client.Event, _, _ string) string { return "* " + previewLine(ev.Message) },
+	domain.MessageFlagged:   flagged,
 	domain.MemberJoined:     func(_ client.Event, _, about string) string { return "* " + about + " joined" },
 	domain.MemberLeft:       func(_ client.Event, _, about string) string { return "* " + about + " left" },
 	domain.MemberKicked:     done,
@@ -166,6 +167,20 @@ func previewLine(m *client.Message) string {
 		return fmt.Sprintf("message %d shows no previews of links", m.Seq)
 	}
 	return plain(fmt.Sprintf("message %d links to %s", m.Seq, strings.Join(pages, " and ")))
+}
+
+// flagged returns what became of the server's flag on a message.
+func flagged(ev client.Event, who, _ string) string {
+	switch m := ev.Message; {
+	case m.Flag == nil:
+		return fmt.Sprintf("* %s decided that message %d stays", who, m.Seq)
+	case m.Flag.Appealed:
+		return fmt.Sprintf("* %s asked moderators to decide on message %d", who, m.Seq)
+	case m.Flag.Reason == string(domain.ReportRough):
+		return fmt.Sprintf("* message %d may be rough language (%d %%): moderators will look at it", m.Seq, m.Flag.Score)
+	default:
+		return fmt.Sprintf("* message %d may be spam (%d %%): moderators will look at it", m.Seq, m.Flag.Score)
+	}
 }
 
 // alarmLine returns what an alarm says: Too warm (temperature 31.5, limit 30).

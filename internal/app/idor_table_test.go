@@ -181,7 +181,7 @@ func rows() map[string]row {
 		"forward-message": room(201, `{"key":"f1","from":"{room}","seq":{seq}}`),
 		"vote":            room(404, `{"choices":[1]}`), "close-poll": room(404, ""), "list-voters": room(404, ""),
 		"pin-message": room(403, ""), "unpin-message": room(403, ""), "list-pins": room(200, ""),
-		"report-message": room(200, `{"reason":"spam"}`), "list-own-reports": own, "list-room-reports": room(403, ""),
+		"report-message": room(200, `{"reason":"spam"}`), "appeal-flag": room(403, ""), "list-own-reports": own, "list-room-reports": room(403, ""),
 		"decide-room-report": room(403, `{"decision":"removed"}`),
 		"list-saved":         own, "list-saved-in-room": room(200, ""), "save-message": room(204, ""),
 		"unsave-message": room(204, ""), "list-drafts": own, "put-draft": room(200, `{"text":"mine"}`),

@@ -67,7 +67,7 @@ func writeLimits(c config.Config) httpx.Limits {
 	shared(httpx.Limit{Name: "messages_by_http", User: ratelimit.New(c.MessagesPerSec, time.Second, 2*c.MessagesPerSec)},
 		"send-message", "edit-message", "tick-task", "delete-message", "remove-previews", "add-reaction", "remove-reaction",
 		"create-poll", "forward-message", "vote", "close-poll", "pin-message", "unpin-message", "save-message",
-		"unsave-message", "report-message", "decide-room-report",
+		"unsave-message", "report-message", "appeal-flag", "decide-room-report",
 		"mark-thread", "follow-thread", "follow-threads",
 		"set-room-notifications",
 		"bot-send", "run-slash-command", "mark-read", "mark-unread", "send-command", "cancel-command",

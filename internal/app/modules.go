@@ -233,6 +233,7 @@ func (s *server) buildChat() {
 		Retention: m.history.Rules,
 		DiskFull:  s.reserve.Full, Quota: int64(s.Config.UserStorage) << 20, OnRoomDeleted: m.history.Wake,
 		Previews: s.Config.LinkPreviews, Trace: s.tracer,
+		OnScreening: s.beginScreening,
 	})
 	s.db.OnCommit(m.chat.Announce)
 	s.run("chat", m.chat.Run)
@@ -371,14 +372,6 @@ func (s *server) buildAdmin() {
 			history.SettingRetentionMinDays: strconv.Itoa(r.MinDays),
 			history.SettingRetentionMaxDays: strconv.Itoa(r.MaxDays),
 		},
-	})
-}
-
-func (s *server) buildModeration() {
-	m := &s.modules
-	m.moderation = moderation.New(moderation.Deps{
-		Store: s.db.Moderation, Rooms: s.db.Rooms, Proofs: m.auth, Audit: m.audit, Bus: s.bus, Log: s.logs.Part("moderation"),
-		DiskFull: s.reserve.Full,
 	})
 }
 

@@ -110,16 +110,18 @@ type Recorder interface {
 
 // Deps are the dependencies of the service.
 type Deps struct {
-	Store         Store
-	Bus           bus.Bus
-	Log           *slog.Logger
-	Metrics       prometheus.Registerer // nil: none
-	Now           func() time.Time      // nil: time.Now
-	Audit         Recorder              // nil: what a room chooses is not recorded
-	Retention     func(context.Context) (domain.RetentionRules, error)
-	DiskFull      func() error  // returns an error if the disk is nearly full; nil: no check
-	Quota         int64         // bytes of messages per user with their devices; 0: no limit
-	Previews      bool          // rooms may have previews of links
+	Store     Store
+	Bus       bus.Bus
+	Log       *slog.Logger
+	Metrics   prometheus.Registerer // nil: none
+	Now       func() time.Time      // nil: time.Now
+	Audit     Recorder              // nil: what a room chooses is not recorded
+	Retention func(context.Context) (domain.RetentionRules, error)
+	DiskFull  func() error // returns an error if the disk is nearly full; nil: no check
+	Quota     int64        // bytes of messages per user with their devices; 0: no limit
+	Previews  bool         // rooms may have previews of links
+	// OnScreening has the messages screened that are written from now on. It is called before a room asks for that.
+	OnScreening   func(context.Context) error
 	Pictures      Pictures      // set before the service is used
 	OnRoomDeleted func()        // called after a room was deleted; may be nil
 	Trace         *trace.Tracer // nil: off

@@ -203,6 +203,8 @@ type roomChangeInput struct {
 
 		Hides *bool `json:"hides_history,omitempty" doc:"whether those who join from now on do not see what was written before; for private rooms"`
 
+		Screening *wire.Screening `json:"screening,omitempty" doc:"from which scores on the server flags messages for moderators; not in direct conversations"`
+
 		Look *lookInput `json:"look,omitempty" doc:"by what the room is told from others; not of direct conversations"`
 
 		Retention *wire.KeepOf `json:"retention,omitempty" doc:"how long messages are kept; for the owner, within the server's rules"`
@@ -221,7 +223,7 @@ func (s *Service) patchRoom(ctx context.Context, in *roomChangeInput) (*body[wir
 		return nil, err
 	}
 	c := domain.RoomChange{Name: in.Body.Name, Topic: in.Body.Topic, Archived: in.Body.Archived,
-		Previews: in.Body.Previews, Hides: in.Body.Hides}
+		Previews: in.Body.Previews, Hides: in.Body.Hides, Screening: (*domain.Screening)(in.Body.Screening)}
 	if k := in.Body.Retention; k != nil {
 		c.Keep = &domain.RoomRetention{Own: !k.Server, Retention: domain.Retention(k.Keep)}
 		if k.Server {
@@ -237,7 +239,7 @@ func (s *Service) patchRoom(ctx context.Context, in *roomChangeInput) (*body[wir
 	}
 	if c == (domain.RoomChange{}) && in.Body.Kind == nil {
 		return nil, domain.Invalid.Errorf(domain.CodeNothingToChange,
-			"say what to change: name, topic, kind, archived, previews, hides_history, look or retention")
+			"say what to change: name, topic, kind, archived, previews, hides_history, screening, look or retention")
 	}
 	var err error
 	if c.Name != nil {
@@ -253,6 +255,16 @@ func (s *Service) patchRoom(ctx context.Context, in *roomChangeInput) (*body[wir
 	if c.Previews != nil && *c.Previews && !s.Previews {
 		return nil, domain.Conflict.Errorf(domain.CodePreviewsOff,
 			"this server shows no previews of links; its operator can switch them on with UNHIDRA_LINK_PREVIEWS")
+	}
+	if c.Screening != nil {
+		if err := c.Screening.Check(); err != nil {
+			return nil, err
+		}
+		if *c.Screening != (domain.Screening{}) {
+			if err := s.OnScreening(ctx); err != nil {
+				return nil, err
+			}
+		}
 	}
 	if in.Body.Kind != nil {
 		kind := domain.RoomKind(*in.Body.Kind)
@@ -309,6 +321,10 @@ func (s *Service) recordChange(ctx context.Context, p domain.Principal, room str
 	}
 	if c.Previews != nil {
 		record(domain.AuditRoomPreviews, map[string]string{"on": strconv.FormatBool(*c.Previews)})
+	}
+	if c.Screening != nil {
+		record(domain.AuditRoomScreening, map[string]string{"rough_language": strconv.Itoa(c.Screening.Rough),
+			"spam": strconv.Itoa(c.Screening.Spam)})
 	}
 	if c.Look != nil {
 		record(domain.AuditRoomLook, lookDetails(*c.Look))

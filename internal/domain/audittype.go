@@ -99,11 +99,13 @@ const (
 	AuditRoomRetention AuditType = "room.retention" // a room chose how long it keeps its messages
 	AuditRoomHistory   AuditType = "room.history"   // what new members of a room see was changed
 	AuditRoomPreviews  AuditType = "room.previews"  // previews of links were switched on or off in a room
+	AuditRoomScreening AuditType = "room.screening" // what the server flags in a room was changed
 	AuditRoomLook      AuditType = "room.look"      // a room got a picture, emoji or colour, or lost it
 	AuditHook          AuditType = "room.hook"      // a webhook of a room was made, changed, renewed or removed
 	AuditPurge         AuditType = "room.purge"     // what is kept no longer was forgotten
 
 	AuditReport       AuditType = "moderation.report"   // somebody reported a message
+	AuditAppeal       AuditType = "moderation.appeal"   // somebody whose message the server flagged asked for a decision
 	AuditReportView   AuditType = "moderation.view"     // an administrator looked at a reported message
 	AuditReportDecide AuditType = "moderation.decision" // somebody decided on the reports of a message
 

@@ -143,6 +143,7 @@ const (
 	CodeMessageDeleted   Code = "message_deleted"
 	CodeNoTask           Code = "no_task"
 	CodeNotYours         Code = "not_yours"
+	CodeNotFlagged       Code = "not_flagged"
 	CodeTextTooLong      Code = "text_too_long"
 	CodeQuota            Code = "quota"
 	CodeTooManyReactions Code = "too_many_reactions"

@@ -47,6 +47,7 @@ type Message struct {
 	Poll         *Poll    // nil: it is none; not in search, nor in last of a room
 	Forward      *Forward // nil: it forwards nothing; not in search, nor in last of a room
 	Face         *Face    // the name and picture that a webhook gave it; nil: those of the sender
+	Flag         *Flag    // nil: the server has none on it
 	Hidden       bool     // it is from before the reader joined, and nothing else is told of it: see View
 }
 

@@ -22,6 +22,7 @@ const (
 	MessageEdited     EventType = "message.edited"
 	MessageDeleted    EventType = "message.deleted"
 	MessagePreviewed  EventType = "message.previewed"
+	MessageFlagged    EventType = "message.flagged"
 	CommandGiven      EventType = "command.sent"
 	CommandChanged    EventType = "command.changed"
 	AlarmRaised       EventType = "alarm.raised"
@@ -120,6 +121,10 @@ var catalogue = []EventSpec{
 		Audience: ForMembers, Message: ChangedMessage},
 	{Type: MessagePreviewed,
 		About:    "the server looked at the links of the actor's message, or the actor took a preview away",
+		Audience: ForMembers, Message: ChangedMessage},
+	{Type: MessageFlagged,
+		About: "the server flagged the actor's message for moderators, who have not decided yet; or the actor appealed; " +
+			"or a moderator, the actor, has decided",
 		Audience: ForMembers, Message: ChangedMessage},
 	{Type: CommandGiven, About: "the actor told the subject, a device, to do something",
 		Audience: ForMembers, Timeline: true, Subject: true, Payload: CommandSentPayload{}, Version: 1},

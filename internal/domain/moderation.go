@@ -26,6 +26,10 @@ const (
 	ReportHarassment ReportReason = "harassment"
 	ReportDangerous  ReportReason = "dangerous" // or illegal
 	ReportOther      ReportReason = "other"
+
+	// Reasons of the server, which screens messages in rooms that ask for it.
+	ReportRough  ReportReason = "rough_language"
+	ReportScored ReportReason = "looks_like_spam"
 )
 
 // ReportState says what became of a report.
@@ -43,7 +47,7 @@ type MessageReport struct {
 	ID        string
 	Room      string
 	Seq       int64
-	By        UserRef // zero: the account was deleted
+	By        UserRef // zero: the account was deleted, or the server screened the message
 	Reason    ReportReason
 	Note      string
 	Text      string // of the message when it was reported
@@ -103,6 +107,41 @@ type ReportDecision struct {
 // Moderates reports whether m moderates r: they hear of reports there.
 func Moderates(r Room, m Member) bool {
 	return r.Kind != DirectRoom && slices.Contains(matrix[DeleteAny].Roles, m.Role)
+}
+
+// MinScreening is the lowest score, in per cent, from which on a room can have messages flagged.
+const MinScreening = 50
+
+// Screening is from which scores on the server flags messages of a room for its moderators, in per cent; 0: never.
+type Screening struct {
+	Rough int `json:"rough_language,omitempty"`
+	Spam  int `json:"spam,omitempty"`
+}
+
+// Check says what is wrong with s.
+func (s Screening) Check() error {
+	for field, limit := range map[string]int{"rough_language": s.Rough, "spam": s.Spam} {
+		if limit != 0 && (limit < MinScreening || limit > 99) {
+			return InvalidField("/screening/"+field, "a score to flag messages from is 50 to 99, or 0 for never")
+		}
+	}
+	return nil
+}
+
+// Flags reports whether a message with the score of f is flagged.
+func (s Screening) Flags(f Flag) bool {
+	limit := s.Spam
+	if f.Reason == ReportRough {
+		limit = s.Rough
+	}
+	return limit > 0 && f.Score >= limit
+}
+
+// A Flag is on a message that the server thinks moderators should look at. It goes when they decide.
+type Flag struct {
+	Reason   ReportReason // ReportRough or ReportScored
+	Score    int          // how sure the server is, in per cent
+	Appealed bool         // the author asked for a decision
 }
 
 // CheckReport returns r with its note in the form in which it is stored, or says what is wrong with it.

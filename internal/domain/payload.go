@@ -25,6 +25,8 @@ type RoomUpdatedPayload struct {
 	Previews *bool          `json:"previews,omitempty"`
 	Hides    *bool          `json:"hides_history,omitempty"` // earlier messages, from new members
 	Look     *RoomLook      `json:"look,omitempty"`          // all of it, as it is from now on
+
+	Screening *Screening `json:"screening,omitempty"` // all of it
 }
 
 // MemberJoinedPayload is how somebody came in.

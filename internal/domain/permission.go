@@ -37,6 +37,7 @@ const (
 	ArchiveRoom       Permission = "room.archive"
 	SetRetention      Permission = "room.retention"
 	SetPreviews       Permission = "room.previews"
+	SetScreening      Permission = "room.screening"
 	SetHistory        Permission = "room.history"
 	DeleteRoom        Permission = "room.delete"
 	TransferOwnership Permission = "room.hand_over"
@@ -93,6 +94,7 @@ func Matrix() []Rule {
 		{BanMember, "ban people and lift bans", mods, false, true},
 		{UpdateRoom, "change name, topic, picture, emoji and colour", admins, false, false},
 		{SetPreviews, "switch previews of links on and off", admins, true, false},
+		{SetScreening, "have the server flag rough language and spam for moderators", admins, false, false},
 		{SetHistory, "choose what new members see of the history (private rooms only)", admins, false, false},
 		{ManageHooks, "make, renew and remove webhooks", admins, false, false},
 		{SetVisibility, "switch between public and private", admins, false, false},

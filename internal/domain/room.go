@@ -31,6 +31,7 @@ type Room struct {
 	Replied   int64     // number of the last reply in a thread; 0: there never was one
 	Hides     bool      // whoever joins from now on does not see what was written before; never of public rooms
 	Look      RoomLook  // never of direct rooms
+	Screening Screening // never of direct rooms
 }
 
 // Member is the membership of one principal in a room.
@@ -106,6 +107,8 @@ type RoomChange struct {
 	Hides    *bool
 	Look     *LookChange
 	Keep     *RoomRetention
+
+	Screening *Screening
 }
 
 // Invite is a link into a room.

@@ -30,7 +30,8 @@ var open = set(
 	// messages there
 	`send-message get-message edit-message delete-message list-versions remove-previews tick-task get-thread list-threads
 	mark-thread follow-thread follow-threads add-reaction remove-reaction list-reactions create-poll vote close-poll
-	list-voters forward-message list-pins pin-message unpin-message report-message list-own-reports list-slash-commands
+	list-voters forward-message list-pins pin-message unpin-message report-message appeal-flag
+	list-own-reports list-slash-commands
 	run-slash-command list-emoji`,
 	// files there
 	`list-files upload-file create-file put-file-part complete-file delete-file get-file link-files list-room-files`,

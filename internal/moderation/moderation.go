@@ -1,4 +1,4 @@
-// Package moderation takes reports of messages, and has moderators of the room or administrators of the server decide
+// Package moderation takes reports of messages, screens messages where rooms ask for it, and has moderators of the room or administrators of the server decide
 // on them.
 package moderation
 
@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/unhidra/unhidra/internal/bus"
 	"github.com/unhidra/unhidra/internal/domain"
@@ -28,6 +29,10 @@ type Store interface {
 	Decide(
 		ctx context.Context, d domain.ReportDesk, seq int64, state domain.ReportState,
 	) (domain.ReportDecision, error)
+	Screens(ctx context.Context) (bool, error)
+	Screening(ctx context.Context, room, author string) (s domain.Screening, since time.Time, err error)
+	Flag(ctx context.Context, m *domain.Message, f domain.Flag, note string, now time.Time) (flagged bool, err error)
+	Appeal(ctx context.Context, user, room string, seq int64, now time.Time) (first bool, err error)
 	// Moderators returns the people who hear of reports of a message: moderators of its room, or administrators.
 	Moderators(ctx context.Context, room string, seq int64, admins bool) ([]string, error)
 }
@@ -58,10 +63,15 @@ type Deps struct {
 	Log      *slog.Logger
 	DiskFull func() error     // nil: the disk is never full
 	Now      func() time.Time // nil: time.Now
+	Metrics  prometheus.Registerer
 }
 
 // Service is the module.
-type Service struct{ Deps }
+type Service struct {
+	Deps
+	lately  lately
+	flagged *prometheus.CounterVec
+}
 
 // New returns the service.
 func New(d Deps) *Service {
@@ -71,7 +81,14 @@ func New(d Deps) *Service {
 	if d.DiskFull == nil {
 		d.DiskFull = func() error { return nil }
 	}
-	return &Service{d}
+	s := &Service{Deps: d, flagged: prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "moderation_flagged_total", Help: "Messages that the server flagged for moderators, by reason."},
+		[]string{"reason"})}
+	for _, reason := range []domain.ReportReason{domain.ReportRough, domain.ReportScored} {
+		s.flagged.WithLabelValues(string(reason))
+	}
+	d.Metrics.MustRegister(s.flagged)
+	return s
 }
 
 // Routes adds the module's operations to api.
@@ -82,6 +99,9 @@ func (s *Service) Routes(api huma.API) {
 	}
 	httpx.Register(api, op("report-message", "PUT", "/rooms/{room}/messages/{seq}/report",
 		"Report a message to those who moderate; repeating it changes nothing", 200), s.putReport)
+	httpx.Register(api, op("appeal-flag", "POST", "/rooms/{room}/messages/{seq}/appeal",
+		"Ask moderators to decide on your message, which the server flagged; repeating it changes nothing", 204),
+		s.postAppeal)
 	httpx.Register(api, op("list-own-reports", "GET", "/me/reports",
 		"The messages that you reported, and what became of that, the last first", 200), s.getOwnReports)
 	httpx.Register(api, op("list-room-reports", "GET", "/rooms/{room}/reports",

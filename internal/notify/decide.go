@@ -38,7 +38,7 @@ func toldOf(e domain.Event) (t told, ok bool) {
 			t.named = []string{p.User}
 		}
 		return t, true
-	case e.Type == domain.MessagePreviewed, spec.Message == domain.NoMessage, e.Message == nil,
+	case e.Type == domain.MessagePreviewed, e.Type == domain.MessageFlagged, spec.Message == domain.NoMessage, e.Message == nil,
 		!e.Message.DeletedAt.IsZero():
 		return t, false
 	}

@@ -58,7 +58,7 @@ func FromRoom(r domain.Room) Room {
 	v := Room{
 		ID: r.ID, Kind: string(r.Kind), Name: r.Name, Topic: r.Topic, Archived: r.Archived,
 		Head: r.Head, Members: r.Members, CreatedAt: r.CreatedAt, LastAt: r.LastAt, Floor: r.Floor, Held: !r.HeldAt.IsZero(),
-		Previews: r.Previews, Hides: r.Hides, Look: FromRoomLook(r.Look),
+		Previews: r.Previews, Hides: r.Hides, Look: FromRoomLook(r.Look), Screening: fromScreening(r.Screening),
 	}
 	if r.Keep.Own {
 		k := Keep(r.Keep.Retention)
@@ -118,6 +118,13 @@ func FromBan(b domain.Ban) Ban {
 	return Ban{User: FromUser(b.User), By: b.By, Reason: b.Reason, At: b.At}
 }
 
+func fromScreening(s domain.Screening) *Screening {
+	if s == (domain.Screening{}) {
+		return nil
+	}
+	return &Screening{Rough: s.Rough, Spam: s.Spam}
+}
+
 func fromPreview(p domain.LinkPreview) LinkPreview {
 	v := LinkPreview{URL: p.URL, Title: p.Title, Description: p.Description, Site: p.Site}
 	if i := p.Image; i.ID != "" {
@@ -151,6 +158,9 @@ func FromMessage(m domain.Message) Message {
 		v.Files = append(v.Files, FromFile(f))
 	}
 	v.Poll, v.Face = FromPoll(m.Poll), fromFace(m.Face)
+	if f := m.Flag; f != nil {
+		v.Flag = &Flag{Reason: string(f.Reason), Score: f.Score, Appealed: f.Appealed}
+	}
 	if f := m.Forward; f != nil {
 		v.Forward = &Forward{Room: f.Room, Seq: f.Seq, Sender: FromUser(f.Sender), At: f.At, Note: f.Note, Text: f.Text,
 			Cut: f.Cut}
@@ -255,6 +265,9 @@ func fromPayload(p domain.Payload) *Detail {
 		if p.Keep != nil {
 			k := FromKeepOf(*p.Keep)
 			d.Keep = &k
+		}
+		if p.Screening != nil {
+			d.Screening = &Screening{Rough: p.Screening.Rough, Spam: p.Screening.Spam}
 		}
 		if p.Look != nil {
 			if d.Look = FromRoomLook(*p.Look); d.Look == nil {

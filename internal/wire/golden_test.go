@@ -44,6 +44,8 @@ var (
 	reacted = Message{Room: room1, Seq: 412, Sender: ada, Key: "c-19", Text: "hello everyone", At: t0, EditedAt: &t1,
 		Edits: 1, Reactions: []Reaction{{Emoji: "👍", Count: 2, Users: []string{lin.ID, ada.ID}},
 			{Emoji: "❤", Count: 1, Users: []string{lin.ID}}}, ReactionsSeq: 418}
+	flagged = Message{Room: room1, Seq: 419, Sender: lin, Key: "c-25", Text: "get rich quick, write me now", At: t0,
+		Flag: &Flag{Reason: "looks_like_spam", Score: 91}}
 	previewed = Message{Room: room1, Seq: 417, Sender: ada, Key: "c-24", Text: "read https://example.org/tea", At: t0,
 		Previews: []LinkPreview{{URL: "https://example.org/tea", Title: "How to make tea", Description: "In four steps",
 			Site: "The Tea Book", Image: &PreviewImage{ID: "WJ6Z3M4V2QXN7T5BKA2EYHOCRL", Width: 480, Height: 270}}}}
@@ -336,6 +338,7 @@ func goldenReplies() []frame {
 		event(Event{Room: room1, Seq: 413, Type: "message.created", Actor: lin, At: t1, Message: &reply1}),
 		event(Event{Room: room1, Seq: 414, Type: "message.edited", Actor: ada, At: t1, Message: &edited}),
 		event(Event{Room: room1, Seq: 418, Type: "message.previewed", Actor: ada, At: t1, Message: &previewed}),
+		event(Event{Room: room1, Seq: 420, Type: "message.flagged", Actor: lin, At: t1, Message: &flagged}),
 		event(Event{Room: room1, Seq: 416, Type: "reaction.added", Actor: lin, At: t1,
 			Detail: &Detail{Of: 412, Emoji: "👍"}}),
 		event(Event{Room: room1, Seq: 417, Type: "reaction.removed", Actor: lin, At: t1,

@@ -20,7 +20,7 @@ type OwnReport struct {
 // MessageReport is a report of a message, for those who decide on it.
 type MessageReport struct {
 	By     *User     `json:"by,omitempty" doc:"absent: the account was deleted"`
-	Reason string    `json:"reason" enum:"spam,harassment,dangerous,other"`
+	Reason string    `json:"reason" enum:"spam,harassment,dangerous,other,rough_language,looks_like_spam" doc:"the last two are of the server, which screened the message; by is absent then"`
 	Note   string    `json:"note,omitempty"`
 	Text   string    `json:"text,omitempty" doc:"of the message when it was reported"`
 	At     time.Time `json:"at"`

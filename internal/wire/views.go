@@ -58,21 +58,22 @@ type Presence struct {
 
 // Room is a room as anyone who may see it sees it.
 type Room struct {
-	ID        string    `json:"id" example:"room_01jd8m5q8re0t9v3x7k2p4s6za"`
-	Kind      string    `json:"kind" enum:"public,private,direct"`
-	Name      string    `json:"name,omitempty" doc:"absent in direct rooms"`
-	Topic     string    `json:"topic,omitempty"`
-	Archived  bool      `json:"archived,omitempty"`
-	Head      int64     `json:"head" doc:"last sequence number of the room's log"`
-	Floor     int64     `json:"floor,omitempty" doc:"last sequence number that is no longer kept; absent: all are"`
-	Keep      *Keep     `json:"retention,omitempty" doc:"how long this room keeps its messages; absent: as long as the server's rules say"`
-	Previews  bool      `json:"previews,omitempty" doc:"pages that messages link to are shown with a preview"`
-	Hides     bool      `json:"hides_history,omitempty" doc:"whoever joins from now on does not see what was written before; never of public rooms"`
-	Look      *RoomLook `json:"look,omitempty" doc:"by what it is told from others; absent: its name and a colour by its id"`
-	Held      bool      `json:"held,omitempty" doc:"a legal hold is on the room: nothing of it goes, and what is deleted is kept for the record"`
-	Members   int       `json:"members" doc:"how many"`
-	CreatedAt time.Time `json:"created_at"`
-	LastAt    time.Time `json:"last_at" doc:"when the last message was written, or else the room made"`
+	ID        string     `json:"id" example:"room_01jd8m5q8re0t9v3x7k2p4s6za"`
+	Kind      string     `json:"kind" enum:"public,private,direct"`
+	Name      string     `json:"name,omitempty" doc:"absent in direct rooms"`
+	Topic     string     `json:"topic,omitempty"`
+	Archived  bool       `json:"archived,omitempty"`
+	Head      int64      `json:"head" doc:"last sequence number of the room's log"`
+	Floor     int64      `json:"floor,omitempty" doc:"last sequence number that is no longer kept; absent: all are"`
+	Keep      *Keep      `json:"retention,omitempty" doc:"how long this room keeps its messages; absent: as long as the server's rules say"`
+	Previews  bool       `json:"previews,omitempty" doc:"pages that messages link to are shown with a preview"`
+	Hides     bool       `json:"hides_history,omitempty" doc:"whoever joins from now on does not see what was written before; never of public rooms"`
+	Look      *RoomLook  `json:"look,omitempty" doc:"by what it is told from others; absent: its name and a colour by its id"`
+	Screening *Screening `json:"screening,omitempty" doc:"what the server flags for moderators; absent: nothing"`
+	Held      bool       `json:"held,omitempty" doc:"a legal hold is on the room: nothing of it goes, and what is deleted is kept for the record"`
+	Members   int        `json:"members" doc:"how many"`
+	CreatedAt time.Time  `json:"created_at"`
+	LastAt    time.Time  `json:"last_at" doc:"when the last message was written, or else the room made"`
 }
 
 // RoomLook is by what a room is told from others at a glance.
@@ -175,6 +176,7 @@ type Message struct {
 	Forward      *Forward      `json:"forward,omitempty" doc:"what it forwards; its text says the same; not in search, nor in last of a room"`
 	Face         *Face         `json:"face,omitempty" doc:"the name and picture that a webhook gave it; show the sender beside it"`
 	Replies      *Replies      `json:"replies,omitempty" doc:"what is said in its thread; absent: nothing; not in search, nor in last of a room"`
+	Flag         *Flag         `json:"flag,omitempty" doc:"the server flagged it for moderators, who have not decided yet"`
 	Hidden       bool          `json:"hidden,omitempty" doc:"it was written before you joined a room that hides that: nothing more is told of it"`
 }
 
@@ -184,6 +186,19 @@ type Face struct {
 	Name    string `json:"name,omitempty" doc:"at most 64 characters; absent: that of the sender"`
 	Emoji   string `json:"emoji,omitempty" doc:"in place of a picture: as in reactions, or the name of one of the server between colons"`
 	Picture string `json:"picture,omitempty" doc:"path of the picture; absent: the emoji, or that of the sender"`
+}
+
+// Flag is on a message that the server thinks moderators should look at.
+type Flag struct {
+	Reason   string `json:"reason" enum:"rough_language,looks_like_spam"`
+	Score    int    `json:"score" doc:"how sure the server is, in per cent"`
+	Appealed bool   `json:"appealed,omitempty" doc:"its author asked for a decision"`
+}
+
+// Screening is from which scores on the server flags messages of a room.
+type Screening struct {
+	Rough int `json:"rough_language,omitempty" doc:"50 to 99 per cent; 0 or absent: never"`
+	Spam  int `json:"spam,omitempty" doc:"50 to 99 per cent; 0 or absent: never"`
 }
 
 // LinkPreview is what a page says of itself that a message links to.
@@ -344,28 +359,29 @@ type Event struct {
 
 // Detail is what an event about a room or a member says.
 type Detail struct {
-	Name     *string             `json:"name,omitempty"`
-	Topic    *string             `json:"topic,omitempty"`
-	Kind     string              `json:"kind,omitempty"`
-	Archived *bool               `json:"archived,omitempty"`
-	Keep     *KeepOf             `json:"retention,omitempty" doc:"how long messages are kept from now on"`
-	Hides    *bool               `json:"hides_history,omitempty" doc:"whether new members do not see from now on what was written before they join"`
-	Look     *RoomLook           `json:"look,omitempty" doc:"all of the look of the room, as it is from now on; empty: it has none any more"`
-	Previews *bool               `json:"previews,omitempty" doc:"whether links are shown with a preview from now on"`
-	Held     *bool               `json:"held,omitempty" doc:"a legal hold began, or ended"`
-	Role     string              `json:"role,omitempty"`
-	Until    *time.Time          `json:"until,omitempty"`
-	Reason   string              `json:"reason,omitempty"`
-	Invite   string              `json:"invite,omitempty"`
-	Of       int64               `json:"of,omitempty" doc:"number of the line that this event changes"`
-	User     string              `json:"user,omitempty" doc:"id of who is mentioned"`
-	Command  *CommandLine        `json:"command,omitempty" doc:"a command to the subject, as it is now"`
-	Alarm    *AlarmLine          `json:"alarm,omitempty" doc:"an alarm of the subject, as it is now"`
-	Poll     *PollVotes          `json:"poll,omitempty" doc:"how the poll with the number of stands now"`
-	Emoji    string              `json:"emoji,omitempty" doc:"of a reaction to the message with the number of"`
-	Chart    *ChartLine          `json:"chart,omitempty" doc:"what the subject has measured in a time"`
-	Rollout  *domain.RolloutLine `json:"rollout,omitempty" doc:"a rollout of firmware, as it was then"`
-	Batch    *BatchLine          `json:"batch,omitempty" doc:"what a group of devices was told, as far as it has come now"`
+	Name      *string             `json:"name,omitempty"`
+	Topic     *string             `json:"topic,omitempty"`
+	Kind      string              `json:"kind,omitempty"`
+	Archived  *bool               `json:"archived,omitempty"`
+	Keep      *KeepOf             `json:"retention,omitempty" doc:"how long messages are kept from now on"`
+	Hides     *bool               `json:"hides_history,omitempty" doc:"whether new members do not see from now on what was written before they join"`
+	Look      *RoomLook           `json:"look,omitempty" doc:"all of the look of the room, as it is from now on; empty: it has none any more"`
+	Previews  *bool               `json:"previews,omitempty" doc:"whether links are shown with a preview from now on"`
+	Screening *Screening          `json:"screening,omitempty" doc:"all that the server flags from now on"`
+	Held      *bool               `json:"held,omitempty" doc:"a legal hold began, or ended"`
+	Role      string              `json:"role,omitempty"`
+	Until     *time.Time          `json:"until,omitempty"`
+	Reason    string              `json:"reason,omitempty"`
+	Invite    string              `json:"invite,omitempty"`
+	Of        int64               `json:"of,omitempty" doc:"number of the line that this event changes"`
+	User      string              `json:"user,omitempty" doc:"id of who is mentioned"`
+	Command   *CommandLine        `json:"command,omitempty" doc:"a command to the subject, as it is now"`
+	Alarm     *AlarmLine          `json:"alarm,omitempty" doc:"an alarm of the subject, as it is now"`
+	Poll      *PollVotes          `json:"poll,omitempty" doc:"how the poll with the number of stands now"`
+	Emoji     string              `json:"emoji,omitempty" doc:"of a reaction to the message with the number of"`
+	Chart     *ChartLine          `json:"chart,omitempty" doc:"what the subject has measured in a time"`
+	Rollout   *domain.RolloutLine `json:"rollout,omitempty" doc:"a rollout of firmware, as it was then"`
+	Batch     *BatchLine          `json:"batch,omitempty" doc:"what a group of devices was told, as far as it has come now"`
 }
 
 // ChartLine is a chart as a room shows it. Clients draw it from the readings of the device, as long as

@@ -61,13 +61,18 @@ func (repo *Repository) Report(
 		}
 		kept, fresh = r, true
 		kept.ID, kept.Text, kept.At, kept.State = domain.NewID(domain.ReportPrefix), msg.Text, now, domain.ReportOpen
-		_, err = t.ExecContext(ctx, `INSERT INTO message_reports (id, room_id, seq, user_id, reason, note, text, at,
-				admins_at, state)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, kept.ID, r.Room, r.Seq, r.By.ID, r.Reason, r.Note, kept.Text,
-			store.Millis(now), store.Millis(later), kept.State)
-		return err
+		return insert(ctx, t, kept, later)
 	})
 	return kept, fresh, admins, err
+}
+
+// insert stores a report, on which administrators may decide too from the time later on.
+func insert(ctx context.Context, t *store.Tx, r domain.MessageReport, later time.Time) error {
+	_, err := t.ExecContext(ctx, `INSERT INTO message_reports (id, room_id, seq, user_id, reason, note, text, at,
+			admins_at, state)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, r.ID, r.Room, r.Seq, r.By.ID, r.Reason, r.Note, r.Text,
+		store.Millis(r.At), store.Millis(later), r.State)
+	return err
 }
 
 // reportable returns the message that r reports, or says why it cannot be reported.
@@ -203,10 +208,12 @@ func (repo *Repository) Decide(
 		if _, err := one(ctx, t, d, seq); err != nil {
 			return err
 		}
+		decide := keep
 		if state == domain.ReportRemoved {
-			if err := remove(ctx, t, room, d, seq); err != nil {
-				return err
-			}
+			decide = remove
+		}
+		if err := decide(ctx, t, room, d, seq); err != nil {
+			return err
 		}
 		rows, err := t.QueryContext(ctx, `UPDATE message_reports SET state = $3, decided_by = $4, decided_at = $5
 			WHERE room_id = $1 AND seq = $2 AND state = 'open' RETURNING user_id`, d.Room, seq, state, d.User,
@@ -232,17 +239,34 @@ func remove(ctx context.Context, t *store.Tx, room domain.Room, d domain.ReportD
 	if err != nil || !msg.DeletedAt.IsZero() {
 		return err
 	}
-	var actor domain.UserRef
-	if d.Admin {
-		actor, err = accounts.Ref(ctx, t, d.User)
-	} else {
-		var m domain.Member
-		if m, err = rooms.MemberOf(ctx, t, d.Room, d.User); err == nil {
-			actor, err = m.User, domain.Allow(room, m, domain.DeleteAny, d.Now)
-		}
-	}
+	actor, err := decider(ctx, t, room, d)
 	if err == nil {
 		_, err = messages.Delete(ctx, t, room, actor, msg, d.Now)
 	}
 	return err
+}
+
+// keep takes the server's flag off a reported message, if it has one.
+func keep(ctx context.Context, t *store.Tx, room domain.Room, d domain.ReportDesk, seq int64) error {
+	msg, err := roomlog.Message(ctx, t, domain.WholeLog(d.Room), seq)
+	if err != nil || msg.Flag == nil {
+		return unlessGone(err)
+	}
+	actor, err := decider(ctx, t, room, d)
+	if err != nil {
+		return err
+	}
+	return roomlog.SetFlag(ctx, t, msg, nil, actor, d.Now)
+}
+
+// decider is the user of d, if they may delete messages of others.
+func decider(ctx context.Context, t *store.Tx, room domain.Room, d domain.ReportDesk) (domain.UserRef, error) {
+	if d.Admin {
+		return accounts.Ref(ctx, t, d.User)
+	}
+	m, err := rooms.MemberOf(ctx, t, d.Room, d.User)
+	if err != nil {
+		return domain.UserRef{}, err
+	}
+	return m.User, domain.Allow(room, m, domain.DeleteAny, d.Now)
 }

@@ -17,7 +17,7 @@ import (
 // creates, edits or deletes, a the actor, s the subject.
 var Columns = eventColumns + `
 	c.seq, c.at, c.key, c.content_type, c.text, c.reply_to, c.mentions, c.mention_room, c.edited_at, c.edits, c.deleted_at,
-	c.reacted, c.attached, ` + threadOf("c") + `, c.face,
+	c.reacted, c.attached, c.flagged, ` + threadOf("c") + `, c.face,
 	w.id, w.kind, w.username, w.display_name, w.avatar`
 
 // Tables are what Columns are columns of.
@@ -37,7 +37,7 @@ const eventColumns = `e.room_id, e.seq, e.type, e.at, e.detail, e.pos, e.trace,
 var lineColumns = eventColumns + `
 	CASE WHEN ` + newMessages +
 	` THEN e.seq END, e.at, e.key, e.content_type, e.text, e.reply_to, e.mentions, e.mention_room,
-		e.edited_at, e.edits, e.deleted_at, e.reacted, e.attached, ` + threadOf("e") + `, e.face,
+		e.edited_at, e.edits, e.deleted_at, e.reacted, e.attached, e.flagged, ` + threadOf("e") + `, e.face,
 	a.id, a.kind, a.username, a.display_name, a.avatar`
 
 const lineTables = ` FROM events e
@@ -53,14 +53,14 @@ func threadOf(table string) string {
 
 // messageRow is a message as the log holds it; everything may be NULL.
 type messageRow struct {
-	seq, at, replyTo, editedAt, edits, deletedAt, reacted, attached, thread sql.NullInt64
-	key, contentType, text, mentions, face                                  sql.NullString
-	mentionRoom                                                             sql.NullBool
+	seq, at, replyTo, editedAt, edits, deletedAt, reacted, attached, flagged, thread sql.NullInt64
+	key, contentType, text, mentions, face                                           sql.NullString
+	mentionRoom                                                                      sql.NullBool
 }
 
 func (r *messageRow) dest() []any {
 	return []any{&r.seq, &r.at, &r.key, &r.contentType, &r.text, &r.replyTo, &r.mentions, &r.mentionRoom, &r.editedAt,
-		&r.edits, &r.deletedAt, &r.reacted, &r.attached, &r.thread, &r.face}
+		&r.edits, &r.deletedAt, &r.reacted, &r.attached, &r.flagged, &r.thread, &r.face}
 }
 
 func (r *messageRow) message(room string, sender domain.UserRef) *domain.Message {
@@ -81,6 +81,9 @@ func (r *messageRow) message(room string, sender domain.UserRef) *domain.Message
 	}
 	if m.DeletedAt.IsZero() {
 		m.Face = faceOf(r.face)
+		if r.flagged.Valid {
+			m.Flag = unpackFlag(r.flagged.Int64)
+		}
 	}
 	if r.replyTo.Valid {
 		m.ReplyTo = &domain.Quote{Seq: r.replyTo.Int64}

@@ -28,7 +28,7 @@ func setRetention(ctx context.Context, t *store.Tx, room string, k domain.RoomRe
 // Columns are read by Scan; the table is r.
 const Columns = `r.id, r.kind, r.name, r.topic, r.archived, r.head, r.members, r.created_at, r.last_at,
 	r.floor, r.keep_days, r.keep_lines, r.held_at, r.replied, r.previews, r.hides_history,
-	r.colour, r.emoji, r.avatar`
+	r.screen_rough, r.screen_spam, r.colour, r.emoji, r.avatar`
 
 // Row is a row of the table rooms.
 type Row struct {
@@ -42,7 +42,7 @@ func (r *Row) Dest() []any {
 	return []any{
 		&r.ID, &r.Kind, &r.Name, &r.Topic, &r.Archived, &r.Head, &r.Members, &r.created, &r.last,
 		&r.Floor, &r.days, &r.lines, &r.held, &r.Replied, &r.Previews, &r.Hides,
-		&r.Look.Colour, &r.Look.Emoji, &r.Look.Avatar,
+		&r.Screening.Rough, &r.Screening.Spam, &r.Look.Colour, &r.Look.Emoji, &r.Look.Avatar,
 	}
 }
 
@@ -334,7 +334,7 @@ func (repo *Repository) UpdateRoom(
 			return err
 		}
 		updated := domain.RoomUpdatedPayload{Name: c.Name, Topic: c.Topic, Archived: c.Archived, Keep: c.Keep,
-			Previews: c.Previews, Hides: c.Hides}
+			Previews: c.Previews, Hides: c.Hides, Screening: c.Screening}
 		if c.Name != nil {
 			r.Name = *c.Name
 		}
@@ -353,6 +353,9 @@ func (repo *Repository) UpdateRoom(
 		if c.Hides != nil {
 			r.Hides = *c.Hides
 		}
+		if c.Screening != nil {
+			r.Screening = *c.Screening
+		}
 		if c.Look != nil {
 			r.Look = r.Look.With(*c.Look)
 			if err := keepPicture(ctx, t, r, *c.Look, now); err != nil {
@@ -365,8 +368,8 @@ func (repo *Repository) UpdateRoom(
 		}
 		t.Invalidate()
 		_, err = t.ExecContext(ctx, `UPDATE rooms SET name = $2, topic = $3, kind = $4, archived = $5, previews = $6,
-			hides_history = $7, colour = $8, emoji = $9, avatar = $10 WHERE id = $1`, room, r.Name, r.Topic, r.Kind, r.Archived,
-			r.Previews, r.Hides, r.Look.Colour, r.Look.Emoji, r.Look.Avatar)
+			hides_history = $7, colour = $8, emoji = $9, avatar = $10, screen_rough = $11, screen_spam = $12 WHERE id = $1`, room, r.Name, r.Topic, r.Kind, r.Archived,
+			r.Previews, r.Hides, r.Look.Colour, r.Look.Emoji, r.Look.Avatar, r.Screening.Rough, r.Screening.Spam)
 		if err != nil {
 			return err
 		}
@@ -430,6 +433,11 @@ func authorizeChange(r domain.Room, m domain.Member, c domain.RoomChange, now ti
 	}
 	if c.Hides != nil {
 		if err := domain.Allow(r, m, domain.SetHistory, now); err != nil {
+			return err
+		}
+	}
+	if c.Screening != nil {
+		if err := domain.Allow(r, m, domain.SetScreening, now); err != nil {
 			return err
 		}
 	}

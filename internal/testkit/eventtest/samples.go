@@ -58,6 +58,7 @@ func Samples(room string, actor, subject domain.UserRef) []Sample {
 		{"message.edited", domain.Event{Type: domain.MessageEdited, Message: &edited}},
 		{"message.deleted", domain.Event{Type: domain.MessageDeleted, Message: &deleted}},
 		{"message.previewed", domain.Event{Type: domain.MessagePreviewed, Message: &message}},
+		{"message.flagged", domain.Event{Type: domain.MessageFlagged, Message: &message}},
 		{"room.created", domain.Event{Type: domain.RoomCreated,
 			Payload: domain.RoomCreatedPayload{Name: &name, Topic: &topic, Kind: domain.PublicRoom}}},
 		{"room.created direct", domain.Event{Type: domain.RoomCreated,
@@ -67,6 +68,8 @@ func Samples(room string, actor, subject domain.UserRef) []Sample {
 			Keep: &domain.RoomRetention{Own: true, Retention: domain.Retention{Days: 30, Lines: 1000}},
 		}}},
 		{"room.updated previews", domain.Event{Type: domain.RoomUpdated, Payload: domain.RoomUpdatedPayload{Previews: &yes}}},
+		{"room.updated screening", domain.Event{Type: domain.RoomUpdated, Payload: domain.RoomUpdatedPayload{
+			Screening: &domain.Screening{Rough: 80}}}},
 		{"room.updated history", domain.Event{Type: domain.RoomUpdated, Payload: domain.RoomUpdatedPayload{Hides: &yes}}},
 		{"room.updated look", domain.Event{Type: domain.RoomUpdated, Payload: domain.RoomUpdatedPayload{
 			Look: &domain.RoomLook{Colour: "teal", Emoji: "🔧", Avatar: "5f2a"}}}},

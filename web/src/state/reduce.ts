@@ -50,6 +50,7 @@ function update(room: RoomState, d: Details['room.updated']): void {
   if (d.previews !== undefined) room.previews = d.previews;
   if (d.hides_history !== undefined) room.hides_history = d.hides_history;
   if (d.look) room.look = d.look;
+  if (d.screening) room.screening = d.screening;
   if (d.held !== undefined) room.held = d.held;
   if (d.retention?.server) delete room.retention;
   else if (d.retention) room.retention = d.retention;

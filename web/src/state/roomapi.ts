@@ -87,6 +87,9 @@ export class RoomApi implements port.RoomApi {
   removePreview(room: string, seq: number, url: string): Promise<void> {
     return this.#api.call('DELETE', `/rooms/${room}/messages/${seq}/previews?${new URLSearchParams({ url })}`);
   }
+  appeal(room: string, seq: number): Promise<void> {
+    return this.#api.call('POST', `/rooms/${room}/messages/${seq}/appeal`);
+  }
   retention(): Promise<RetentionRules> {
     return this.#get('/retention');
   }

@@ -1,7 +1,7 @@
 // The catalogue of events as this client knows it. The server's is the one that counts:
 // TestWebEvents holds both to be the same.
 
-import type { AlarmLine, BatchLine, ChartLine, CommandLine, Event, KeepOf, PollVotes, RolloutLine, RoomLook } from './types';
+import type { AlarmLine, BatchLine, ChartLine, CommandLine, Event, KeepOf, PollVotes, RolloutLine, RoomLook, Screening } from './types';
 
 /** What an event of each type says beside its subject and its message. */
 export interface Details {
@@ -16,6 +16,7 @@ export interface Details {
     previews?: boolean;
     hides_history?: boolean;
     look?: RoomLook;
+    screening?: Screening;
   };
   'member.joined': { role?: string; invite?: string };
   'member.left': object;
@@ -28,6 +29,7 @@ export interface Details {
   'message.edited': object;
   'message.deleted': object;
   'message.previewed': object;
+  'message.flagged': object;
   'alarm.raised': { alarm?: AlarmLine };
   'alarm.cleared': { of?: number; alarm?: AlarmLine };
   'alarm.acknowledged': { of?: number; alarm?: AlarmLine };
@@ -68,6 +70,7 @@ const catalogue = {
   'message.edited': { line: false },
   'message.deleted': { line: false },
   'message.previewed': { line: false },
+  'message.flagged': { line: false },
   'alarm.raised': { line: true },
   'alarm.cleared': { line: true },
   'alarm.acknowledged': { line: false },

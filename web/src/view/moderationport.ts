@@ -9,6 +9,9 @@ export type ReportReason = 'spam' | 'harassment' | 'dangerous' | 'other';
 export const reasons: readonly ReportReason[] = ['spam', 'harassment', 'dangerous', 'other'];
 export type Decision = 'kept' | 'removed';
 
+/** Those of people, and of the server where a room has its messages screened. */
+export type AnyReason = 'spam' | 'harassment' | 'dangerous' | 'other' | 'rough_language' | 'looks_like_spam';
+
 /** A report that the user made. */
 export interface OwnReport {
   room: string;
@@ -22,9 +25,9 @@ export interface OwnReport {
 
 /** A report, for those who decide on it. */
 export interface MessageReport {
-  /** absent: the account was deleted */
+  /** absent: the account was deleted, or the server flagged the message */
   by?: User;
-  reason: ReportReason;
+  reason: AnyReason;
   note?: string;
   /** of the message when it was reported */
   text?: string;
@@ -48,7 +51,7 @@ export interface AdminReport {
   author: User;
   since: string;
   count: number;
-  reasons: ReportReason[];
+  reasons: AnyReason[];
 }
 
 /** A reported message with those around it. */

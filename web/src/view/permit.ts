@@ -14,6 +14,7 @@ const least = {
   update: 'admin',
   hooks: 'admin',
   previews: 'admin',
+  screening: 'admin',
   history: 'admin',
   visibility: 'admin',
   archive: 'admin',

@@ -20,18 +20,18 @@ import type { FollowedThread, ThreadModel } from './threadport';
 import type {
   AssistantList,
   Ban,
-  Event,
-  FileView,
   Bot,
   BotToken,
+  Event,
+  FileView,
   Hook,
   HookDelivery,
-  OutgoingHook,
   Invite,
   KeepOf,
   Me,
   Member,
   Message,
+  OutgoingHook,
   Poll,
   Profile,
   PublicRoom,
@@ -40,6 +40,7 @@ import type {
   RoomLook,
   RoomRequest,
   RoomState,
+  Screening,
   SlashCommand,
   Status,
   User,
@@ -384,12 +385,15 @@ export interface RoomApi extends HookApi, BotApi {
       previews?: boolean;
       hides_history?: boolean;
       look?: { colour?: string; emoji?: string };
+      screening?: Screening;
     },
   ): Promise<void>;
   /** null takes the picture of a room away */
   setRoomPicture(room: string, file: File | null): Promise<void>;
   /** takes the preview of a link of a message away, for everybody */
   removePreview(room: string, seq: number, url: string): Promise<void>;
+  /** asks moderators to decide on a message of the user that the server flagged */
+  appeal(room: string, seq: number): Promise<void>;
   /** how long the server keeps messages, and what a room may choose */
   retention(): Promise<RetentionRules>;
   deleteRoom(room: string): Promise<void>;

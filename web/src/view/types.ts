@@ -53,8 +53,23 @@ export interface Message {
   /** what it forwards; its text says the same */
   forward?: Forward;
   face?: MessageFace;
+  /** the server flagged it for moderators, who have not decided yet */
+  flag?: Flag;
   /** it is from before the user joined, and nothing more is told of it */
   hidden?: boolean;
+}
+/** What the server thinks of a message. */
+export interface Flag {
+  reason: 'rough_language' | 'looks_like_spam';
+  /** how sure it is, in per cent */
+  score: number;
+  /** its author asked for a decision */
+  appealed?: boolean;
+}
+/** From which scores on the server flags messages of a room, in per cent; absent or 0: never. */
+export interface Screening {
+  rough_language?: number;
+  spam?: number;
 }
 /** The copy of a message, as it was when it was forwarded. */
 export interface Forward {
@@ -175,6 +190,7 @@ export interface Detail {
   previews?: boolean;
   hides_history?: boolean;
   look?: RoomLook;
+  screening?: Screening;
   /** number of the line that this event changes: its detail is as the other fields say now */
   of?: number;
   /** id of who is mentioned */
@@ -350,6 +366,7 @@ export interface Room {
   /** whoever joins from now on does not see what was written before */
   hides_history?: boolean;
   look?: RoomLook;
+  screening?: Screening;
   members: number;
   created_at: string;
   last_at: string;
