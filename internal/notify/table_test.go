@@ -99,8 +99,8 @@ func (h *tableHouse) outcome(t *testing.T, kind, chosen, where string) []string 
 	ctx, now := t.Context(), time.Now()
 	h.rows++
 	user, name := testkit.UserID(1000+h.rows), fmt.Sprint("reader", h.rows)
-	must(h.db.Accounts.CreateUser(ctx, domain.User{ID: user, Kind: domain.KindUser, Role: domain.SystemUser, Username: name,
-		DisplayName: name}, "", domain.Signup{}, now))
+	must(h.db.Accounts.CreateUser(ctx, domain.User{ID: user, Kind: domain.KindUser, Role: domain.SystemUser,
+		Username: name, DisplayName: name}, "", domain.Signup{}, now))
 	h.settle(t, user, chosen, where, now)
 
 	writer := testkit.UserID(0)
@@ -153,7 +153,6 @@ func (h *tableHouse) outcome(t *testing.T, kind, chosen, where string) []string 
 	}
 	e := say(writer, d, named, is(kind, "@room"))
 	reason, push := h.push(t, user, where, e, now)
-	must(err)
 	missed, err := h.db.Notifications.Missed(ctx, user, now.Add(-domain.DigestReach), true)
 	must(err)
 	digest := "no"
@@ -204,8 +203,8 @@ func (h *tableHouse) settle(t *testing.T, user, chosen, where string, now time.T
 	if where != "no browser" && err == nil {
 		session := domain.NewID(domain.SessionPrefix)
 		browser := pushtest.NewBrowser(t, h.service.URL+"/"+user)
-		err = h.db.Sessions.BeginSession(ctx, domain.Session{ID: session, User: user, CreatedAt: now, Idle: now.Add(time.Hour),
-			Expires: now.Add(time.Hour), AuthTime: now}, 0, []byte(session), domain.Proof{})
+		err = h.db.Sessions.BeginSession(ctx, domain.Session{ID: session, User: user, CreatedAt: now,
+			Idle: now.Add(time.Hour), Expires: now.Add(time.Hour), AuthTime: now}, 0, []byte(session), domain.Proof{})
 		if err == nil {
 			_, err = h.db.Notifications.Subscribe(ctx, domain.Subscription{ID: domain.NewID(domain.PushPrefix), User: user,
 				Session: session, Endpoint: browser.Endpoint, Key: browser.Public(), Auth: browser.Auth,
