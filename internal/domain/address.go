@@ -11,20 +11,26 @@ import (
 
 const (
 	hostMarks    = "-._:@[]%"
+	wwwMarks     = "-._:"     // without a scheme nothing is taken for a name before the host
 	behindMarks  = "=-_#:(&~" // what a word of an unspaced script may follow inside an address
 	trailingStop = ".,;:!?*_~'([{|"
+	mailMarks    = "._+-" // in the name before the @
 )
 
-// hostOf is where the http or https address that begins at i has its host; -1
-// if none begins there.
+// hostOf is where the http or https address that begins at i has its host, which is i for one that begins with www.
+// alone; -1 if none begins there.
 func hostOf(s string, i int) int {
-	host := -1
-	for _, scheme := range []string{"https://", "http://"} {
-		if host < 0 && hasPrefixFold(s, i, scheme) {
-			host = i + len(scheme)
+	for _, head := range []string{"https://", "http://", "www."} {
+		if !hasPrefixFold(s, i, head) {
+			continue
 		}
-	}
-	if host >= 0 && (runeAt(s, host) == '[' || isWordRune(runeAt(s, host))) {
+		host := i + len(head)
+		if r := runeAt(s, host); !isWordRune(r) && (r != '[' || head == "www.") {
+			return -1
+		}
+		if head == "www." {
+			return i
+		}
 		return host
 	}
 	return -1
@@ -34,14 +40,36 @@ func hasPrefixFold(s string, i int, lower string) bool {
 	return i+len(lower) <= len(s) && strings.EqualFold(s[i:i+len(lower)], lower) && s[i+len(lower)-1] < utf8.RuneSelf
 }
 
-// addressEnd is the end of the bare address that begins at i; i if none does.
-// Brackets belong to it as far as they are pairs; what ends a sentence, and
-// marks of Markdown at its end, do not. Text of a script without spaces that
+// webAddress is where a link to an address leads, if that is a page: what begins with www. is asked for by https.
+// It is empty for all else.
+func webAddress(address string) string {
+	host := hostOf(address, 0)
+	switch {
+	case host < 0 || mailEnd(address, 0) == len(address):
+		return ""
+	case host == 0:
+		return "https://" + address
+	}
+	return address
+}
+
+// addressEnd is the end of the bare address that begins at i; i if none does: http://..., https://..., www. and more
+// of a host, mailto:ann@example.org, or ann@example.org alone. Brackets belong to it as far as they are pairs; what
+// ends a sentence, and marks of Markdown at its end, do not. Text of a script without spaces that
 // follows directly ends it, unless it stands behind a mark in the path.
 func addressEnd(s string, i int) int {
-	host := hostOf(s, i)
-	if host < 0 || joinsWord(runeBefore(s, i)) {
+	if !asciiWord(s[i]) || joinsWord(runeBefore(s, i)) {
 		return i
+	}
+	host, marks := hostOf(s, i), hostMarks
+	if host <= i {
+		if !standsAlone(s, i) {
+			return i
+		}
+		if end := mailEnd(s, i); end > i || host < 0 || !isPlainHost(s, i) {
+			return end
+		}
+		marks = wwwMarks
 	}
 	var open [3]int
 	inHost, slashes, before, end := true, 0, rune(-1), host
@@ -50,7 +78,7 @@ scan:
 		r, size := utf8.DecodeRuneInString(s[end:])
 		inHost = inHost && r != '/' && r != '?' && r != '#'
 		switch {
-		case endsAddress(r), inHost && !isWordRune(r) && !strings.ContainsRune(hostMarks, r):
+		case endsAddress(r), inHost && !isWordRune(r) && !strings.ContainsRune(marks, r):
 			break scan
 		case isUnspaced(r) && !isUnspaced(before) && !mayFollow(before, inHost, slashes):
 			break scan
@@ -79,6 +107,69 @@ scan:
 	return end
 }
 
+// standsAlone reports whether what begins at i is part of no word, name or path before it, also with dots and dashes
+// between, so that an address without a scheme may begin there.
+func standsAlone(s string, i int) bool {
+	for i > 0 && strings.IndexByte(mailMarks+"'%", s[i-1]) >= 0 {
+		i--
+	}
+	before := runeBefore(s, i)
+	return !joinsWord(before) && before != '@' && before != '/' && before != '\\'
+}
+
+// isPlainHost reports whether a host without a scheme begins at i, as in GitHub's Markdown: its last two labels have no
+// underscores. What is before an @ is none.
+func isPlainHost(s string, i int) bool {
+	end := i
+	for end < len(s) && (isWordRune(runeAt(s, end)) || strings.IndexByte("-._", s[end]) >= 0) {
+		_, size := utf8.DecodeRuneInString(s[end:])
+		end += size
+	}
+	host := strings.TrimRight(s[i:end], "-._")
+	return runeAt(s, i+len(host)) != '@' && !lastLabelsMarked(host)
+}
+
+// lastLabelsMarked reports underscores in the last two labels of a host.
+func lastLabelsMarked(host string) bool {
+	labels := strings.Split(host, ".")
+	return strings.Contains(strings.Join(labels[max(0, len(labels)-2):], ""), "_")
+}
+
+// mailEnd is the end of the mail address that begins at i, with mailto: or without; i if none does. The rules are those
+// of GitHub's Markdown: ASCII alone, a host of at least two labels, and a letter at its end. What goes on with a path
+// or another name is no mail address: git@example.org:tools/x.
+func mailEnd(s string, i int) int {
+	at := i
+	if hasPrefixFold(s, i, "mailto:") {
+		at += len("mailto:")
+	}
+	name := at
+	for at < len(s) && (asciiWord(s[at]) || strings.IndexByte(mailMarks, s[at]) >= 0) {
+		at++
+	}
+	if at == name || at+1 >= len(s) || s[at] != '@' || !asciiWord(s[name]) || !asciiWord(s[at+1]) {
+		return i
+	}
+	end := at + 1
+	for end < len(s) && (asciiWord(s[end]) || s[end] == '-' || s[end] == '_' ||
+		s[end] == '.' && end+1 < len(s) && asciiWord(s[end+1])) {
+		end++
+	}
+	if i > 0 && s[i-1] == '_' { // of emphasis
+		for s[end-1] == '_' {
+			end--
+		}
+	}
+	host := s[at+1 : end]
+	after := runeAt(s, end)
+	goesOn := joinsWord(after) || (after == ':' || after == '/') && end+1 < len(s) && asciiWord(s[end+1])
+	letter := asciiWord(s[end-1]) && s[end-1] > '9'
+	if goesOn || after == '@' || !letter || !strings.Contains(host, ".") || lastLabelsMarked(host) {
+		return i
+	}
+	return end
+}
+
 func mayFollow(before rune, inHost bool, slashes int) bool {
 	switch {
 	case inHost:
@@ -89,15 +180,18 @@ func mayFollow(before rune, inHost bool, slashes int) bool {
 	return before != -1 && strings.ContainsRune(behindMarks, before)
 }
 
-// angledEnd is the end of <https://...> or <mailto:...> that begins at i; i if
+// angledEnd is the end of <https://...>, <www...>, <mailto:...> or <ann@example.org> that begins at i; i if
 // none does.
 func angledEnd(s string, i int) int {
+	if end := mailEnd(s, i+1); end > i+1 && end < len(s) && s[end] == '>' {
+		return end + 1
+	}
 	if hostOf(s, i+1) < 0 && !hasPrefixFold(s, i+1, "mailto:") {
 		return i
 	}
 	for end, r := range s[i+1:] {
 		switch {
-		case r == '>' && end >= len("mailto:"):
+		case r == '>' && end >= len("www.a"):
 			return i + end + 2
 		case r == '<' || isBlank(r):
 			return i

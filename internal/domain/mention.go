@@ -66,10 +66,8 @@ func (p *inlines) next(i int) (end int, name string) {
 			p.mentions = end
 			return end, p.s[i+1 : end]
 		}
-	case 'h', 'H':
-		return max(i+1, addressEnd(p.s, i), pathEnd(p.s, i)), ""
 	default:
-		return max(i+1, pathEnd(p.s, i)), ""
+		return max(i+1, addressEnd(p.s, i), pathEnd(p.s, i)), ""
 	}
 	return i + 1, ""
 }

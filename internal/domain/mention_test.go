@@ -21,20 +21,46 @@ func TestMentions(t *testing.T) {
 	}
 }
 
+// So do they for what is a link, and where it leads.
 func TestAddressesEndWherePeopleExpect(t *testing.T) {
 	t.Parallel()
 	for _, c := range readMentionTable(t).Addresses {
-		for _, link := range c.Links {
-			i := strings.Index(c.Text, link)
-			end := addressEnd(c.Text, i)
-			if i > 0 && c.Text[i-1] == '<' && angledEnd(c.Text, i-1) > i {
-				end = angledEnd(c.Text, i-1) - 1
-			}
-			if got := c.Text[i:end]; got != link {
-				t.Errorf("%q: %q, want %q", c.Text, got, link)
+		var links []string
+		eachParagraph(parseBlocks(c.Text), func(p string) { links = append(links, linksIn(p)...) })
+		if !slices.Equal(links, c.Links) {
+			t.Errorf("%q: %q, want %q", c.Text, links, c.Links)
+		}
+		if len(c.To) > 0 && len(c.To) != len(c.Links) {
+			t.Errorf("%q: %d links lead to %d addresses", c.Text, len(c.Links), len(c.To))
+		}
+		for i, to := range c.To {
+			page := webAddress(c.Links[i])
+			if page != "" && !strings.EqualFold(page, strings.TrimSuffix(to, "/")) {
+				t.Errorf("%q leads to %q, want %q", c.Links[i], page, to)
 			}
 		}
 	}
+}
+
+// linksIn returns the texts of the links in a paragraph.
+func linksIn(paragraph string) (links []string) {
+	label := ""
+	for _, token := range inlineTokens(paragraph) {
+		switch {
+		case token.link > 0:
+			label = "#"
+		case token.link < 0:
+			links = append(links, label[1:])
+			label = ""
+		case label != "":
+			label += token.text
+		case token.address != "" && linksTo(token.address):
+			links = append(links, token.text)
+		case token.angled:
+			links = append(links, token.text)
+		}
+	}
+	return links
 }
 
 type mentionTable struct {
@@ -46,6 +72,7 @@ type mentionTable struct {
 	Addresses []struct {
 		Text  string
 		Links []string
+		To    []string // where they lead
 	}
 }
 

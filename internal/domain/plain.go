@@ -122,6 +122,7 @@ type mdToken struct {
 	run     *mdRun
 	link    int    // 1 where the text of a link begins, -1 where it ends
 	address string // of a link that ends here, or of a bare address
+	angled  bool   // an address in angle brackets
 }
 
 // plainReader reads a paragraph into tokens, as web/src/view/room/inline.ts does.
@@ -212,10 +213,8 @@ func (r *plainReader) at(i int) int {
 		return r.take(i, "[", i+1)
 	case ']':
 		return r.bracket(i)
-	case '<', '@', 'h', 'H':
-		return r.named(i)
 	}
-	return max(i+1, pathEnd(s, i))
+	return r.named(i)
 }
 
 // named reads an address or a mention at i, which are one token.
@@ -235,14 +234,15 @@ func (r *plainReader) named(i int) int {
 		if end = addressEnd(r.s, i); end == i {
 			return max(i+1, pathEnd(r.s, i))
 		}
+		r.take(i, r.s[i:end], end)
+		r.tokens[len(r.tokens)-1].address = r.s[i:end]
+		return end
 	}
 	if end == i {
 		return i + 1
 	}
 	r.take(i, r.s[i+edge:end-edge], end)
-	if c := r.s[i]; c == 'h' || c == 'H' {
-		r.tokens[len(r.tokens)-1].address = r.s[i:end]
-	}
+	r.tokens[len(r.tokens)-1].angled = edge > 0
 	return end
 }
 
@@ -335,7 +335,7 @@ func linksTo(address string) bool {
 	}
 	host := hostOf(address, 0)
 	if host < 0 {
-		return false
+		return address != "" && mailEnd(address, 0) == len(address)
 	}
 	end := len(address)
 	if n := strings.IndexAny(address[host:], "/?#\\"); n >= 0 {

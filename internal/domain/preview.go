@@ -33,22 +33,60 @@ type PreviewImage struct {
 }
 
 // Links returns the addresses with http or https that a Markdown text shows as links, in their order, each once and at
-// most limit. It leaves out those in code, in spoilers, and in angle brackets: <https://example.org> is how one writes
-// a link that nobody is to look at.
+// most limit. One without a scheme, www.example.org, has https. It leaves out those in code, in spoilers, and in angle
+// brackets: <https://example.org> is how one writes a link that nobody is to look at.
 func Links(text string, limit int) []string {
-	if !strings.Contains(text, "://") {
+	if !MayLink(text) {
 		return nil
 	}
 	var links []string
 	inside := 0 // of links, whose texts may be addresses
 	add := func(t mdToken) {
 		inside += t.link
-		a := t.address
-		web := hasPrefixFold(a, 0, "https://") || hasPrefixFold(a, 0, "http://")
-		if web && inside == 0 && len(a) <= MaxPreviewAddress && len(links) < limit && !slices.Contains(links, a) {
+		if t.address == "" {
+			return
+		}
+		a := webAddress(t.address)
+		if a == "" || inside > 0 || len(a) > MaxPreviewAddress || len(links) >= limit || slices.Contains(links, a) {
+			return
+		}
+		if linksTo(a) {
 			links = append(links, a)
 		}
 	}
 	eachParagraph(parseBlocks(text), func(p string) { eachShown(inlineTokens(p), add, func() {}) })
 	return links
+}
+
+// MayLink reports whether a text may have links to the web: if not, nobody has to read it as Markdown.
+func MayLink(text string) bool {
+	return strings.Contains(text, "://") || wwwAt(text, 0) >= 0
+}
+
+// HasLink reports whether a text, as it is written, has a link to the web.
+func HasLink(text string) bool {
+	if strings.Contains(text, "https://") || strings.Contains(text, "http://") {
+		return true
+	}
+	for i := wwwAt(text, 0); i >= 0; {
+		end := addressEnd(text, i)
+		if end > i && webAddress(text[i:end]) != "" {
+			return true
+		}
+		i = wwwAt(text, i+1)
+	}
+	return false
+}
+
+// wwwAt is where the next www. begins, in letters of any case; -1 if there is none.
+func wwwAt(text string, from int) int {
+	for i := from; ; i++ {
+		n := strings.IndexAny(text[i:], "wW")
+		if n < 0 {
+			return -1
+		}
+		if i += n; hasPrefixFold(text, i, "www.") {
+			return i
+		}
+	}
 }

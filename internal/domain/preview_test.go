@@ -24,11 +24,32 @@ func TestLinks(t *testing.T) {
 		longest:                                              {longest},
 		longest + "a":                                        nil,
 		"ftp://a.example javascript://a.example":             nil,
+		"www.a.example/x. https://www.a.example/x":           {"https://www.a.example/x"},
+		"WWW.a.example [b](www.b.example)":                   {"https://WWW.a.example", "https://www.b.example"},
+		"<www.a.example> `www.b.example` ||www.c.example||":  nil,
+		"ann@a.example mailto:ann@a.example www.a@b.example": nil,
+		"https://a.example:99999 www.a.example:x":            nil,
 		"https://1.test https://2.test https://3.test https://4.test https://5.test": {
 			"https://1.test", "https://2.test", "https://3.test", "https://4.test"},
 	} {
 		if got := Links(text, MaxPreviews); !slices.Equal(got, want) {
 			t.Errorf("%.60q has %q, and not %q", text, got, want)
+		}
+	}
+}
+
+func TestHasLink(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		"": false, "https://a.example": true, "see www.a.example": true, "w WWW.A.example": true,
+		"awww.example.org": false, "www.": false, "www.a_b": false, "ann@www.example.org": false,
+		"www.ann@example.org": false, "www.a_b www.c": true, "ann@example.org": false,
+	} {
+		if got := HasLink(text); got != want {
+			t.Errorf("%q: %v", text, got)
+		}
+		if want && !MayLink(text) {
+			t.Errorf("%q may have no link", text)
 		}
 	}
 }

@@ -10,7 +10,6 @@ package fulltext
 
 import (
 	"iter"
-	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -157,9 +156,4 @@ func pairs(cs []cluster) []Token {
 		tokens = append(tokens, t)
 	}
 	return tokens
-}
-
-// HasLink reports whether text contains a link to the web.
-func HasLink(text string) bool {
-	return strings.Contains(text, "https://") || strings.Contains(text, "http://")
 }

@@ -98,6 +98,12 @@ const marks = [
   'x',
   'https://',
   'https://a',
+  'www.',
+  'www.a_',
+  'a@',
+  'a@b.',
+  'mailto:',
+  ':',
   '…',
   "'",
   '"',
@@ -135,6 +141,12 @@ function attacks(): [string, string, string][] {
     ['https://a', '(', ''],
     ['', '[', '](https://a)'],
     ['*', '_*', '*'],
+    ['', 'www.a', '_'],
+    ['', 'www.a_b:', '_'],
+    ['', 'a.', '@b.c'],
+    ['a@', 'b.', '_'],
+    ['a', '+', 'b@c.d'],
+    ['', '<a@b.c', ''],
   ];
   return [...known, ...[...marks, ...pairs, ...corpus].map((p): [string, string, string] => ['', p, ''])];
 }

@@ -3,7 +3,6 @@ package roomlog
 import (
 	"context"
 	"database/sql"
-	"strings"
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store"
@@ -11,7 +10,7 @@ import (
 
 // fillPreviews reads the previews of those messages that may have links, with one query for each room.
 func fillPreviews(ctx context.Context, q store.Queryer, rows []Row) error {
-	wanted := func(_ Row, m *domain.Message) bool { return m.DeletedAt.IsZero() && strings.Contains(m.Text, "://") }
+	wanted := func(_ Row, m *domain.Message) bool { return m.DeletedAt.IsZero() && domain.MayLink(m.Text) }
 	for room, messages := range byRoom(rows, wanted) {
 		found, err := q.QueryContext(ctx, `SELECT seq, url, title, description, site, image_id, width, height
 			FROM link_previews WHERE room_id = $1 AND NOT removed AND seq IN (`+store.Placeholders(2, len(messages))+`)

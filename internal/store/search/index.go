@@ -73,7 +73,7 @@ func eachTerm(m indexed, add func(kind, value string)) {
 	}
 	add(n+termSender, m.sender)
 	add(n+termAny, "")
-	if fulltext.HasLink(m.text) {
+	if domain.HasLink(m.text) {
 		add(n+termLink, "")
 	}
 	if m.files {

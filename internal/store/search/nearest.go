@@ -260,7 +260,7 @@ func (repo *Repository) nearest(ctx context.Context, s scope, v *embed.Vector, t
 			}
 			if member && fitting && len(code) == embed.Dim && at >= first && at < last &&
 				(len(s.senders) == 0 || slices.Contains(s.senders, sender)) &&
-				(!s.q.HasLink || fulltext.HasLink(text)) && (s.q.Lang == "" || language.Of(text) == s.q.Lang) {
+				(!s.q.HasLink || domain.HasLink(text)) && (s.q.Lang == "" || language.Of(text) == s.q.Lang) {
 				n.cosine = v.Similarity(code)
 			}
 			return n, nil

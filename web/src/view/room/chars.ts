@@ -28,7 +28,6 @@ export function isSpace(c: string): boolean {
 
 /** A letter, a digit, or a mark on one; the marks that make an emoji are not. */
 export function isWord(c: string): boolean {
-  if (c < '\u0080') return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
   return word.test(c) && c !== '\ufe0f' && c !== '\u20e3';
 }
 

@@ -2,7 +2,7 @@
 // marks of emphasis are paired when a link or the paragraph ends, by the
 // algorithm of CommonMark, in which each mark is looked at a bounded number of
 // times; then the tokens become a tree. So the time grows with the length alone.
-import { addressEnd, angledEnd, destination, hostOf, pathEnd } from './address';
+import { addressEnd, angledEnd, destination, pathEnd, target } from './address';
 import { nameEnd } from '../emojiport';
 import { charAt, charBefore, isSpace, isWord, joins } from './chars';
 import { CodeSpans } from './codespan';
@@ -126,14 +126,9 @@ class Parser {
         return this.#mention(i);
       case ':':
         return this.#emoji(i);
-      case 'h':
-      case 'H': {
-        const end = addressEnd(s, i);
-        if (end > i) return this.#address(i, end, 0);
-        break;
-      }
     }
-    return Math.max(i + 1, pathEnd(s, i));
+    const end = addressEnd(s, i);
+    return end > i ? this.#address(i, end, 0) : Math.max(i + 1, pathEnd(s, i));
   }
 
   #backslash(i: number): number {
@@ -342,16 +337,6 @@ function text(into: Inline[], s: string): void {
   else into.push({ type: 'text', text: s });
 }
 
-/** The address of a link, if it is one that a browser may be sent to. */
-function target(s: string): URL | undefined {
-  if (hostOf(s, 0) < 0 && s.slice(0, 7).toLowerCase() !== 'mailto:') return undefined;
-  try {
-    return new URL(s);
-  } catch {
-    return undefined;
-  }
-}
-
 /** The true host of a link whose text looks like another address; '' if it is honest. */
 function disguised(label: string, url: URL): string {
   const said = hostIn(label);
@@ -361,27 +346,13 @@ function disguised(label: string, url: URL): string {
 }
 
 /** A name as browsers write it: bücher.example is xn--bcher-kva.example. */
-function hostnameOf(name: string): string {
-  try {
-    return new URL(`https://${name}`).hostname;
-  } catch {
-    return name;
-  }
-}
+const hostnameOf = (name: string): string => target(`https://${name}`)?.hostname ?? name;
 
 /** The first thing in a text that looks like the name of a host. */
-function hostIn(label: string): string {
-  let name = '';
-  for (const c of `${label} `.toLowerCase()) {
-    if (isWord(c) || c === '-' || c === '.') name += c;
-    else if (looksLikeHost(name)) return name;
-    else name = '';
-  }
-  return '';
-}
+const hostIn = (label: string): string | undefined =>
+  label.toLowerCase().match(/[\p{L}\p{N}\p{M}.-]+/gu)?.find(looksLikeHost);
 
 function looksLikeHost(name: string): boolean {
   const parts = name.split('.').filter(Boolean);
-  const last = parts.at(-1) ?? '';
-  return parts.length > 1 && [...last].length > 1 && [...last].every((c) => isWord(c) && !(c >= '0' && c <= '9'));
+  return parts.length > 1 && /^[^\d-]{2,}$/u.test(parts.at(-1) ?? '');
 }

@@ -124,9 +124,7 @@ function closing(lines: readonly string[], from: number, ticks: number): number 
   let i = from;
   for (; i < lines.length; i++) {
     const line = (lines[i] ?? '').trim();
-    let n = 0;
-    while (line.charAt(n) === '`') n++;
-    if (n >= ticks && n === line.length) break;
+    if (line.length >= ticks && /^`+$/.test(line)) break;
   }
   return i;
 }
@@ -167,9 +165,7 @@ function bulletAt(line: string): Bullet | undefined {
 
 /** How many spaces and tabs line begins with. */
 function leadOf(line: string): number {
-  let n = 0;
-  while (line.charAt(n) === ' ' || line.charAt(n) === '\t') n++;
-  return n;
+  return /^[ \t]*/.exec(line)?.[0].length ?? 0;
 }
 
 function listAt(

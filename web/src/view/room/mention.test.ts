@@ -24,9 +24,12 @@ describe('mentions', () => {
 });
 
 describe('addresses', () => {
-  it.each(table.addresses)('$text', ({ text, links }) => {
+  const cases: { text: string; links: string[]; to?: string[] }[] = table.addresses;
+  it.each(cases)('$text', ({ text, links, to }) => {
     const said = (nodes: readonly Inline[]): string =>
       nodes.map((n) => ('text' in n ? n.text : 'children' in n ? said(n.children) : '')).join('');
-    expect(nodesOf(parse(text)).flatMap((n) => (n.type === 'link' ? [said(n.children)] : []))).toEqual(links);
+    const found = nodesOf(parse(text)).filter((n) => n.type === 'link');
+    expect(found.map((n) => said(n.children))).toEqual(links);
+    if (to) expect(found.map((n) => n.href)).toEqual(to);
   });
 });
