@@ -9,7 +9,7 @@ import (
 
 const (
 	cacheSize  = 1000
-	keepFound  = 12 * time.Hour   // blobs without a reference are kept for a day
+	keepFound  = 24 * time.Hour
 	keepFailed = 10 * time.Minute // of a link that has no preview
 )
 

@@ -209,6 +209,9 @@ func (s *Service) look(ctx context.Context, j job) {
 // preview returns the preview of a link; the zero value if it has none.
 func (s *Service) preview(ctx context.Context, link string) (p domain.LinkPreview) {
 	p, known := s.known.get(link, s.Now())
+	if known && p.Image.Hash != "" {
+		known = s.renew(ctx, p.Image.Hash)
+	}
 	if !known {
 		var err error
 		p, err = s.load(ctx, link)
@@ -229,4 +232,16 @@ func (s *Service) preview(ctx context.Context, link string) (p domain.LinkPrevie
 		p.Image.ID = rand.Text()
 	}
 	return p
+}
+
+// renew stores a picture that was found before once more, so that it is kept for another day without a reference. It
+// returns false if it is gone.
+func (s *Service) renew(ctx context.Context, hash string) bool {
+	r, _, err := s.Blobs.Open(ctx, hash)
+	if err != nil {
+		return false
+	}
+	defer r.Close()
+	_, err = s.Blobs.Put(ctx, r, maxSmall)
+	return err == nil
 }
