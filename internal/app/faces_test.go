@@ -44,7 +44,8 @@ func TestMessagesOfAWebhookHaveANameOfTheirOwn(t *testing.T) {
 			return lastFace(ctx, t, bob, room.ID, hook.URL, body)
 		}
 
-		m := post(`{"text":"Disk is full","username":"Graf\u202eana","icon_emoji":":fire:","icon_url":"https://a.example/x.png"}`)
+		m := post(`{"text":"Disk is full","username":"Graf\u202eana","icon_emoji":":fire:",
+			"icon_url":"https://a.example/x.png"}`)
 		if m.Face == nil || *m.Face != (client.Face{Name: "Grafana", Emoji: "🔥"}) || m.Sender.DisplayName != "Alerts" {
 			t.Fatalf("the message is %+v of %q", m.Face, m.Sender.DisplayName)
 		}

@@ -11,7 +11,7 @@ func (s *server) buildPostedFiles() {
 		s.health.Hint("virus scanner", scanner.Ping)
 	}
 	m.files = files.New(files.Deps{
-		Store: s.db.Files, Blobs: s.files, Rooms: m.chat, Secrets: secrets{users: m.auth, devices: m.device},
+		Store: s.db.Files, Blobs: s.files, Rooms: m.chat, Secrets: secrets{users: m.auth, devices: m.device, bots: m.bot},
 		LinkKey: s.keys.Derive("file links"), Space: s.reserve.Space, Log: s.logs.Part("files"), Metrics: s.reg,
 		Limits: files.Limits{Size: int64(s.Config.FileSize) << 20, Quota: int64(s.Config.FileStorage) << 20,
 			Days: s.Config.KeepFiles, OfAddr: s.Config.RequestsPerAddr},

@@ -65,6 +65,13 @@ type secrets struct {
 		Authenticate(ctx context.Context, bearer string) (domain.Principal, error)
 	}
 	devices *device.Service
+	bots    botTokens // nil: their tokens open nothing
+}
+
+// botTokens tells whose a bot's token is, and what it allows.
+type botTokens interface {
+	Authenticate(ctx context.Context, bearer string) (domain.Principal, error)
+	Require(ctx context.Context, p domain.Principal, scope domain.BotScope, room string) error
 }
 
 // Authenticate implements telemetry.Secrets.
@@ -72,12 +79,23 @@ func (s secrets) Authenticate(ctx context.Context, secret string, from netip.Add
 	if strings.HasPrefix(secret, domain.DeviceKeyPrefix) {
 		return s.devices.AuthenticateDevice(ctx, secret, from)
 	}
+	if s.bots != nil && strings.HasPrefix(secret, domain.BotSecretPrefix) {
+		return s.bots.Authenticate(ctx, secret)
+	}
 	p, err := s.users.Authenticate(ctx, secret)
 	if err == nil && p.Limited {
 		err = domain.Forbidden.Errorf(domain.CodeSecondFactorRequired,
 			"this server asks you for a second factor; add one first")
 	}
 	return p, err
+}
+
+// MayLoad implements files.Secrets.
+func (s secrets) MayLoad(ctx context.Context, p domain.Principal, room string) error {
+	if p.Kind != domain.KindBot {
+		return nil
+	}
+	return s.bots.Require(ctx, p, domain.ScopeFiles, room)
 }
 
 // departures tells all who let users watch one another that somebody is no longer in a room.

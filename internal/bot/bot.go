@@ -1,5 +1,5 @@
 // Package bot has the accounts of programs: their owners make them and their tokens, and with a token a program
-// reads what happens in its rooms and writes there, by two requests.
+// reads what happens in its rooms and writes there, by two requests. What else a token opens, its scopes say.
 package bot
 
 import (
@@ -117,8 +117,9 @@ func (s *Service) newToken(bot string, k domain.BotToken) (domain.BotToken, erro
 	if k.Name, err = domain.CheckLine("/token/name", k.Name, domain.MaxDisplayName, false); err != nil {
 		return k, err
 	}
-	if !k.Read && !k.Write {
-		return k, domain.InvalidField("/token/scopes", "a token that allows nothing is of no use: read, write, or both")
+	if len(k.Scopes()) == 0 {
+		return k, domain.InvalidField("/token/scopes",
+			"a token that allows nothing is of no use: read, write, files or manage")
 	}
 	if len(k.Rooms) > domain.MaxBotRooms {
 		return k, domain.InvalidField("/token/rooms", "at most %d rooms", domain.MaxBotRooms)

@@ -83,7 +83,7 @@ func (s *Service) readable(ctx context.Context, p domain.Principal) ([]domain.Bo
 		return nil, err
 	}
 	if !k.Read {
-		return nil, errScope("read")
+		return nil, errScope(domain.ScopeRead)
 	}
 	rooms, err := s.Store.BotRooms(ctx, p.ID)
 	return slices.DeleteFunc(rooms, func(r domain.BotRoom) bool { return !k.Covers(r.ID) }), err
@@ -96,11 +96,6 @@ func (s *Service) token(ctx context.Context, p domain.Principal) (domain.BotToke
 		err = errToken()
 	}
 	return k, err
-}
-
-func errScope(what string) error {
-	return domain.Forbidden.Errorf(domain.CodeBotScope,
-		"this token may not %s here; the bot's owner can make one that may", what)
 }
 
 // begin returns how far a bot has read in the rooms that it is in.
@@ -176,12 +171,13 @@ func (l *listener) end() {
 
 // Send writes a message of a bot, if its token may.
 func (s *Service) Send(ctx context.Context, p domain.Principal, d domain.Draft) (domain.Event, error) {
-	k, err := s.token(ctx, p)
-	if err != nil {
+	if err := s.Require(ctx, p, domain.ScopeWrite, d.Room); err != nil {
 		return domain.Event{}, err
 	}
-	if !k.Write || !k.Covers(d.Room) {
-		return domain.Event{}, errScope("write")
+	if len(d.Files) > 0 {
+		if err := s.Require(ctx, p, domain.ScopeFiles, d.Room); err != nil {
+			return domain.Event{}, err
+		}
 	}
 	return s.Chat.Send(ctx, p, d)
 }

@@ -41,7 +41,7 @@ type OfBot struct {
 // NewBotToken is what a new token is to allow.
 type NewBotToken struct {
 	Name   string   `json:"name,omitempty" doc:"for you, such as where it is used"`
-	Scopes []string `json:"scopes" enum:"read,write" minItems:"1" nullable:"false"`
+	Scopes []string `json:"scopes" enum:"read,write,files,manage" minItems:"1" nullable:"false"`
 	Rooms  []string `json:"rooms,omitempty" maxItems:"100" doc:"ids; absent: all rooms that the bot is in"`
 }
 
@@ -51,7 +51,16 @@ func (n NewBotToken) token() domain.BotToken {
 		k.Rooms = n.Rooms
 	}
 	for _, scope := range n.Scopes {
-		k.Read, k.Write = k.Read || scope == "read", k.Write || scope == "write"
+		switch domain.BotScope(scope) {
+		case domain.ScopeRead:
+			k.Read = true
+		case domain.ScopeWrite:
+			k.Write = true
+		case domain.ScopeFiles:
+			k.Files = true
+		case domain.ScopeManage:
+			k.Manage = true
+		}
 	}
 	return k
 }
@@ -60,7 +69,7 @@ type tokenBody struct {
 	ID        string     `json:"id"`
 	Name      string     `json:"name,omitempty"`
 	Secret    string     `json:"secret,omitempty" doc:"the token; shown once, when it is made"`
-	Scopes    []string   `json:"scopes" enum:"read,write" nullable:"false"`
+	Scopes    []string   `json:"scopes" enum:"read,write,files,manage" nullable:"false"`
 	Rooms     []string   `json:"rooms,omitempty" doc:"absent: all rooms that the bot is in"`
 	CreatedAt time.Time  `json:"created_at"`
 	UsedAt    *time.Time `json:"used_at,omitempty" doc:"to about a minute; absent: never"`
@@ -74,11 +83,8 @@ type botBody struct {
 
 func shownToken(k domain.BotToken) tokenBody {
 	out := tokenBody{ID: k.ID, Name: k.Name, Secret: k.Secret, Scopes: []string{}, Rooms: k.Rooms, CreatedAt: k.CreatedAt}
-	if k.Read {
-		out.Scopes = append(out.Scopes, "read")
-	}
-	if k.Write {
-		out.Scopes = append(out.Scopes, "write")
+	for _, scope := range k.Scopes() {
+		out.Scopes = append(out.Scopes, string(scope))
 	}
 	if !k.UsedAt.IsZero() {
 		out.UsedAt = &k.UsedAt
@@ -169,16 +175,17 @@ func (s *Service) getEvents(ctx context.Context, in *struct {
 
 func (s *Service) postMessage(ctx context.Context, in *struct {
 	Body struct {
-		Room    string `json:"room" maxLength:"64"`
-		Key     string `json:"key" doc:"idempotency key: 1 to 64 printable characters, such as room:seq of what it answers"`
-		Text    string `json:"text" example:"Tea is ready."`
-		ReplyTo int64  `json:"reply_to,omitempty" doc:"seq of the message it answers"`
-		Thread  int64  `json:"thread,omitempty" doc:"seq of the message whose thread it is a reply in"`
+		Room    string   `json:"room" maxLength:"64"`
+		Key     string   `json:"key" doc:"idempotency key: 1 to 64 printable characters, such as room:seq of what it answers"`
+		Text    string   `json:"text,omitempty" example:"Tea is ready." doc:"may be absent beside files"`
+		Files   []string `json:"files,omitempty" maxItems:"10" doc:"ids of files that the bot has uploaded for the room; this needs the scope files, too"`
+		ReplyTo int64    `json:"reply_to,omitempty" doc:"seq of the message it answers"`
+		Thread  int64    `json:"thread,omitempty" doc:"seq of the message whose thread it is a reply in"`
 	}
 }) (*struct{ Body wire.Sent }, error) {
 	b := in.Body
 	e, err := s.Send(ctx, httpx.Principal(ctx), domain.Draft{Room: b.Room, Key: b.Key, Text: b.Text, ReplyTo: b.ReplyTo,
-		Thread: b.Thread})
+		Thread: b.Thread, Files: b.Files})
 	if err != nil {
 		return nil, err
 	}

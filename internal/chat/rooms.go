@@ -241,6 +241,9 @@ func (s *Service) patchRoom(ctx context.Context, in *roomChangeInput) (*body[wir
 		return nil, domain.Invalid.Errorf(domain.CodeNothingToChange,
 			"say what to change: name, topic, kind, archived, previews, hides_history, screening, look or retention")
 	}
+	if p.Kind == domain.KindBot && (c != (domain.RoomChange{Topic: c.Topic}) || in.Body.Kind != nil) {
+		return nil, domain.Forbidden.Errorf(domain.CodeBotScope, "of a room, a bot changes the topic alone")
+	}
 	var err error
 	if c.Name != nil {
 		if c.Name, err = s.checkName(ctx, p.ID, in.Room, *c.Name); err != nil {

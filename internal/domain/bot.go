@@ -30,9 +30,37 @@ type BotToken struct {
 	Secret    string   // only known when it is made
 	Read      bool     // it may read the bot's rooms
 	Write     bool     // it may write in them
+	Files     bool     // it may upload and load files there
+	Manage    bool     // it may change topics, pins and members there, as far as the bot's role allows
 	Rooms     []string // ids; nil: all that the bot is in
 	CreatedAt time.Time
 	UsedAt    time.Time // to about a minute; zero: never
+}
+
+// BotScope is one of the things that tokens of bots may allow.
+type BotScope string
+
+// The scopes of tokens.
+const (
+	ScopeRead   BotScope = "read"
+	ScopeWrite  BotScope = "write"
+	ScopeFiles  BotScope = "files"
+	ScopeManage BotScope = "manage"
+)
+
+// Has reports whether k allows what a scope is about.
+func (k BotToken) Has(scope BotScope) bool {
+	return map[BotScope]bool{ScopeRead: k.Read, ScopeWrite: k.Write, ScopeFiles: k.Files, ScopeManage: k.Manage}[scope]
+}
+
+// Scopes returns what k allows.
+func (k BotToken) Scopes() (scopes []BotScope) {
+	for _, scope := range []BotScope{ScopeRead, ScopeWrite, ScopeFiles, ScopeManage} {
+		if k.Has(scope) {
+			scopes = append(scopes, scope)
+		}
+	}
+	return scopes
 }
 
 // Covers reports whether k is for a room.
@@ -46,8 +74,8 @@ const BotSecretPrefix = "ubt_"
 func CheckBearer(secret string) error {
 	switch {
 	case strings.HasPrefix(secret, BotSecretPrefix):
-		return Unauthorized.Errorf(CodeBadToken, "this is the token of a bot, which opens /bot/events and /bot/messages "+
-			"alone; all else takes access tokens of people")
+		return Unauthorized.Errorf(CodeBadToken, "this is the token of a bot, which opens /bot/events, /bot/messages and "+
+			"what its scopes allow; all else takes access tokens of people")
 	case LooksLikeDeviceKey(secret):
 		return Unauthorized.Errorf(CodeBadToken, "this is the key of a device, which opens WebSocket and MQTT connections "+
 			"alone; the REST API takes access tokens of people")

@@ -76,19 +76,21 @@ func (s *Service) mayLoad(r *http.Request, id string) (f domain.File, err error)
 	if !domain.ValidID(domain.FilePrefix, id) {
 		return f, errNoFile()
 	}
-	user := ""
+	var p domain.Principal
 	if q := r.URL.Query(); q.Has("sig") {
-		user, err = s.checkLink(id, q)
+		p.ID, err = s.checkLink(id, q)
 	} else {
-		user, err = s.bearer(r)
+		p, err = s.bearer(r)
 	}
 	if err != nil {
 		return f, err
 	}
-	f, err = s.Store.Readable(r.Context(), id, user)
+	if f, err = s.Store.Readable(r.Context(), id, p.ID); err == nil && p.Kind != "" {
+		err = s.Secrets.MayLoad(r.Context(), p, f.Room)
+	}
 	switch {
 	case err != nil:
-		return f, err
+		return domain.File{}, err
 	case f.State == domain.FileGone:
 		return f, domain.NotFound.Errorf(domain.CodeNoSuchFile, "this file was deleted, as the server keeps files for a "+
 			"shorter time than messages")
@@ -99,14 +101,13 @@ func (s *Service) mayLoad(r *http.Request, id string) (f domain.File, err error)
 }
 
 // bearer returns who sends a request.
-func (s *Service) bearer(r *http.Request) (user string, err error) {
+func (s *Service) bearer(r *http.Request) (p domain.Principal, err error) {
 	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") || secret == "" {
-		return "", domain.Unauthorized.Errorf(domain.CodeNoCredentials,
+		return p, domain.Unauthorized.Errorf(domain.CodeNoCredentials,
 			"open a link that the server has given you, or send an access token as a bearer token")
 	}
-	p, err := s.Secrets.Authenticate(r.Context(), strings.TrimSpace(secret), httpx.ClientAddr(r.Context()))
-	return p.ID, err
+	return s.Secrets.Authenticate(r.Context(), strings.TrimSpace(secret), httpx.ClientAddr(r.Context()))
 }
 
 // disposition tells browsers to show what is harmless in a page, and to store all else under its name (RFC 6266).

@@ -37,7 +37,8 @@ func ForLimited() map[string]any { return map[string]any{limited: true} }
 
 const bots = "bots"
 
-// ForBots is the Metadata of operations that bots call with their tokens, and nobody else. Bots call no others.
+// ForBots is the Metadata of operations that bots call with their tokens, and nobody else. Of others they call those
+// that Programs takes them for.
 func ForBots() map[string]any { return map[string]any{bots: true} }
 
 // Authenticator verifies access tokens.
@@ -45,12 +46,21 @@ type Authenticator interface {
 	Authenticate(ctx context.Context, bearer string) (domain.Principal, error)
 }
 
+// Programs verifies the tokens of bots, and says what they may call.
+type Programs interface {
+	Authenticator
+	// Takes reports whether an operation of people takes bearer, the token of a bot.
+	Takes(operation, bearer string) bool
+	// Admit returns an error unless p may call such an operation, which is about room.
+	Admit(ctx context.Context, p domain.Principal, operation, room string) error
+}
+
 // Options are the options of the API.
 type Options struct {
 	Name    string        // the title of the OpenAPI document; empty: Unhidra
 	Version string        // of the server
 	Auth    Authenticator // nil: operations with Bearer always return 401
-	Bots    Authenticator // of operations with ForBots; nil: these always return 401
+	Bots    Programs      // of operations with ForBots, and of those that it takes; nil: these always return 401
 	Limits  Limits        // rate limits of operations; nil: none
 	// May returns an error if a caller may not call an operation, whatever it is about; nil: everybody may.
 	May func(p domain.Principal, operation string) error
@@ -143,19 +153,21 @@ func checkContentType(ctx huma.Context, next func(huma.Context)) {
 
 // authenticate authenticates the caller of operations that need one.
 func authenticate(
-	people, programs Authenticator, may func(domain.Principal, string) error,
+	people Authenticator, programs Programs, may func(domain.Principal, string) error,
 ) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		if len(ctx.Operation().Security) == 0 {
 			next(ctx)
 			return
 		}
-		auth := people
-		if ctx.Operation().Metadata[bots] != nil {
-			auth = programs
-		}
 		r, w := humago.Unwrap(ctx)
 		token, ok := bearer(r)
+		auth, operation := people, ctx.Operation().OperationID
+		only := ctx.Operation().Metadata[bots] != nil
+		also := !only && programs != nil && programs.Takes(operation, token)
+		if only || also {
+			auth = Authenticator(programs)
+		}
 		if !ok || auth == nil {
 			Fail(w, r, domain.Unauthorized.Errorf(domain.CodeNoCredentials,
 				"sign in first, and send the access token as \"Authorization: Bearer …\""))
@@ -172,7 +184,13 @@ func authenticate(
 			return
 		}
 		if may != nil {
-			if err := may(p, ctx.Operation().OperationID); err != nil {
+			if err := may(p, operation); err != nil {
+				Fail(w, r, err)
+				return
+			}
+		}
+		if also {
+			if err := programs.Admit(r.Context(), p, operation, r.PathValue("room")); err != nil {
 				Fail(w, r, err)
 				return
 			}

@@ -19,12 +19,13 @@ type Repository struct{ db *store.DB }
 // New returns the repository on db.
 func New(db *store.DB) *Repository { return &Repository{db} }
 
-const tokenColumns = `k.id, k.bot_id, b.owner_id, k.name, k.can_read, k.can_write, k.rooms, k.created_at, k.used_at`
+const tokenColumns = `k.id, k.bot_id, b.owner_id, k.name, k.can_read, k.can_write, k.can_files,
+	k.can_manage, k.rooms, k.created_at, k.used_at`
 
 func scanToken(rows *sql.Rows) (k domain.BotToken, err error) {
 	var rooms string
 	var created, used int64
-	err = rows.Scan(&k.ID, &k.Bot, &k.Owner, &k.Name, &k.Read, &k.Write, &rooms, &created, &used)
+	err = rows.Scan(&k.ID, &k.Bot, &k.Owner, &k.Name, &k.Read, &k.Write, &k.Files, &k.Manage, &rooms, &created, &used)
 	k.CreatedAt, k.UsedAt = store.Time(created), store.Time(used)
 	if rooms != "" {
 		k.Rooms = strings.Fields(rooms)
@@ -111,9 +112,9 @@ func insertToken(ctx context.Context, t *store.Tx, owner string, k domain.BotTok
 			return err
 		}
 	}
-	_, err := t.ExecContext(ctx, `INSERT INTO bot_tokens (id, bot_id, name, hash, can_read, can_write, rooms, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, k.ID, k.Bot, k.Name, hash, k.Read, k.Write, strings.Join(k.Rooms, " "),
-		store.Millis(now))
+	_, err := t.ExecContext(ctx, `INSERT INTO bot_tokens (id, bot_id, name, hash, can_read, can_write, rooms, created_at,
+		can_files, can_manage) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, k.ID, k.Bot, k.Name, hash, k.Read, k.Write,
+		strings.Join(k.Rooms, " "), store.Millis(now), k.Files, k.Manage)
 	return err
 }
 

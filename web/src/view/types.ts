@@ -421,7 +421,7 @@ export interface BotToken {
   name?: string;
   /** the token itself; only when it is made */
   secret?: string;
-  scopes: readonly ('read' | 'write')[];
+  scopes: readonly ('read' | 'write' | 'files' | 'manage')[];
   rooms?: string[];
   created_at: string;
   used_at?: string;
