@@ -111,6 +111,40 @@ func chaosWith(t *testing.T, times Times, with func(*Deps)) *Service {
 	return s
 }
 
+// unread are settings whose first reading is awaited.
+type unread struct {
+	SettingStore
+	first func()
+}
+
+func (u unread) Settings(ctx context.Context) ([]domain.Setting, error) {
+	u.first()
+	return nil, ctx.Err()
+}
+
+// Before the folder of the models is read, a server with no version yet does not say that all are ready.
+func TestItIsNotReadyBeforeItHasLooked(t *testing.T) {
+	t.Parallel()
+	asked, looked := make(chan struct{}, 1), make(chan struct{})
+	dir := t.TempDir()
+	writeModel(t, dir, 1, nil)
+	s := newServiceWith(t, dir, Times{}, func(d *Deps) {
+		d.Settings = unread{first: func() {
+			select {
+			case asked <- struct{}{}:
+			default:
+			}
+			<-looked
+		}}
+	})
+	<-asked
+	if h := s.Health(); h.Ready || h.Detail == "" {
+		t.Errorf("it is %+v", h)
+	}
+	close(looked)
+	until(t, "a worker that is ready", ready(s))
+}
+
 func ask(t *testing.T, s *Service, text string) (string, error) {
 	t.Helper()
 	return askWithin(t, s, text, time.Minute)

@@ -119,9 +119,6 @@ func (s *Service) Run(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	}
-	s.mu.Lock()
-	s.off = ""
-	s.mu.Unlock()
 	defer s.endAll()
 	tick := time.NewTicker(scanEvery)
 	defer tick.Stop()
@@ -133,6 +130,9 @@ func (s *Service) Run(ctx context.Context) error {
 				s.Log.WarnContext(ctx, "cannot read which versions of models answer", "err", err)
 			}
 			s.scan(ctx, runtime)
+			s.mu.Lock()
+			s.off = "" // not before: with no versions yet, it would seem that all are ready
+			s.mu.Unlock()
 			if err := s.keepBaselines(ctx); err != nil && ctx.Err() == nil {
 				s.Log.WarnContext(ctx, "cannot keep what is usual for a version of a model; it is tried again", "err", err)
 			}
