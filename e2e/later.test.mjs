@@ -103,6 +103,47 @@ story('a reminder of a text is made by the keyboard, and repeats', async ({ ann 
   assert.deepEqual(items[0].repeat.weekdays, [1, 2, 3, 4, 5]);
 });
 
+story('a message repeats on days of the week, is skipped once, paused and resumed', async ({ ann }) => {
+  await ann.goto(`${new URL(ann.url()).origin}/rooms/${room.id}`);
+  await composer(ann).fill('What are you working on today?');
+  await ann.getByRole('button', { name: 'Send later' }).click();
+  const dialog = ann.getByRole('dialog', { name: 'Send later' });
+  await dialog.getByLabel('Date and time').fill('2027-01-31T09:00');
+  await dialog.getByLabel('Repeats').selectOption('monthly');
+  await dialog.getByText('Shorter months have their last day instead.').waitFor();
+  await dialog.getByLabel('Repeats').selectOption('days');
+  await dialog.getByLabel('Mon').check();
+  await dialog.getByLabel('Sun').uncheck();
+  await accessibleEverywhere(ann, 'later-repeats');
+  await shot(ann, 'later-repeats');
+  await dialog.getByRole('button', { name: 'Schedule' }).click();
+  await ann.getByText('Will be sent every Monday at 09:00').waitFor();
+  const row = list(phone).getByRole('listitem').filter({ hasText: 'What are you working on' });
+  await row.getByText('every Monday at 09:00').waitFor();
+  const kept = async () => {
+    const { items } = await call('ann', 'GET', '/me/scheduled');
+    return items.find((m) => m.text.startsWith('What are you working on'));
+  };
+  const { at: first } = await kept();
+  const act = async (name) => {
+    await row.getByRole('button', { name: /^More about/ }).tap();
+    await shot(phone, `later-${name.split(' ')[0].toLowerCase()}-phone`);
+    await phone.getByRole('menuitem', { name, exact: true }).tap();
+  };
+  await act('Skip the next one');
+  await becomes(async () => Math.round((Date.parse((await kept()).at) - Date.parse(first)) / 86_400_000), 7);
+  await act('Pause');
+  await row.getByText('Paused').waitFor();
+  await accessible(phone, 'later-paused');
+  await shot(phone, 'later-paused-phone');
+  await act('Resume');
+  await row.getByText('Paused').waitFor({ state: 'detached' });
+  const { at, repeat } = await kept();
+  assert.deepEqual([Date.parse(at) > Date.parse(first), repeat.weekdays], [true, [1]]);
+  await act('Delete');
+  await row.waitFor({ state: 'detached' });
+});
+
 story('/remind says what it has understood, and takes it back', async ({ ann }) => {
   await ann.goto(`${new URL(ann.url()).origin}/rooms/${room.id}`);
   await composer(ann).fill('/remind ');
