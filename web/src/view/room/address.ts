@@ -40,7 +40,7 @@ export function target(s: string): URL | undefined {
  * ends it, unless it stands behind a mark in the path, as in /wiki/東京.
  */
 export function addressEnd(s: string, i: number): number {
-  if (joins(charBefore(s, i))) return i;
+  if (!isWord(s.charAt(i)) || joins(charBefore(s, i))) return i;
   const host = hostOf(s, i);
   const bare = host <= i;
   if (bare) {
