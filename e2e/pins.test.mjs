@@ -28,7 +28,7 @@ story('the list of a room without pinned messages says how to get one', async ({
   await accessible(ann, 'pins-none');
   await bob.getByRole('button', { name: 'Room details' }).tap();
   await bob.getByRole('link', { name: 'Pinned messages' }).tap();
-  await panel(bob).getByText('Messages that moderators pin').waitFor();
+  await panel(bob).getByText('Pin a message from its menu').waitFor();
   assert.equal((await panel(bob).boundingBox()).width, 390);
 });
 
@@ -38,7 +38,7 @@ story('a message is pinned from its menu, and everybody finds it in the list at 
   await ann.getByText('Pinned', { exact: true }).waitFor();
   for (const page of [ann, bob]) await pinned(page).filter({ hasText: 'cake?' }).waitFor();
   await panel(bob).getByText(/Pinned by Ann/).waitFor();
-  await becomes(() => panel(bob).getByRole('button', { name: /^Unpin/ }).count(), 0, 'members unpin nothing');
+  await panel(bob).getByRole('button', { name: /^Unpin/ }).waitFor();
 });
 
 story('by keyboard alone a message is pinned, and the menu then offers to unpin it', async ({ ann, bob }) => {

@@ -85,7 +85,7 @@ func Matrix() []Rule {
 		{DeleteAny, "delete messages of others", mods, false, false},
 		{MentionRoom, "notify everyone with @room", mods, true, false},
 		{React, "react to messages", all, true, false},
-		{PinMessage, "pin messages, and unpin them", mods, true, false},
+		{PinMessage, "pin messages, and unpin them", all, true, false},
 		{UploadFile, "upload files, to post them in messages", all, true, false},
 		{InviteMember, "add people by name", all, false, false},
 		{ManageInvites, "make and revoke invitation links", mods, false, false},

@@ -16,7 +16,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // neither direct nor archived (o, a, m, p: owner, admin, moderator, plain
 // member), then d if members of direct rooms may, r if it goes in archived ones.
 var want = map[Permission]string{
-	ReadRoom: "oamp d r", LeaveRoom: "oamp d r", SendMessage: "oamp d", React: "oamp d", PinMessage: "oam d",
+	ReadRoom: "oamp d r", LeaveRoom: "oamp d r", SendMessage: "oamp d", React: "oamp d", PinMessage: "oamp d",
 	UploadFile: "oamp d", EditOwn: "oamp d", DeleteOwn: "oamp d",
 	DeleteAny: "oam", MentionRoom: "oam d", InviteMember: "oamp", ManageInvites: "oam", ManageHooks: "oa",
 	KickMember: "oam r", MuteMember: "oam r", BanMember: "oam r",

@@ -1,6 +1,7 @@
 package messages_test
 
 import (
+	"context"
 	"slices"
 	"testing"
 	"time"
@@ -74,15 +75,25 @@ func TestPins(t *testing.T) {
 	})
 }
 
-// Moderators pin messages of their room, as many as a room can have; in a direct room both may.
+// Members pin messages of their room, as many as a room can have, unless they are muted.
 func TestWhoMayPin(t *testing.T) {
 	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		ctx, now := t.Context(), time.Now()
 		room := testkit.Room(t, db, 2)
 		m := testkit.Say(t, db, testkit.UserID(1), room, "a", "agenda")
+		for _, change := range []func(context.Context, string, string, int64, time.Time) (domain.Event, error){
+			db.Messages.Pin, db.Messages.Unpin,
+		} {
+			if e, err := change(ctx, testkit.UserID(1), room, m.Seq, now); err != nil || e.Seq == 0 {
+				t.Errorf("a member: %+v, %v", e, err)
+			}
+		}
+		if err := mute(t, db, testkit.UserID(0), room, testkit.UserID(1), now.Add(time.Hour)); err != nil {
+			t.Fatal(err)
+		}
 		for user, want := range map[string]domain.Code{
-			testkit.UserID(1): domain.CodeRoleTooLow, testkit.UserID(7): domain.CodeNotAMember,
+			testkit.UserID(1): domain.CodeMuted, testkit.UserID(7): domain.CodeNotAMember,
 		} {
 			if _, err := db.Messages.Pin(ctx, user, room, m.Seq, now); domain.CodeOf(err) != want {
 				t.Errorf("%s pins: %v", user, err)

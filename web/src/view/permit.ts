@@ -3,14 +3,14 @@ import type { Member, RoomState } from './types';
 // The part of the server's permission matrix that decides what is offered.
 // The server decides what is done.
 const ranks = ['member', 'moderator', 'admin', 'owner'];
-const least = {
+export const least = {
   deleteAny: 'moderator',
   invites: 'moderator',
   kick: 'moderator',
   mute: 'moderator',
   ban: 'moderator',
   mentionRoom: 'moderator',
-  pin: 'moderator',
+  pin: 'member',
   update: 'admin',
   hooks: 'admin',
   previews: 'admin',

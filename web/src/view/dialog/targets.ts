@@ -83,11 +83,13 @@ function actions(app: App): Target[] {
     ...app.arranged.sections.flatMap((s) => ofSection(s.name, app, one)),
     one('pause', 'bell', () => void arranging().then((does) => does.pause(app, true))),
     one('resume', 'bell', () => void arranging().then((does) => does.pause(app, false))),
+    one('remind', 'clock', () => void planning().then((does) => does.remindLater(app))),
     one('requests', 'user-plus', () => overlay.open({ name: 'requests' })),
     one('search', 'search', () => router.go({ page: 'search', q: '' })),
     one('theme', 'eye', () => (app.settings.theme = dark() ? 'light' : 'dark')),
     one(app.settings.density === 'compact' ? 'comfortable' : 'compact', 'menu', density),
     one('shortcuts', 'keyboard', () => overlay.open({ name: 'keys' })),
+    one('language', 'gear', () => router.go({ page: 'settings', section: 'profile' })),
     ...settingsPages.map((p) => one(`settings-${p}`, 'gear', () => router.go({ page: 'settings', section: p }))),
     ...(app.me.role === 'admin'
       ? adminPages.map((p) => one(`admin-${p}`, 'shield', () => router.go({ page: 'admin', section: p })))
@@ -96,6 +98,7 @@ function actions(app: App): Target[] {
   ];
 }
 
+const planning = () => withTexts(import('../later/planning'), 'later');
 const arranging = () => withTexts(import('../shell/arranging'), 'sections');
 
 type One = (id: string, icon: IconName, run: () => void, values: Record<string, string>) => Target;
@@ -130,8 +133,8 @@ function ofRoom(app: App, one: One): Target[] {
   const favour = () => void arranging().then((does) => does.favour(app, r));
   const mute = () => void arranging().then((does) => does.mute(app, r));
   const panel = (name: Panel) => () => router.go({ page: 'room', room: r.id, panel: name });
-  const does = (what: 'copyLink' | 'leave') => () =>
-    void arranging().then((made) => (what === 'leave' ? made.leave(app, r) : made.copyLink(r)));
+  const does = (what: 'copyLink' | 'leave' | 'archive') => () =>
+    void arranging().then((made) => (what === 'copyLink' ? made.copyLink(r) : made[what](app, r)));
   const adds = may(r, 'send') ? overlay.adds() : [];
   const view = current.page === 'room' && current.view ? {} : ({ view: 'dashboard' } as const);
   return [
@@ -153,6 +156,9 @@ function ofRoom(app: App, one: One): Target[] {
       : []),
     ...(may(r, 'invites') && r.kind !== 'direct' ? [one('invite', 'link', panel('details'), { room })] : []),
     one('details', 'info', panel('details'), { room }),
+    ...(may(r, 'update') ? [one('topic', 'edit', panel('details'), { room })] : []),
+    ...(may(r, 'hooks') ? [one('hooks', 'link', panel('details'), { room })] : []),
+    ...(may(r, 'archive') ? [one(r.archived ? 'reopen' : 'archive', 'archive', does('archive'), { room })] : []),
     one('copy-link', 'link', does('copyLink'), { room }),
     one('leave', 'leave', does('leave'), { room }),
   ];

@@ -31,3 +31,16 @@ export function remindOf(app: App, m: Message): void {
     },
   });
 }
+
+/** Asks what somebody wants to be reminded of, and when. */
+export function remindLater(app: App): void {
+  overlay.open({
+    name: 'later',
+    what: 'new',
+    text: '',
+    run: async (times, text) => {
+      await (await app.personal()).later.remind({ text }, times);
+      overlay.say(t('later.reminded', { when: dateTimeOf(times.at) }));
+    },
+  });
+}

@@ -1,3 +1,4 @@
+import { reasonOf } from '../failure';
 import type { App } from '../port';
 import { nameOf } from '../roomname';
 import { router } from '../route.svelte';
@@ -18,3 +19,20 @@ export const askLeave = (app: App, room: RoomState, agreed?: () => void): void =
       router.go({ page: 'home' }, true);
     },
   });
+
+/** Asks whether the user wants to archive a room, or opens one that is archived again. */
+export async function askArchive(app: App, room: RoomState): Promise<void> {
+  if (!room.archived)
+    return overlay.open({
+      name: 'confirm',
+      title: t('details.archive-title', { room: nameOf(room) }),
+      text: t('details.archive-text'),
+      action: t('details.archive'),
+      run: () => app.api.updateRoom(room.id, { archived: true }),
+    });
+  try {
+    await app.api.updateRoom(room.id, { archived: false });
+  } catch (err) {
+    overlay.say(reasonOf(err), true);
+  }
+}

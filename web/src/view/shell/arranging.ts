@@ -83,3 +83,13 @@ export async function remove(app: App, name: string): Promise<void> {
   const back = () => void arrange(app, (a) => by.restore(a, section, at));
   overlay.say(t('sections.removed', { name }), false, { label: t('sections.undo'), run: back });
 }
+
+/** Asks whether the user wants to archive a room, or opens it again. */
+export async function archive(app: App, room: RoomState): Promise<void> {
+  try {
+    const { askArchive } = await withTexts(import('../room/leaving'), 'details');
+    await askArchive(app, room);
+  } catch (err) {
+    overlay.say(reasonOf(err), true);
+  }
+}
