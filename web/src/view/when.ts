@@ -20,6 +20,7 @@ const both: Style = { dateStyle: 'medium', timeStyle: 'short' };
 const second: Style = { timeStyle: 'medium' };
 const daySecond: Style = { dateStyle: 'short', timeStyle: 'medium' };
 const shortDay: Style = { weekday: 'short', timeZone: 'UTC' };
+const longDay: Style = { weekday: 'long', timeZone: 'UTC' };
 const weekday: Style = { weekday: 'long', day: 'numeric', month: 'long' };
 const withYear: Style = { day: 'numeric', month: 'long', year: 'numeric' };
 
@@ -53,6 +54,8 @@ export const dateTimeOf = (at: Moment): string => write(both, at);
 export const secondOf = (at: Moment): string => write(daysAgo(at) === 0 ? second : daySecond, at);
 /** a weekday, from 1 for Monday to 7: "Mon" */
 export const dayOfWeek = (day: number): string => write(shortDay, Date.UTC(2024, 0, day)); // whose first day is one
+/** Monday, for 1. */
+export const longDayOfWeek = (day: number): string => write(longDay, Date.UTC(2024, 0, day));
 /** what the clock shows in a time zone now; an unknown zone is a RangeError */
 export const nowIn = (timeZone: string): string => formatOf({ ...clock, timeZone }).format();
 

@@ -1,6 +1,7 @@
 import { language } from '../../text/language.svelte';
 import type { Repeat } from '../laterport';
 import { t } from '../text';
+import { dayOfWeek, longDayOfWeek } from '../when';
 
 /** What comes again: on all days, on working days, on a day of the week, on some, or on a day of each month. */
 export const rhythms = ['never', 'daily', 'workdays', 'weekly', 'days', 'monthly'] as const;
@@ -9,12 +10,6 @@ export type Rhythm = (typeof rhythms)[number];
 const everyDay = [1, 2, 3, 4, 5, 6, 7];
 const workdays = [1, 2, 3, 4, 5];
 const same = (a: readonly number[], b: readonly number[]) => a.join() === b.join();
-
-/** The name of a day of the week, 1 is Monday, in the language of this page: "Monday", or "Mon". */
-export function dayName(day: number, weekday: 'long' | 'short'): string {
-  const at = Date.UTC(2024, 0, day); // a year that begins on a Monday
-  return new Intl.DateTimeFormat(language.locale, { weekday, timeZone: 'UTC' }).format(at);
-}
 
 /** When what comes first at a time, such as 2026-12-24T18:00, comes again; undefined: not at all. */
 export function repeatOf(rhythm: Rhythm, when: string, days: readonly number[], zone: string): Repeat | undefined {
@@ -49,6 +44,6 @@ function words(r: Repeat): string {
   const rhythm = rhythmIn(r);
   if (rhythm === 'daily') return t('later.every-day', { time });
   if (rhythm === 'workdays') return t('later.every-workday', { time });
-  const names = days.map((d) => dayName(d, days.length === 1 ? 'long' : 'short'));
+  const names = days.map((d) => days.length === 1 ? longDayOfWeek(d) : dayOfWeek(d));
   return t('later.every-days', { days: new Intl.ListFormat(language.locale).format(names), time });
 }

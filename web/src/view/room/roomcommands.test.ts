@@ -99,7 +99,7 @@ test('one is reminded as one types it, and can take it back', async () => {
   const tomorrow = new Date();
   tomorrow.setDate(tomorrow.getDate() + 1);
   tomorrow.setHours(9, 0, 0, 0);
-  expect(later.remind).toHaveBeenLastCalledWith({ text: 'it is *late*' }, tomorrow, undefined);
+  expect(later.remind).toHaveBeenLastCalledWith({ text: 'it is *late*' }, { at: tomorrow });
   expect(said()).toMatch(/^I’ll remind you: it is \*late\* \(Dec 2[45], 2026/u);
   later.remove.mockResolvedValueOnce(undefined);
   overlay.toasts.at(-1)?.action?.run();
@@ -107,7 +107,7 @@ test('one is reminded as one types it, and can take it back', async () => {
   const { timeZone: zone } = Intl.DateTimeFormat().resolvedOptions();
   const repeat = { zone, time: '09:30', weekdays: [1, 2, 3, 4, 5] };
   await type('/remind every weekday at 9:30 standup');
-  expect(later.remind).toHaveBeenLastCalledWith({ text: 'standup' }, expect.any(Date), repeat);
+  expect(later.remind).toHaveBeenLastCalledWith({ text: 'standup' }, { repeat });
 });
 
 test('a time that is not understood gets an example, and the text stays', async () => {
