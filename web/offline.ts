@@ -7,6 +7,7 @@ export const parts = [
   'dialog',
   'files',
   'forward',
+  'home',
   'later',
   'moderation',
   'pin',
@@ -26,7 +27,7 @@ export const offline = new RegExp(
   [
     '/src/(?:state/|platform/|view/(?:share/|shell/(?!OpenRooms|Missing)))',
     '/src/view/room/(?!leaving|Linked|Answers|chartcommand|emojidata)',
-    '/src/view/(?:Broken|saved/saving|later/planning|moderation/(?:Flagged|decided)|panel/(?:RoomPanel|Thread))\\.',
+    '/src/view/(?:Broken|signout|saved/saving|later/planning|moderation/(?:Flagged|decided)|panel/(?:RoomPanel|Thread))\\.',
     '/src/view/dialog/(?:Keys|Overlays|ToDate|UserCard)\\.',
     '/src/view/files/(?:DropHint|MessageFiles|Recorder|Tray)\\.',
     `/src/text/(?:(?:${parts.join('|')})/)?[\\w-]+\\.json$`,

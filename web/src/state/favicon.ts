@@ -1,8 +1,6 @@
 // The picture in the tab, with what waits: a number on red for what is meant for
 // the reader, a plain dot for the rest.
 
-const size = 64;
-
 /** What the badge says: a number for mentions, nothing but a dot for other messages, undefined for no badge. */
 export function badgeOf(unread: number, mentions: number): string | undefined {
   if (mentions > 0) return mentions > 99 ? '99' : String(mentions);
@@ -30,43 +28,11 @@ export class Favicon {
       return;
     }
     try {
+      const { draw, load } = await import('./badge'); // few pages are open with something that waits at their start
       const base = await (this.#base ??= load(this.#plain));
       if (badge === this.#shown) this.#link.href = draw(base, badge);
     } catch {
       this.#base = undefined; // the title still tells it
     }
   }
-}
-
-async function load(src: string): Promise<HTMLImageElement> {
-  const image = new Image(size, size);
-  image.src = src;
-  await image.decode();
-  return image;
-}
-
-function draw(base: HTMLImageElement, badge: string): string {
-  const canvas = document.createElement('canvas');
-  canvas.width = canvas.height = size;
-  const c = canvas.getContext('2d');
-  if (!c) return base.src;
-  c.drawImage(base, 0, 0, size, size);
-  const width = badge.length > 1 ? 46 : badge ? 36 : 28;
-  const height = badge ? 36 : 28;
-  c.beginPath();
-  c.roundRect(size - width, size - height, width, height, height / 2);
-  c.fillStyle = badge ? '#c8102e' : '#e8a317';
-  c.fill();
-  // A rim keeps the badge apart from the picture in any theme of the browser.
-  c.lineWidth = 4;
-  c.strokeStyle = '#fff';
-  c.globalCompositeOperation = 'destination-over';
-  c.stroke();
-  c.globalCompositeOperation = 'source-over';
-  c.fillStyle = '#fff';
-  c.font = '700 30px system-ui, sans-serif';
-  c.textAlign = 'center';
-  c.textBaseline = 'middle';
-  c.fillText(badge, size - width / 2, size - height / 2 + 2);
-  return canvas.toDataURL('image/png');
 }

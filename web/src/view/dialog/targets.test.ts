@@ -67,6 +67,7 @@ test('the palette has what slash commands do', () => {
 test('the palette has what roles allow in a room, and nothing else', () => {
   const has: Record<keyof typeof least, string> = {
     deleteAny: '',
+    screening: 'details',
     invites: 'invite',
     kick: '',
     mute: '',
