@@ -1,1 +1,0 @@
-var e={"pin.pinned":`Pinned`,"pin.unpinned":`Unpinned`,"pin.by":`Pinned by {name}, {when}`,"pin.remove":`Unpin {name}: {text}`,"pin.failed":`Couldn’t load the pinned messages`,"pin.none":`Nothing is pinned`,"pin.none-text":`Pin a message from its menu, and everyone finds it here.`,"pin.none-text-member":`Messages that moderators pin are found here.`};export{e as default};

@@ -1,1 +1,0 @@
-import{_t as e,it as t,wt as n}from"./index-CYal9C34.js";function r(r,i){t.card=void 0,r.api.direct([i.id]).then(t=>e.go({page:`room`,room:t}),e=>t.say(n(e),!0))}export{r as t};
