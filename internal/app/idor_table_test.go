@@ -180,7 +180,7 @@ func rows() map[string]row {
 		"create-poll":     room(201, `{"key":"p1","question":"Tea?","choices":["yes","no"]}`),
 		"forward-message": room(201, `{"key":"f1","from":"{room}","seq":{seq}}`),
 		"vote":            room(404, `{"choices":[1]}`), "close-poll": room(404, ""), "list-voters": room(404, ""),
-		"pin-message": room(403, ""), "unpin-message": room(403, ""), "list-pins": room(200, ""),
+		"pin-message": room(200, ""), "unpin-message": room(200, ""), "list-pins": room(200, ""),
 		"report-message": room(200, `{"reason":"spam"}`), "appeal-flag": room(403, ""), "list-own-reports": own, "list-room-reports": room(403, ""),
 		"decide-room-report": room(403, `{"decision":"removed"}`),
 		"list-saved":         own, "list-saved-in-room": room(200, ""), "save-message": room(204, ""),
