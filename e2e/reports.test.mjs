@@ -1,4 +1,4 @@
-// Bob reports messages of Eve, and the server flags one: a moderator decides, or an administrator on one of a moderator.
+// Bob reports messages of Eve, and the server flags one: a moderator decides, and an administrator on a moderator's.
 import assert from 'node:assert/strict';
 import { accessible, accessibleEverywhere } from './axe.mjs';
 import { composer, line, password, shot } from './people.mjs';
@@ -50,7 +50,7 @@ story('the moderator finds what it said then, deletes it by keyboard, and Bob he
   await accessible(bob, 'report-own-phone');
 });
 
-story('what the server flags is shown to who asks, its author appeals, and a moderator has it stay', async ({ ann, bob }) => {
+story('what the server flags is shown to who asks, and stays after an appeal', async ({ ann, bob }) => {
   await ann.getByRole('button', { name: 'Room details' }).click();
   await ann.getByRole('complementary').getByLabel('Rough language').selectOption('If 80 % sure');
   await ann.getByText('Ann changed the room').waitFor();
