@@ -45,7 +45,7 @@ var leftOut = map[string]string{
 	"firmware_uploads.by_user": working,
 
 	"bots.id": machine, "devices.id": machine, "incoming_hooks.id": machine, "outgoing_hooks.id": machine,
-	"slash_commands.id": machine, "server_commands.id": machine,
+	"slash_commands.id": machine, "server_commands.id": machine, "face_pictures.user_id": machine,
 	"audit_sinks.owner": machine, "blob_refs.owner_id": machine,
 	"certificate_locks.owner": machine, "feed_cursors.owner": machine,
 
