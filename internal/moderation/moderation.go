@@ -1,5 +1,5 @@
-// Package moderation takes reports of messages, screens messages where rooms ask for it, and has moderators of the room or administrators of the server decide
-// on them.
+// Package moderation takes reports of messages, screens messages where rooms ask for it, and has moderators of the room
+// or administrators of the server decide.
 package moderation
 
 import (

@@ -52,17 +52,14 @@ func (s *Service) screenAll(ctx context.Context, entries []feed.Entry[domain.Eve
 func (s *Service) screen(ctx context.Context, e domain.Event) error {
 	m := e.Message
 	if e.Type != domain.MessageCreated && e.Type != domain.MessageEdited || m == nil || !m.DeletedAt.IsZero() ||
-		m.Sender.Kind != domain.KindUser || s.Now().Sub(e.At) > screenedWithin {
+		m.Sender.Kind != domain.KindUser || m.ContentType == domain.ContentForward || // what others said is theirs
+		s.Now().Sub(e.At) > screenedWithin {
 		return nil
 	}
-	text := m.Text
-	if m.Forward != nil {
-		text = m.Forward.Note // what others said is theirs
-	}
-	repeated := s.lately.repeats(m, text, s.Now())
-	score, words := classifier.Rough(text)
+	repeated := s.lately.repeats(m, s.Now())
+	score, words := classifier.Rough(m.Text)
 	rough := domain.Flag{Reason: domain.ReportRough, Score: percent(score)}
-	spam := domain.Flag{Reason: domain.ReportScored, Score: percent(classifier.Spam(text))}
+	spam := domain.Flag{Reason: domain.ReportScored, Score: percent(classifier.Spam(m.Text))}
 	if max(rough.Score, spam.Score) < domain.MinScreening {
 		return nil
 	}
@@ -72,7 +69,7 @@ func (s *Service) screen(ctx context.Context, e domain.Event) error {
 		return err
 	case room.Flags(rough):
 		return s.flag(ctx, m, rough, strings.Join(words, ", "))
-	case room.Flags(spam) && (repeated || s.Now().Sub(since) < newcomer || len(domain.Links(text, 1)) > 0):
+	case room.Flags(spam) && (repeated || s.Now().Sub(since) < newcomer || len(domain.Links(m.Text, 1)) > 0):
 		return s.flag(ctx, m, spam, "")
 	}
 	return nil
@@ -129,14 +126,14 @@ type written struct {
 
 // repeats reports whether who wrote m wrote the same text in another message lately. Short texts do not count: people
 // say yes often.
-func (l *lately) repeats(m *domain.Message, text string, now time.Time) bool {
-	if len(text) < 20 {
+func (l *lately) repeats(m *domain.Message, now time.Time) bool {
+	if len(m.Text) < 20 {
 		return false
 	}
 	if l.seen == nil || len(l.seen) >= maxRemembered {
 		l.seen = map[[sha256.Size]byte]written{}
 	}
-	key := sha256.Sum256([]byte(m.Sender.ID + "\x00" + text))
+	key := sha256.Sum256([]byte(m.Sender.ID + "\x00" + m.Text))
 	before, found := l.seen[key]
 	l.seen[key] = written{m.Room, m.Seq, now}
 	return found && (before.room != m.Room || before.seq != m.Seq) && now.Sub(before.at) < repeatWithin

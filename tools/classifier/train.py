@@ -164,7 +164,9 @@ def main() -> None:
     head = f"# made by tools/classifier/train.py\nslope\t{slope:.4f}\noffset\t{offset:.4f}\n"
     body = "".join(f"{word}\t{weight:.1f}\n" for word, weight in sorted(weights.items()))
     (OUT / "rough.tsv").write_text(head + body)
-    score = {label: np.array([rough(t, weights, slope, offset) for t in chat(label)]) for label in ("rough", "hard", "plain")}
+    score = {
+        label: np.array([rough(t, weights, slope, offset) for t in chat(label)]) for label in ("rough", "hard", "plain")
+    }
     for limit in (0.5, 0.7, 0.8, 0.9):
         print(f"rough language at {limit}:", {k: f"{(v >= limit).sum()} of {len(v)}" for k, v in score.items()})
 

@@ -18,7 +18,9 @@ func (repo *Repository) Screens(ctx context.Context) (yes bool, err error) {
 }
 
 // Screening returns what a room has flagged, and since when somebody who may have written there is known to the server.
-func (repo *Repository) Screening(ctx context.Context, room, author string) (s domain.Screening, since time.Time, err error) {
+func (repo *Repository) Screening(
+	ctx context.Context, room, author string,
+) (s domain.Screening, since time.Time, err error) {
 	var at int64
 	err = repo.db.QueryRowContext(ctx, `SELECT r.screen_rough, r.screen_spam, COALESCE((SELECT u.created_at FROM users u
 		WHERE u.id = $2), 0) FROM rooms r WHERE r.id = $1 AND r.kind <> 'gone'`, room, author).Scan(&s.Rough, &s.Spam, &at)
@@ -72,7 +74,9 @@ func unlessGone(err error) error {
 
 // Appeal notes that user, who wrote a flagged message, asks for a decision. Repeating it changes nothing, and first is
 // false.
-func (repo *Repository) Appeal(ctx context.Context, user, room string, seq int64, now time.Time) (first bool, err error) {
+func (repo *Repository) Appeal(
+	ctx context.Context, user, room string, seq int64, now time.Time,
+) (first bool, err error) {
 	now = store.Trim(now)
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		first = false
@@ -87,7 +91,8 @@ func (repo *Repository) Appeal(ctx context.Context, user, room string, seq int64
 		case msg.Sender.ID != user:
 			return domain.Forbidden.Errorf(domain.CodeNotYours, "only who wrote a message appeals for it")
 		case msg.Flag == nil:
-			return domain.Conflict.Errorf(domain.CodeNotFlagged, "this message is not flagged: there is nothing to appeal against")
+			return domain.Conflict.Errorf(domain.CodeNotFlagged,
+				"this message is not flagged: there is nothing to appeal against")
 		case msg.Flag.Appealed:
 			return nil
 		}
