@@ -223,8 +223,8 @@ func (c *Client) MarkRead(ctx context.Context, room string, seq int64) (m Mark, 
 	return m, err
 }
 
-// MarkUnread has the message seq of a room, and those after it, be unread again; if it is only in a thread, those of the
-// thread, which the user then follows.
+// MarkUnread has the message seq of a room, and those after it, be unread again; if it is only in a thread, those of
+// the thread, which the user then follows.
 func (c *Client) MarkUnread(ctx context.Context, room string, seq int64) (m Mark, err error) {
 	err = c.Do(ctx, http.MethodPut, fmt.Sprintf("%s/messages/%d/unread", roomPath(room), seq), nil, &m)
 	return m, err

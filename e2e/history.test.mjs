@@ -97,7 +97,7 @@ test('a hundred thousand messages scroll: few nodes, and nothing moves under the
   await shot(page, 'history');
 });
 
-/** The processor time of the page's thread while fn runs, in seconds. What other processes do meanwhile is not in it. */
+/** The processor time of the page's thread while fn runs, in seconds. What other processes do is not in it. */
 async function work(cdp, where, fn) {
   const spent = async () =>
     (await cdp.send('Performance.getMetrics')).metrics.find((m) => m.name === 'TaskDuration').value;

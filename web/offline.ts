@@ -27,7 +27,8 @@ export const offline = new RegExp(
   [
     '/src/(?:state/|platform/|view/(?:share/|shell/(?!OpenRooms|Missing)))',
     '/src/view/room/(?!leaving|Linked|Answers|chartcommand|emojidata)',
-    '/src/view/(?:Broken|signout|saved/saving|later/planning|moderation/(?:Flagged|decided)|panel/(?:RoomPanel|Thread))\\.',
+    '/src/view/(?:Broken|saved/saving|later/planning)\\.',
+    '/src/view/(?:moderation/(?:Flagged|decided)|panel/(?:RoomPanel|Thread))\\.',
     '/src/view/dialog/(?:Keys|Overlays|ToDate|UserCard)\\.',
     '/src/view/files/(?:DropHint|MessageFiles|Recorder|Tray)\\.',
     `/src/text/(?:(?:${parts.join('|')})/)?[\\w-]+\\.json$`,

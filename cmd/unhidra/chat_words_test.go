@@ -66,7 +66,8 @@ func TestChatRoomCommands(t *testing.T) {
 	}
 	out, errs, code := chats(t, s, ann, fmt.Sprintf("/poll Tea? | yes | no\n/vote %d 2\n/vote tea\n", soup.Seq+2)+
 		"/me stirs *it*\n/shrug\n/topic Soup at noon\n/topic\n/look\n/look teal 🔧\n/look\n/look teel\n/invite @ben\n/mute\n/unmute\n//me too\n/etc/hosts\n/me\n"+
-		"/remind me in 2h to stir *it*\n/remind every weekday at 9:30 soup\n/remind every month on the 31st rent\n/remind 2026-02-30 soup\n/remind soup\n"+
+		"/remind me in 2h to stir *it*\n/remind every weekday at 9:30 soup\n/remind every month on the 31st rent\n"+
+		"/remind 2026-02-30 soup\n/remind soup\n"+
 		"/invite nobody-here\n/block @ben\n/unblock @ben\n/help\n/open Kitchen\n")
 	if code == exitOK || !strings.Contains(errs, "/me waves") || !strings.Contains(errs, `"tea" is no number`) ||
 		!strings.Contains(errs, "lines that were refused: 6") ||

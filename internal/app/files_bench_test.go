@@ -23,10 +23,10 @@ import (
 )
 
 // BenchmarkUploads uploads files to a server process over HTTP, and in turns with that, by as many at once, writes and
-// syncs the same bytes to files beside the server's, and sends them to an nginx, which neither hashes nor syncs them. It
-// tells how fast the uploads are as a part of the bare writes (median, least and most) and of nginx (median), how fast
-// all three are, and what processor time the server and the bare writes take for a GB. The files are where TMPDIR is:
-// not in memory, if the disk is to count.
+// syncs the same bytes to files beside the server's, and sends them to an nginx, which neither hashes nor syncs them.
+// It tells how fast the uploads are as a part of the bare writes (median, least and most) and of nginx (median), how
+// fast all three are, and what processor time the server and the bare writes take for a GB. The files are where TMPDIR
+// is: not in memory, if the disk is to count.
 func BenchmarkUploads(b *testing.B) {
 	dir := b.TempDir()
 	ctx, cancel := context.WithTimeout(b.Context(), 20*time.Minute)

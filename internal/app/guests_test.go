@@ -28,7 +28,8 @@ const (
 		list-rooms get-room update-room leave-room list-members mark-read mark-unread search replay-events get-timeline
 		send-message get-message edit-message delete-message list-versions remove-previews tick-task get-thread
 		list-threads mark-thread follow-thread follow-threads add-reaction remove-reaction list-reactions create-poll
-		vote close-poll list-voters forward-message list-pins pin-message unpin-message report-message appeal-flag list-own-reports
+		vote close-poll list-voters forward-message list-pins pin-message unpin-message report-message appeal-flag
+		list-own-reports
 		list-slash-commands run-slash-command list-emoji
 		list-files upload-file create-file put-file-part complete-file delete-file get-file link-files list-room-files
 		list-devices list-room-devices get-device list-series get-readings list-alarms list-room-alarms

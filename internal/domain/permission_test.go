@@ -20,7 +20,8 @@ var want = map[Permission]string{
 	UploadFile: "oamp d", EditOwn: "oamp d", DeleteOwn: "oamp d",
 	DeleteAny: "oam", MentionRoom: "oam d", InviteMember: "oamp", ManageInvites: "oam", ManageHooks: "oa",
 	KickMember: "oam r", MuteMember: "oam r", BanMember: "oam r",
-	UpdateRoom: "oa", SetHistory: "oa", SetPreviews: "oa d", SetScreening: "oa", SetVisibility: "oa", ArchiveRoom: "oa r", SetRole: "oa r",
+	UpdateRoom: "oa", SetHistory: "oa", SetPreviews: "oa d", SetScreening: "oa",
+	SetVisibility: "oa", ArchiveRoom: "oa r", SetRole: "oa r",
 	TransferOwnership: "o r",
 	SetRetention:      "o r", DeleteRoom: "o r",
 }

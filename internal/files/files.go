@@ -48,8 +48,8 @@ type Rooms interface {
 	ViewOf(ctx context.Context, p domain.Principal, room string) (domain.View, error)
 }
 
-// Secrets tells whose an access token, the token of a bot or the key of a device is. MayLoad returns an error unless that
-// allows to load files of a room.
+// Secrets tells whose an access token, the token of a bot or the key of a device is. MayLoad returns an error unless
+// that allows to load files of a room.
 type Secrets interface {
 	Authenticate(ctx context.Context, secret string, from netip.Addr) (domain.Principal, error)
 	MayLoad(ctx context.Context, p domain.Principal, room string) error

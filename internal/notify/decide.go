@@ -38,8 +38,8 @@ func toldOf(e domain.Event) (t told, ok bool) {
 			t.named = []string{p.User}
 		}
 		return t, true
-	case e.Type == domain.MessagePreviewed, e.Type == domain.MessageFlagged, spec.Message == domain.NoMessage, e.Message == nil,
-		!e.Message.DeletedAt.IsZero():
+	case e.Type == domain.MessagePreviewed, e.Type == domain.MessageFlagged, spec.Message == domain.NoMessage,
+		e.Message == nil, !e.Message.DeletedAt.IsZero():
 		return t, false
 	}
 	m := e.Message

@@ -34,7 +34,9 @@ type Store interface {
 	Remove(ctx context.Context, actor, room string, seq int64, url string, now time.Time) error
 	Image(ctx context.Context, id string) (domain.PreviewImage, error)
 	FacePicture(ctx context.Context, user, url string) (id string, err error)
-	AddFacePicture(ctx context.Context, room, user, url string, i domain.PreviewImage, now time.Time) (id string, err error)
+	AddFacePicture(
+		ctx context.Context, room, user, url string, i domain.PreviewImage, now time.Time,
+	) (id string, err error)
 }
 
 // Blobs stores pictures.

@@ -47,8 +47,8 @@ func (s *Service) faceEmoji(ctx context.Context, word string) (emoji, picture st
 	return incoming.Emoji(word), "", nil
 }
 
-// faceName returns the name that a message of h is to have; empty: none. Nobody may take it for a person: it is not, and
-// does not look like, the username of one, nor the name of one in the room.
+// faceName returns the name that a message of h is to have; empty: none. Nobody may take it for a person: it is not,
+// and does not look like, the username of one, nor the name of one in the room.
 func (s *Service) faceName(ctx context.Context, h domain.Hook, asked string) (string, error) {
 	name := names.Clean(asked, domain.MaxFaceName)
 	form := likeness(name)

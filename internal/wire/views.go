@@ -180,8 +180,8 @@ type Message struct {
 	Hidden       bool          `json:"hidden,omitempty" doc:"it was written before you joined a room that hides that: nothing more is told of it"`
 }
 
-// Face is a name and a picture that a program gave one of its messages. The sender stays who it is from: show that it is
-// a program, and its own name, beside them.
+// Face is a name and a picture that a program gave one of its messages. The sender stays who it is from: show that it
+// is a program, and its own name, beside them.
 type Face struct {
 	Name    string `json:"name,omitempty" doc:"at most 64 characters; absent: that of the sender"`
 	Emoji   string `json:"emoji,omitempty" doc:"in place of a picture: as in reactions, or the name of one of the server between colons"`

@@ -95,13 +95,13 @@ func markThreadUnread(
 // threads that they follow, or that name them, get marks of their own.
 func lowerThreadsRead(ctx context.Context, t *store.Tx, user, room string, seq int64) error {
 	var was int64
-	err := t.QueryRowContext(ctx, `SELECT threads_read FROM members WHERE room_id = $1 AND user_id = $2`+t.ForUpdate(), room,
-		user).Scan(&was)
+	err := t.QueryRowContext(ctx, `SELECT threads_read FROM members WHERE room_id = $1 AND user_id = $2`+t.ForUpdate(),
+		room, user).Scan(&was)
 	if err != nil || was <= seq {
 		return err
 	}
-	_, err = t.ExecContext(ctx, `UPDATE thread_marks SET read_seq = $3 WHERE user_id = $1 AND room_id = $2 AND read_seq < $3`,
-		user, room, was)
+	_, err = t.ExecContext(ctx, `UPDATE thread_marks SET read_seq = $3
+		WHERE user_id = $1 AND room_id = $2 AND read_seq < $3`, user, room, was)
 	if err != nil {
 		return err
 	}
@@ -114,7 +114,8 @@ func lowerThreadsRead(ctx context.Context, t *store.Tx, user, room string, seq i
 	if err != nil {
 		return err
 	}
-	_, err = t.ExecContext(ctx, `UPDATE members SET threads_read = $3 WHERE room_id = $1 AND user_id = $2`, room, user, seq)
+	_, err = t.ExecContext(ctx, `UPDATE members SET threads_read = $3 WHERE room_id = $1 AND user_id = $2`, room, user,
+		seq)
 	return err
 }
 

@@ -179,7 +179,9 @@ func hide(ctx context.Context, t *store.Tx, m *domain.Message, n int, url string
 // Image returns the picture with an id.
 func (repo *Repository) Image(ctx context.Context, id string) (i domain.PreviewImage, err error) {
 	err = repo.db.QueryRowContext(ctx, `SELECT image_id, image_hash, image_type, width, height FROM link_previews
-		WHERE image_id = $1 AND image_id <> '' UNION ALL SELECT id, hash, type, 0, 0 FROM face_pictures WHERE id = $1`, id).Scan(&i.ID, &i.Hash, &i.Type, &i.Width, &i.Height)
+		WHERE image_id = $1 AND image_id <> ''
+		UNION ALL SELECT id, hash, type, 0, 0 FROM face_pictures WHERE id = $1`, id).Scan(&i.ID, &i.Hash, &i.Type, &i.Width,
+		&i.Height)
 	if errors.Is(err, sql.ErrNoRows) {
 		return i, domain.NotFound.Errorf(domain.CodeNoSuchFile, "there is no such picture")
 	}

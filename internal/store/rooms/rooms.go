@@ -368,8 +368,9 @@ func (repo *Repository) UpdateRoom(
 		}
 		t.Invalidate()
 		_, err = t.ExecContext(ctx, `UPDATE rooms SET name = $2, topic = $3, kind = $4, archived = $5, previews = $6,
-			hides_history = $7, colour = $8, emoji = $9, avatar = $10, screen_rough = $11, screen_spam = $12 WHERE id = $1`, room, r.Name, r.Topic, r.Kind, r.Archived,
-			r.Previews, r.Hides, r.Look.Colour, r.Look.Emoji, r.Look.Avatar, r.Screening.Rough, r.Screening.Spam)
+			hides_history = $7, colour = $8, emoji = $9, avatar = $10, screen_rough = $11, screen_spam = $12 WHERE id = $1`,
+			room, r.Name, r.Topic, r.Kind, r.Archived, r.Previews, r.Hides, r.Look.Colour, r.Look.Emoji, r.Look.Avatar,
+			r.Screening.Rough, r.Screening.Spam)
 		if err != nil {
 			return err
 		}

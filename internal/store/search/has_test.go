@@ -40,7 +40,8 @@ func TestSearchFindsWhatMessagesHave(t *testing.T) {
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		ctx, now, me := t.Context(), time.Now(), testkit.UserID(0)
 		room := testkit.Room(t, db, 3)
-		secret, _, err := db.Rooms.CreateRoom(ctx, testkit.UserID(1), domain.NewRoom{Kind: domain.PrivateRoom, Name: "Secret"},
+		secret, _, err := db.Rooms.CreateRoom(ctx, testkit.UserID(1),
+			domain.NewRoom{Kind: domain.PrivateRoom, Name: "Secret"},
 			now)
 		if err != nil {
 			t.Fatal(err)
@@ -59,7 +60,8 @@ func TestSearchFindsWhatMessagesHave(t *testing.T) {
 		bare := say(1, domain.Draft{Room: room, Files: []string{upload(t, db, testkit.UserID(1), room)}})
 		say(1, domain.Draft{Room: secret.Room.ID, Text: "tea",
 			Files: []string{upload(t, db, testkit.UserID(1), secret.Room.ID)}})
-		p, err := domain.CheckPoll(domain.Poll{Question: "tea?", Choices: []domain.PollChoice{{Text: "yes"}, {Text: "no"}}}, now)
+		p, err := domain.CheckPoll(domain.Poll{Question: "tea?",
+			Choices: []domain.PollChoice{{Text: "yes"}, {Text: "no"}}}, now)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -7,7 +7,8 @@ import (
 )
 
 // slackBody is what Slack and Mattermost take. The field that says where to post is not here: the hook says that. As
-// whom to post, Post.face reads. Programs that know neither often have a title and a message, as Apprise and Grafana before version 9.
+// whom to post, Post.face reads. Programs that know neither often have a title and a message, as Apprise and Grafana
+// before version 9.
 type slackBody struct {
 	Text        word         `json:"text"`
 	Message     word         `json:"message"`

@@ -1,7 +1,18 @@
 // The catalogue of events as this client knows it. The server's is the one that counts:
 // TestWebEvents holds both to be the same.
 
-import type { AlarmLine, BatchLine, ChartLine, CommandLine, Event, KeepOf, PollVotes, RolloutLine, RoomLook, Screening } from './types';
+import type {
+  AlarmLine,
+  BatchLine,
+  ChartLine,
+  CommandLine,
+  Event,
+  KeepOf,
+  PollVotes,
+  RolloutLine,
+  RoomLook,
+  Screening,
+} from './types';
 
 /** What an event of each type says beside its subject and its message. */
 export interface Details {

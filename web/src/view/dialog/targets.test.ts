@@ -45,8 +45,8 @@ function inRoom(role: string, more: Partial<RoomState> = {}): string[] {
   return targetsOf(app).map((target) => target.id.replace('action/', ''));
 }
 
-// Of each word and each right it is said here where the palette has it. '' are those that need a text or a person, which
-// one gives where one writes or at the person, or a message.
+// Of each word and each right it is said here where the palette has it. '' are those that need a text or a person,
+// which one gives where one writes or at the person, or a message.
 test('the palette has what slash commands do', () => {
   const has: Record<Word, string> = {
     me: '',
