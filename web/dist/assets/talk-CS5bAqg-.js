@@ -1,1 +1,0 @@
-import{Q as e,dt as t,ht as n}from"./index-ChgG9h53.js";function r(r,i){e.card=void 0,r.api.direct([i.id]).then(e=>t.go({page:`room`,room:e}),t=>e.say(n(t),!0))}export{r as t};
