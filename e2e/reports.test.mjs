@@ -53,7 +53,7 @@ story('the moderator finds what it said then, deletes it by keyboard, and Bob he
 story('what the server flags is shown to who asks, and stays after an appeal', async ({ ann, bob }) => {
   await ann.getByRole('button', { name: 'Room details' }).click();
   await ann.getByRole('complementary').getByLabel('Rough language').selectOption('If 80 % sure');
-  await ann.getByText('Ann changed the room').waitFor();
+  await ann.getByText('Ann changed which messages the server flags').waitFor();
   await accessibleEverywhere(ann, 'screening-details');
   const eve = await device('eve', {}, false);
   await eve.getByRole('navigation').getByRole('link', { name: room.name }).click();

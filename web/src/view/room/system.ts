@@ -24,6 +24,7 @@ function change(d: Details['room.updated'], actor: string): string {
     return t(d.hides_history ? 'system.history-hidden' : 'system.history-shown', { actor });
   if (d.look) return t('system.look', { actor });
   if (d.previews !== undefined) return t(d.previews ? 'system.previews-on' : 'system.previews-off', { actor });
+  if (d.screening) return t('system.screening', { actor });
   if (d.held !== undefined) return t(d.held ? 'system.held' : 'system.released', { actor });
   if (d.retention) return t('system.retention', { actor, keep: keepText(d.retention) });
   return t('system.changed', { actor });
