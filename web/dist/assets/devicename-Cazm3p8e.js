@@ -1,1 +1,0 @@
-import{t as e}from"./text-Beui-TrF.js";function t(t){let[n,r]=t.split(` on `),i=n===`A program`?e(`device.program`):n??``;return r?e(`device.on`,{browser:i,system:r}):i}export{t};

@@ -1,0 +1,1 @@
+import{t as e}from"./text-nzV9dXBG.js";function t(t){let[n,r]=t.split(` on `),i=n===`A program`?e(`device.program`):n??``;return r?e(`device.on`,{browser:i,system:r}):i}export{t};
