@@ -25,6 +25,9 @@ func posted(ctx context.Context, t *testing.T, url, body string, header ...strin
 	res, err := http.DefaultClient.Do(r)
 	must(t, err)
 	defer res.Body.Close()
+	if res.ContentLength < 0 {
+		t.Errorf("the answer %d does not tell its length", res.StatusCode)
+	}
 	text, err := io.ReadAll(res.Body)
 	must(t, err)
 	return res.StatusCode, string(text)

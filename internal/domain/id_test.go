@@ -25,8 +25,8 @@ func TestNewID(t *testing.T) {
 func TestLaterIDsSortLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		last := NewID(UserPrefix)
-		for range 100 {
-			time.Sleep(time.Millisecond)
+		for range 3000 {
+			time.Sleep(time.Microsecond)
 			next := NewID(UserPrefix)
 			if next <= last {
 				t.Fatalf("%s after %s", next, last)

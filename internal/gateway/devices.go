@@ -111,7 +111,7 @@ func (c *conn) detached() {
 	if detach := c.device.detach.Load(); detach != nil {
 		(*detach)()
 	}
-	if detach := c.device.updates.Load(); detach != nil {
-		(*detach)()
+	if a := c.device.updates.Load(); a != nil {
+		a.detach()
 	}
 }

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/wire"
@@ -23,7 +24,7 @@ func (c *conn) answerFirmware(ctx context.Context, req wire.Request) (any, error
 	switch req.Type {
 	case wire.TypeFirmware:
 		return checked(req, wire.FirmwareReport.Checked, func(r domain.FirmwareReport) (any, error) {
-			c.attachUpdates(ctx)
+			c.attachUpdates(r.Nonce)
 			return nil, c.g.Updates.Report(ctx, c.who(), r)
 		})
 	case wire.TypeFirmwareProgress:
@@ -53,16 +54,25 @@ func checked[T, D any](req wire.Request, check func(T) (D, error), do func(D) (a
 	})
 }
 
+// An attached device is told of updates over a connection.
+type attached struct {
+	detach func()
+	nonce  atomic.Pointer[string] // that the device has told last
+}
+
 // attachUpdates has the connection get offers of updates: from when the device says what it runs, since an offer has
 // the nonce that it says.
-func (c *conn) attachUpdates(ctx context.Context) {
-	if c.device.updates.Load() != nil {
+func (c *conn) attachUpdates(nonce string) {
+	if a := c.device.updates.Load(); a != nil {
+		a.nonce.Store(&nonce)
 		return
 	}
-	detach := c.g.Updates.Attach(ctx, c.user.ID, func(o domain.FirmwareOffer) {
+	a := &attached{}
+	a.nonce.Store(&nonce)
+	a.detach = c.g.Updates.Attach(c.user.ID, func() string { return *a.nonce.Load() }, func(o domain.FirmwareOffer) {
 		c.push(encode(wire.Reply{Type: wire.TypeFirmwareOffer, Data: wire.FromFirmwareOffer(o)}))
 	})
-	if !c.device.updates.CompareAndSwap(nil, &detach) || c.finished.Load() {
-		detach() // it is attached already, or has ended meanwhile
+	if !c.device.updates.CompareAndSwap(nil, a) || c.finished.Load() {
+		a.detach() // it is attached already, or has ended meanwhile
 	}
 }

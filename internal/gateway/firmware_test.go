@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/netip"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -21,10 +22,13 @@ type updates struct {
 	crashes  []domain.CrashReport
 }
 
-func (u *updates) Attach(_ context.Context, device string, deliver func(domain.FirmwareOffer)) (detach func()) {
+func (u *updates) Attach(device string, nonce func() string, deliver func(domain.FirmwareOffer)) (detach func()) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.deliver[device] = deliver
+	u.deliver[device] = func(o domain.FirmwareOffer) {
+		o.Offer = json.RawMessage(strconv.Quote(nonce()))
+		deliver(o)
+	}
 	return func() { u.mu.Lock(); defer u.mu.Unlock(); delete(u.deliver, device) }
 }
 
@@ -34,8 +38,8 @@ func (u *updates) Report(_ context.Context, p domain.Principal, r domain.Firmwar
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.reported = append(u.reported, r)
-	u.deliver[p.ID](domain.FirmwareOffer{Update: "upd_1", Offer: json.RawMessage(`{"payload":"` + r.Nonce + `"}`),
-		Manifest: json.RawMessage(`{}`), Image: domain.FirmwareFile{SHA256: r.SHA256, Size: 5}})
+	u.deliver[p.ID](domain.FirmwareOffer{Update: "upd_1", Manifest: json.RawMessage(`{}`),
+		Image: domain.FirmwareFile{SHA256: r.SHA256, Size: 5}})
 	return nil
 }
 
@@ -90,9 +94,13 @@ func TestDevicesAreToldOfUpdates(t *testing.T) {
 	if n := u.attached(); n != 0 {
 		t.Errorf("%d connections get offers that have told no nonce for them", n)
 	}
-	ask(wire.TypeFirmware, running, nil)
-	if o := <-offers; string(o.Offer) != `{"payload":"nnnnnnnnnnnnnnnnnnnnnn"}` || o.Image.Size != 5 {
-		t.Errorf("%+v", o)
+	for _, nonce := range []string{running.Nonce, "mmmmmmmmmmmmmmmmmmmmmm"} {
+		report := running
+		report.Nonce = nonce
+		ask(wire.TypeFirmware, report, nil)
+		if o := <-offers; string(o.Offer) != strconv.Quote(nonce) || o.Image.Size != 5 {
+			t.Errorf("%+v", o)
+		}
 	}
 	var answer wire.FirmwareAnswer
 	ask(wire.TypeFirmwareProgress, wire.FirmwareProgress{Update: "upd_1", State: "testing"}, &answer)
@@ -111,7 +119,7 @@ func TestDevicesAreToldOfUpdates(t *testing.T) {
 	wrong.SHA256 = "0"
 	var no *client.Error
 	if err := live.Request(t.Context(), wire.TypeFirmware, wrong, nil); !errors.As(err, &no) ||
-		no.Fields[0].Pointer != "/sha256" || len(u.reported) != 1 {
+		no.Fields[0].Pointer != "/sha256" || len(u.reported) != 2 {
 		t.Errorf("what cannot be: %v, %d reports", err, len(u.reported))
 	}
 	live.Close()

@@ -67,8 +67,9 @@ type Commands interface {
 // Updates has devices told of updates of their firmware, and takes what they say of it. What it gets is
 // checked as far as one can without the store.
 type Updates interface {
-	// Attach tells a connection of a device of updates, until detach is called. deliver does not block.
-	Attach(ctx context.Context, device string, deliver func(domain.FirmwareOffer)) (detach func())
+	// Attach tells a connection of a device of updates, until detach is called. deliver does not block. nonce returns
+	// the one that an offer must have.
+	Attach(device string, nonce func() string, deliver func(domain.FirmwareOffer)) (detach func())
 	Report(ctx context.Context, p domain.Principal, r domain.FirmwareReport) error
 	Progress(ctx context.Context, p domain.Principal, r domain.FirmwareProgress) (domain.FirmwareAnswer, error)
 	Crash(ctx context.Context, p domain.Principal, r domain.CrashReport) error

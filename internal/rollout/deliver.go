@@ -22,7 +22,8 @@ const (
 // An attachment is one connection of a device, of any transport.
 type attachment struct {
 	deliver func(domain.FirmwareOffer)
-	load    func() // has it load what it is offered by another protocol; nil: it cannot be told
+	nonce   func() string // that the device made last; nil: the one that is stored
+	load    func()        // has it load what it is offered by another protocol; nil: it cannot be told
 
 	mu    sync.Mutex // held while an offer is made for it
 	given string     // what it was offered last: the update, and when
@@ -30,10 +31,11 @@ type attachment struct {
 
 func key(u domain.Update) string { return u.ID + " " + u.OfferedAt.String() }
 
-// Attach tells a connection of a device of updates, until detach is called. deliver must not block. A device is told
-// after it has reported what it runs.
-func (s *Service) Attach(_ context.Context, device string, deliver func(domain.FirmwareOffer)) (detach func()) {
-	return s.here.Add(device, &attachment{deliver: deliver})
+// Attach tells a connection of a device of updates, until detach is called. deliver must not block. nonce returns the
+// one that the device has reported last by this connection: what is stored may be of another one, whose report came
+// late, and the device would refuse an offer to that.
+func (s *Service) Attach(device string, nonce func() string, deliver func(domain.FirmwareOffer)) (detach func()) {
+	return s.here.Add(device, &attachment{deliver: deliver, nonce: nonce})
 }
 
 // AttachLoader does what Attach does, for a connection by which a device may also be told to load what it is offered
@@ -62,7 +64,7 @@ func (s *Service) deliver(ctx context.Context, u domain.Update, known []domain.R
 	}
 	ctx, cancel := context.WithTimeout(ctx, deliverTime)
 	defer cancel()
-	o, err := s.offer(ctx, u, known, y)
+	o, err := s.offer(ctx, a, u, known, y)
 	if err != nil {
 		if ctx.Err() == nil {
 			s.Log.WarnContext(ctx, "make an offer", "device", u.Device, "update", u.ID, "err", err)
@@ -75,7 +77,7 @@ func (s *Service) deliver(ctx context.Context, u domain.Update, known []domain.R
 }
 
 func (s *Service) offer(
-	ctx context.Context, u domain.Update, known []domain.Rollout, y rules,
+	ctx context.Context, a *attachment, u domain.Update, known []domain.Rollout, y rules,
 ) (o domain.FirmwareOffer, err error) {
 	r, release, err := s.broughtBy(ctx, u, known, y)
 	if err != nil {
@@ -87,6 +89,9 @@ func (s *Service) offer(
 	}
 	if err != nil {
 		return o, err
+	}
+	if a.nonce != nil {
+		d.Report.Nonce = a.nonce()
 	}
 	o, err = s.Offers.Offer(ctx, domain.OfferTo{Product: r.Product, Release: release, Image: u.Image, Device: d,
 		Rollout: r.ID, Update: u.ID})

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -203,10 +204,31 @@ func (f *fleet) drops(l *lamp, link *int) {
 			f.t.Fatal(err)
 		}
 	}
-	f.s.Attach(f.t.Context(), l.id, func(o domain.FirmwareOffer) { l.offers = append(l.offers, o) })
+	f.s.Attach(l.id, l.nonceText, func(o domain.FirmwareOffer) { l.offers = append(l.offers, o) })
 	if err := f.s.Report(f.t.Context(), l.principal(), l.report(domain.ResetPowerOn)); err != nil {
 		f.t.Fatal(err)
 	}
+}
+
+// A report of the connection before, which comes late, changes nothing for the connection that there is: what it is
+// offered has the nonce that it reported itself.
+func TestAnOfferHasTheNonceOfItsConnection(t *testing.T) {
+	t.Parallel()
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
+		f := newFleet(t, db, 6)
+		f.begin(atOnce())
+		l := f.begun()[1]
+		late := l.report(domain.ResetPowerOn)
+		l.nonce, l.offers = l.nonce+1, nil
+		f.s.Attach(l.id, l.nonceText, func(o domain.FirmwareOffer) { l.offers = append(l.offers, o) })
+		if err := f.s.Report(t.Context(), l.principal(), late); err != nil {
+			t.Fatal(err)
+		}
+		f.s.handOver(t.Context(), l.id)
+		if len(l.offers) != 1 || string(l.offers[0].Offer) != strconv.Quote(l.nonceText()) {
+			t.Errorf("its nonce is %s, and it has the offers %+v", l.nonceText(), l.offers)
+		}
+	})
 }
 
 // A device that connects and disconnects all the time, in each step of its update, is updated all the same: each

@@ -2,7 +2,9 @@ package rollout
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -62,7 +64,8 @@ func (w *world) Release(_ context.Context, id string) (domain.Release, error) {
 }
 
 func (*world) Offer(_ context.Context, to domain.OfferTo) (domain.FirmwareOffer, error) {
-	return domain.FirmwareOffer{Image: domain.FirmwareFile{SHA256: to.Image}}, nil
+	return domain.FirmwareOffer{Offer: json.RawMessage(strconv.Quote(to.Device.Report.Nonce)),
+		Image: domain.FirmwareFile{SHA256: to.Image}}, nil
 }
 
 func (*world) MaySee(_ context.Context, p domain.Principal, id string) (domain.Device, bool, error) {
@@ -105,7 +108,7 @@ func (l *lamp) report(reset domain.ResetReason) domain.FirmwareReport {
 	code := map[string]uint32{oldSHA: 1, newSHA: 2, topSHA: 3}[l.runs]
 	r := domain.FirmwareReport{Product: "lamp", Chip: board, Revision: l.revision, Version: fmt.Sprint(code),
 		VersionCode: code, SHA256: l.runs, ELFSHA256: elf(l.runs), SlotState: domain.SlotValid, ResetReason: reset,
-		Nonce: fmt.Sprintf("%032x", l.nonce)}
+		Nonce: l.nonceText()}
 	if l.lies != nil {
 		l.lies(&r)
 	}
@@ -159,9 +162,11 @@ func (f *fleet) restart() {
 		Offers: f, Devices: f, Bus: bus.NewLocal(), Log: testkit.Logger(f.t), Audit: f,
 		Now: func() time.Time { return f.clock }})
 	for _, l := range f.devices {
-		f.s.Attach(f.t.Context(), l.id, func(o domain.FirmwareOffer) { l.offers = append(l.offers, o) })
+		f.s.Attach(l.id, l.nonceText, func(o domain.FirmwareOffer) { l.offers = append(l.offers, o) })
 	}
 }
+
+func (l *lamp) nonceText() string { return fmt.Sprintf("%032x", l.nonce) }
 
 func (f *fleet) hear(l *lamp, reset domain.ResetReason) {
 	f.t.Helper()

@@ -28,6 +28,7 @@ const (
 	whyLeftOut     = "left_out"
 	whyReverted    = "taken_back" // by its owner: it had succeeded
 	whyNotRunning  = "not_running"
+	whyEnded       = "ended" // what the device speaks of; it may be offered again
 )
 
 // Of devices that ask for updates by other protocols, and say at most what they run.
@@ -213,10 +214,10 @@ func Progressed(
 ) (domain.Update, domain.FirmwareAnswer) {
 	goOn := domain.FirmwareAnswer{Action: domain.FirmwareContinue}
 	if p.State == domain.FirmwareFailed || p.State == domain.FirmwareRejected {
-		return failed(u, p, now, jitter), domain.FirmwareAnswer{Action: domain.FirmwareStop, Reason: "ended"}
+		return failed(u, p, now, jitter), domain.FirmwareAnswer{Action: domain.FirmwareStop, Reason: whyEnded}
 	}
 	if why := stops(u, r, p); why != "" {
-		if u.State.Stoppable() || r.State.Final() && u.State.Open() {
+		if why != whyEnded && (u.State.Stoppable() || r.State.Final() && u.State.Open()) {
 			u = stopped(u, r, why, now)
 		}
 		return u, domain.FirmwareAnswer{Action: domain.FirmwareStop, Reason: why}
@@ -246,7 +247,7 @@ func stops(u domain.Update, r domain.Rollout, p domain.FirmwareProgress) string 
 	case r.State == domain.RolloutPaused && !runs:
 		return whyPaused
 	case !u.State.Active() && !runs:
-		return "ended"
+		return whyEnded
 	}
 	return ""
 }

@@ -166,6 +166,22 @@ func TestWhatFailsIsTriedAgainWhereThatHelps(t *testing.T) {
 	}
 }
 
+// A device that goes on with an offer it has no longer is stopped, and waits as before for the next one.
+func TestADeviceThatSpeaksOfAnEarlierOfferIsOfferedItAgain(t *testing.T) {
+	t.Parallel()
+	for _, step := range []domain.FirmwareStep{domain.FirmwareAccepted, domain.FirmwareDownloading,
+		domain.FirmwareInstalling} {
+		s := begin(t)
+		s.u = Defer(s.u, "wrong_nonce", s.now, time.Time{})
+		if a := s.says(step); a.Action != domain.FirmwareStop {
+			t.Errorf("%s: %+v", step, a)
+		}
+		if s.is(domain.UpdateDeferred); !again(s.u, domain.DeviceFirmware{}, s.now) {
+			t.Errorf("after %s it is offered nothing more", step)
+		}
+	}
+}
+
 // Pausing reaches devices that have not begun to install, and aborting those that have not confirmed the image.
 func TestStoppingReachesDevicesWhereverTheyAre(t *testing.T) {
 	t.Parallel()

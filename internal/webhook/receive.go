@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -29,9 +30,8 @@ func (s *Service) asked(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Allow", http.MethodPost)
-	w.WriteHeader(http.StatusMethodNotAllowed)
-	_, _ = io.WriteString(w, "invalid_method: post to this address; if you do, a proxy in between redirects you, "+
-		"and you should post to where it sends you\n")
+	say(w, http.StatusMethodNotAllowed, "invalid_method: post to this address; if you do, a proxy in between redirects "+
+		"you, and you should post to where it sends you")
 	s.received.WithLabelValues(resultRefused).Inc()
 }
 
@@ -185,9 +185,15 @@ func (s *Service) refuse(w http.ResponseWriter, r *http.Request, err error) (res
 		status = http.StatusServiceUnavailable // at 429 its webhooks give an alert up, at 503 they try again
 	}
 	failure = word + ": " + detail
-	w.WriteHeader(status)
-	_, _ = io.WriteString(w, failure+"\n")
+	say(w, status, failure)
 	return result, failure
+}
+
+// say answers with a line, whose length it tells: who still sends a body has all of the answer when it comes.
+func say(w http.ResponseWriter, status int, line string) {
+	w.Header().Set("Content-Length", strconv.Itoa(len(line)+1))
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, line+"\n")
 }
 
 // slackWord returns what Slack calls a failure, and the status that it sends.

@@ -30,7 +30,7 @@ func (repo *Repository) AddCrash(ctx context.Context, c domain.Crash) error {
 			return err
 		}
 		_, err = t.ExecContext(ctx, `DELETE FROM firmware_crashes WHERE device_id = $1 AND id NOT IN (SELECT id
-			FROM firmware_crashes WHERE device_id = $1 ORDER BY id DESC LIMIT $2)`, c.Device, domain.MaxCrashes)
+			FROM firmware_crashes WHERE device_id = $1 ORDER BY at DESC, id DESC LIMIT $2)`, c.Device, domain.MaxCrashes)
 		return err
 	})
 }
