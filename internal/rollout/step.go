@@ -217,7 +217,7 @@ func Progressed(
 		return failed(u, p, now, jitter), domain.FirmwareAnswer{Action: domain.FirmwareStop, Reason: whyEnded}
 	}
 	if why := stops(u, r, p); why != "" {
-		if why != whyEnded && (u.State.Stoppable() || r.State.Final() && u.State.Open()) {
+		if why != whyEnded && (u.State.Stoppable() || r.State.Final() && u.State.Open() || back(u, p)) {
 			u = stopped(u, r, why, now)
 		}
 		return u, domain.FirmwareAnswer{Action: domain.FirmwareStop, Reason: why}
@@ -235,18 +235,29 @@ func Progressed(
 	return forward(u, r, p, now), goOn
 }
 
+// back reports whether a device that had told that it installs the release has started anew before it did. One that
+// speaks another protocol installs it all the same.
+func back(u domain.Update, p domain.FirmwareProgress) bool {
+	return u.Protocol == domain.OwnProtocol && !runs(p) &&
+		(u.State == domain.UpdateInstalling || u.State == domain.UpdateRebooting)
+}
+
+// runs reports whether a device says so that it runs the release, or is about to.
+func runs(p domain.FirmwareProgress) bool {
+	return p.State == domain.FirmwareRebooting || p.State == domain.FirmwareTesting || p.State == domain.FirmwareSucceeded
+}
+
 // stops says why a device that has come so far is to stop; empty: it goes on.
 func stops(u domain.Update, r domain.Rollout, p domain.FirmwareProgress) string {
-	runs := p.State == domain.FirmwareRebooting || p.State == domain.FirmwareTesting ||
-		p.State == domain.FirmwareSucceeded
 	switch {
 	case r.State.Final():
 		return whyAborted
-	case u.Excluded && !runs:
+	case runs(p):
+	case u.Excluded:
 		return whyLeftOut
-	case r.State == domain.RolloutPaused && !runs:
+	case r.State == domain.RolloutPaused:
 		return whyPaused
-	case !u.State.Active() && !runs:
+	case !u.State.Active():
 		return whyEnded
 	}
 	return ""

@@ -182,6 +182,24 @@ func TestADeviceThatSpeaksOfAnEarlierOfferIsOfferedItAgain(t *testing.T) {
 	}
 }
 
+// A device that has lost its power before it installed the release, and finds the rollout paused when it goes on, is
+// stopped: nothing waits for its installation, and it is offered the release again.
+func TestADeviceThatWasAboutToInstallIsStopped(t *testing.T) {
+	t.Parallel()
+	for _, step := range []domain.FirmwareStep{domain.FirmwareDownloading, domain.FirmwareInstalling} {
+		s := begin(t)
+		s.says(domain.FirmwareAccepted, domain.FirmwareDownloading, domain.FirmwareVerified, domain.FirmwareInstalling)
+		s.reports("old", domain.SlotUndefined, domain.ResetPowerOn).is(domain.UpdateInstalling)
+		s.r.State = domain.RolloutPaused
+		if a := s.says(step); a.Action != domain.FirmwareStop {
+			t.Errorf("%s: %+v", step, a)
+		}
+		if s.is(domain.UpdateDeferred); !again(s.u, domain.DeviceFirmware{}, s.now) {
+			t.Errorf("after %s it is offered nothing more", step)
+		}
+	}
+}
+
 // Pausing reaches devices that have not begun to install, and aborting those that have not confirmed the image.
 func TestStoppingReachesDevicesWhereverTheyAre(t *testing.T) {
 	t.Parallel()
