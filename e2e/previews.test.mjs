@@ -15,14 +15,15 @@ const asked = [];
 let slow; // answers of /slow that wait
 const site = createServer((request, answer) => {
   asked.push(request.url);
-  if (request.url === '/picture.png') return answer.writeHead(200, { 'Content-Type': 'image/png' }).end(picture);
+  if (request.url.endsWith('.png')) return answer.writeHead(200, { 'Content-Type': 'image/png' }).end(picture);
   const page = (head) =>
     answer.writeHead(200, { 'Content-Type': 'text/html; charset=utf-8' }).end(`<html><head>${head}`);
   if (request.url === '/tea')
     return page(`<meta property="og:title" content="How to make tea, step by step">
       <meta property="og:description"
         content="Water that is not too hot, leaves that are not too old, and ${'patience, '.repeat(20)}">
-      <meta property="og:site_name" content="The Tea Book"><meta property="og:image" content="/picture.png">`);
+      <meta property="og:site_name" content="The Tea Book"><meta property="og:image" content="/picture.png">
+      <meta property="og:image:alt" content="A pot of tea"><link rel="icon" href="/icon.png">`);
   if (request.url === '/slow') return (slow = () => page('<title>Late, but here</title>'));
   return page(`<title>Page ${request.url}</title>`);
 });
@@ -72,11 +73,14 @@ story('a link gets a preview with a picture, which the server keeps', async ({ a
   await say('bob', 'tea', `read ${web}/tea`);
   for (const page of [ann, bob]) {
     await card(page, /How to make tea/).waitFor();
-    const image = card(page, /How to make tea/).locator('img');
+    const image = card(page, /How to make tea/).getByRole('img', { name: 'A pot of tea' });
     await page.waitForFunction((i) => i.complete && i.naturalWidth > 0, await image.elementHandle());
     await becomes(() => image.getAttribute('src'), /^\/api\/v1\/previews\//);
+    const icon = card(page, /How to make tea/).locator('img').first();
+    await becomes(() => icon.evaluate((i) => i.complete && i.naturalWidth <= 32 && i.offsetHeight), 16);
   }
-  assert.deepEqual(asked, ['/tea', '/picture.png'], 'one look at the page for everybody, and none at what was before');
+  const looks = ['/icon.png', '/picture.png', '/tea'];
+  assert.deepEqual(asked.sort(), looks, 'one look at the page for everybody, and none at what was before');
   const link = card(ann, /How to make tea/);
   await becomes(() => link.getAttribute('href'), `${web}/tea`);
   await becomes(() => link.getAttribute('rel'), /noopener.*noreferrer/);

@@ -38,6 +38,7 @@ const teaPage = `<html><head><meta property="og:title" content="Tea &amp; scones
 <meta property="og:description" content="How&#10;to &lt;b&gt;make&lt;/b&gt; it">
 <meta name="description" content="other">
 <meta property="og:site_name" content="The Tea Book"><meta property="og:image" content="/tea.png">
+<meta property="og:image:alt" content="A pot of &#x202e;tea"><link rel="icon" href="/icon.png">
 <title>Another</title></head><body><meta property="og:title" content="late">`
 
 func newWebsite(t *testing.T) *website {
@@ -70,6 +71,9 @@ func newWebsite(t *testing.T) *website {
 		_, _ = io.WriteString(out, teaPage)
 	})
 	typed("/tea.png", "image/png", tea.String())
+	var icon bytes.Buffer
+	must(t, png.Encode(&icon, image.NewGray(image.Rect(0, 0, 64, 64))))
+	typed("/icon.png", "image/png", icon.String())
 	typed("/latin", "text/html; charset=iso-8859-1", "<title>Caf\xe9</title>")
 	typed("/untitled", "text/html", "<p>no title")
 	typed("/zero", "text/html", "<title>\u200b\u2060\u202e</title>")
@@ -196,8 +200,15 @@ func TestLinksGetPreviews(t *testing.T) {
 			got[0].Description != "How to <b>make</b> it" || got[0].Site != "The Tea Book" || got[0].Image == nil {
 			t.Fatalf("%+v", got)
 		}
-		if i := got[0].Image; i.Width != 480 || i.Height != 240 {
-			t.Errorf("the picture is of %d by %d pixels", i.Width, i.Height)
+		if i := got[0].Image; i.Width != 480 || i.Height != 240 || i.Alt != "A pot of tea" {
+			t.Errorf("the picture is %+v", i)
+		}
+		small := s.Get("/api/v1/previews/" + got[0].Icon)
+		icon, _, err := image.DecodeConfig(small.Body)
+		must(t, err)
+		must(t, small.Body.Close())
+		if icon.Width != 32 || small.StatusCode != 200 {
+			t.Errorf("the icon: %d, %+v", small.StatusCode, icon)
 		}
 		if h := *web.headers.Load(); h.Get("Cookie")+h.Get("Authorization")+h.Get("Referer") != "" ||
 			!strings.Contains(h.Get("User-Agent"), "Unhidra") {

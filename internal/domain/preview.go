@@ -12,7 +12,9 @@ const (
 	MaxPreviewTitle       = 200  // characters
 	MaxPreviewDescription = 300
 	MaxPreviewSite        = 60
+	MaxPreviewAlt         = 200
 	PreviewImageSide      = 480 // pixels
+	PreviewIconSide       = 32
 )
 
 // LinkPreview is what a page says of itself that a message links to.
@@ -22,6 +24,7 @@ type LinkPreview struct {
 	Description string
 	Site        string
 	Image       PreviewImage // zero: none
+	Icon        PreviewImage // of the site; zero: none
 }
 
 // PreviewImage is the picture of a link preview, made small by the server.
@@ -30,6 +33,7 @@ type PreviewImage struct {
 	Hash          string // of the blob
 	Type          string // media type
 	Width, Height int
+	Alt           string // what it shows, in the page's words; empty: it does not say
 }
 
 // Links returns the addresses with http or https that a Markdown text shows as links, in their order, each once and at

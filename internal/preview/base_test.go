@@ -18,13 +18,13 @@ func TestThePictureIsRelativeToTheBase(t *testing.T) {
 		`<base href="http://[">`:                             "https://a.example/tea/i.png",
 	} {
 		h := readHead(strings.NewReader(head + `<meta property="og:image" content="i.png">`))
-		if got := h.imageAt(page); got == nil || got.String() != want {
-			t.Errorf("%s: %v, and not %s", head, got, want)
+		if got := h.at(page, h.image()); got != want {
+			t.Errorf("%s: %q, and not %s", head, got, want)
 		}
 	}
 	for _, content := range []string{"", "  ", "http://["} {
 		h := readHead(strings.NewReader(`<meta property="og:image" content="` + content + `">`))
-		if got := h.imageAt(page); got != nil {
+		if got := h.at(page, h.image()); got != "" {
 			t.Errorf("%q leads to %v", content, got)
 		}
 	}

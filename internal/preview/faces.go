@@ -4,15 +4,12 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"net/http"
 	"strings"
-	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
 const (
-	facePatience = 3 * time.Second // with a picture: whoever posts the message waits for it
 	facesAtOnce  = 4
 	facesPerHour = 60      // new ones of one webhook
 	faceKey      = "face " // before addresses in the cache; links have no spaces
@@ -60,7 +57,7 @@ func (s *Service) newFace(ctx context.Context, room, user, address string) (id s
 	default:
 		return "", errors.New("too many pictures of messages at once")
 	}
-	image, err := s.loadFace(ctx, address)
+	image, err := s.loadSmall(ctx, address, maxImage, domain.FaceSide)
 	if ctx.Err() != nil {
 		return "", ctx.Err()
 	}
@@ -78,15 +75,4 @@ func (s *Service) newFace(ctx context.Context, room, user, address string) (id s
 func (s *Service) addFace(ctx context.Context, room, user, address string, i domain.PreviewImage) (string, error) {
 	i.ID = rand.Text()
 	return s.Store.AddFacePicture(ctx, room, user, address, i, s.Now())
-}
-
-func (s *Service) loadFace(ctx context.Context, address string) (i domain.PreviewImage, err error) {
-	ctx, cancel := context.WithTimeout(ctx, min(facePatience, s.patience))
-	defer cancel()
-	var res *http.Response
-	if res, err = s.get(ctx, address, "image/webp,image/png,image/jpeg,image/gif"); err != nil {
-		return i, err
-	}
-	defer res.Body.Close()
-	return s.shrink(ctx, res.Body, domain.FaceSide)
 }

@@ -19,6 +19,9 @@ type head struct {
 	named map[string]string // the first content of each property or name
 	plain string            // its title
 	base  string            // that addresses in it are relative to; empty: its own
+
+	icon, touchIcon string // addresses of pictures of its site
+	oembed          string // where it says the same as JSON (https://oembed.com)
 }
 
 // readHead reads the head of a page. What is broken or cut off is read as far as it goes.
@@ -46,6 +49,8 @@ func readHead(r io.Reader) head {
 				h.base = cmp.Or(h.base, hrefOf(t.Attr))
 			case atom.Meta:
 				h.note(t.Attr)
+			case atom.Link:
+				h.link(t.Attr)
 			}
 		}
 	}
@@ -78,6 +83,38 @@ func (h head) note(attrs []html.Attribute) {
 	}
 }
 
+// link notes where a page has its icon, and what it says of itself as JSON. Of several icons
+// it takes the first.
+func (h *head) link(attrs []html.Attribute) {
+	var rel, media string
+	for _, a := range attrs {
+		switch a.Key {
+		case "rel":
+			rel = strings.ToLower(a.Val)
+		case "type":
+			media = strings.ToLower(strings.TrimSpace(a.Val))
+		}
+	}
+	href := hrefOf(attrs)
+	for _, r := range strings.Fields(rel) {
+		switch {
+		case r == "alternate" && media == "application/json+oembed":
+			h.oembed = cmp.Or(h.oembed, href)
+		case r == "icon" && !vectors(href, media):
+			h.icon = cmp.Or(h.icon, href)
+		case strings.HasPrefix(r, "apple-touch-icon"):
+			h.touchIcon = cmp.Or(h.touchIcon, href)
+		}
+	}
+}
+
+// vectors reports whether an icon is of a kind that the server makes no picture of.
+func vectors(href, media string) bool {
+	path, _, _ := strings.Cut(strings.ToLower(href), "?")
+	return strings.HasSuffix(path, ".svg") || strings.HasSuffix(path, ".ico") || media == "image/svg+xml" ||
+		media == "image/x-icon" || media == "image/vnd.microsoft.icon"
+}
+
 func (h head) title() string {
 	return cut(cmp.Or(h.named["og:title"], h.named["twitter:title"], h.plain), domain.MaxPreviewTitle)
 }
@@ -96,20 +133,24 @@ func (h head) image() string {
 		h.named["twitter:image"], h.named["twitter:image:src"]))
 }
 
-// imageAt returns the address of the picture of a page at an address; nil: it has none.
-func (h head) imageAt(page *url.URL) *url.URL {
-	if h.image() == "" {
-		return nil
+func (h head) imageAlt() string {
+	return cut(cmp.Or(h.named["og:image:alt"], h.named["twitter:image:alt"]), domain.MaxPreviewAlt)
+}
+
+// at returns the address that a page at an address means; empty: there is none.
+func (h head) at(page *url.URL, address string) string {
+	if address == "" {
+		return ""
 	}
 	base, err := page.Parse(h.base)
 	if err != nil {
 		base = page
 	}
-	image, err := base.Parse(h.image())
+	u, err := base.Parse(address)
 	if err != nil {
-		return nil
+		return ""
 	}
-	return image
+	return u.String()
 }
 
 // Characters of scripts and of emoji that are not shown themselves.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +16,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"golang.org/x/net/html/charset"
 
@@ -22,10 +25,17 @@ import (
 )
 
 const (
+	imageTypes    = "image/webp,image/png,image/jpeg,image/gif"
+	smallPatience = 3 * time.Second // with a picture of a message, or an icon: others wait for it
+
 	maxRedirects = 5
 	maxPage      = 512 << 10 // bytes of a page that are read, unpacked
 	maxImage     = 5 << 20
+	maxIcon      = 512 << 10
+	maxOEmbed    = 64 << 10
 	maxSmall     = 1 << 20 // of the picture that is made: never reached
+
+	iconKey = "icon " // before addresses in the cache; links have no spaces
 )
 
 // load looks at the page of a link. The zero value says that there is nothing to show.
@@ -41,7 +51,7 @@ func (s *Service) load(ctx context.Context, link string) (p domain.LinkPreview, 
 	switch {
 	case strings.HasPrefix(media, "image/"):
 		p = domain.LinkPreview{URL: link, Title: cut(path.Base(res.Request.URL.Path), domain.MaxPreviewTitle)}
-		p.Image, err = s.shrink(ctx, res.Body, domain.PreviewImageSide)
+		p.Image, err = s.shrink(ctx, res.Body, maxImage, domain.PreviewImageSide)
 		return nothingWithout(p.Image.Hash != "", p), err
 	case media != "text/html" && media != "application/xhtml+xml":
 		return p, nil
@@ -53,12 +63,88 @@ func (s *Service) load(ctx context.Context, link string) (p domain.LinkPreview, 
 	if r == nil {
 		return p, nil
 	}
-	head := readHead(r)
-	p = domain.LinkPreview{URL: link, Title: head.title(), Description: head.description(), Site: head.site()}
-	if image := head.imageAt(res.Request.URL); image != nil {
-		p.Image = s.image(ctx, image.String())
+	h, at := readHead(r), res.Request.URL
+	p = domain.LinkPreview{URL: link, Title: h.title(), Description: h.description(), Site: h.site()}
+	image := h.at(at, h.image())
+	own := image != ""
+	if more := h.at(at, h.oembed); more != "" && (p.Title == "" || !own) {
+		e := s.oembed(ctx, more)
+		p.Title, p.Description, p.Site = cmp.Or(p.Title, e.title), cmp.Or(p.Description, e.author), cmp.Or(p.Site, e.provider)
+		image = cmp.Or(image, e.thumbnail)
 	}
-	return nothingWithout(p.Title != "", p), nil
+	if p.Title == "" {
+		return domain.LinkPreview{}, nil
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() { p.Icon = s.icon(ctx, h.at(at, cmp.Or(h.icon, h.touchIcon))) })
+	if image != "" {
+		if p.Image = s.image(ctx, image); p.Image.Hash != "" && own {
+			p.Image.Alt = h.imageAlt()
+		}
+	}
+	wg.Wait()
+	return p, nil
+}
+
+// An embed is what a page says of itself as JSON. What it offers to be put into other pages, html, is not read.
+type embed struct{ title, author, provider, thumbnail string }
+
+// oembed loads what a page says of itself as JSON. It is looked at as a page is; what cannot be had is left out.
+func (s *Service) oembed(ctx context.Context, address string) (e embed) {
+	ctx, cancel := context.WithTimeout(ctx, s.patience)
+	defer cancel()
+	var said struct {
+		Title     any `json:"title"`
+		Author    any `json:"author_name"`
+		Provider  any `json:"provider_name"`
+		Thumbnail any `json:"thumbnail_url"`
+	}
+	res, err := s.get(ctx, address, "application/json")
+	if err == nil {
+		defer res.Body.Close()
+		var b []byte
+		media, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
+		if b, err = io.ReadAll(io.LimitReader(res.Body, maxOEmbed+1)); err == nil && len(b) > maxOEmbed {
+			err = fmt.Errorf("more than %d bytes", maxOEmbed)
+		} else if err == nil && media != "application/json" && media != "application/json+oembed" {
+			err = fmt.Errorf("it is %q, and no JSON", media)
+		}
+		if err == nil {
+			err = json.Unmarshal(b, &said)
+		}
+	}
+	if err != nil {
+		s.Log.DebugContext(ctx, "load what a page says as oEmbed", "err", err)
+		return e
+	}
+	text := func(v any, n int) string { s, _ := v.(string); return cut(s, n) }
+	e = embed{title: text(said.Title, domain.MaxPreviewTitle), author: text(said.Author, domain.MaxPreviewDescription),
+		provider: text(said.Provider, domain.MaxPreviewSite)}
+	e.thumbnail, _ = said.Thumbnail.(string)
+	return e
+}
+
+// icon loads the icon of a site, once for all its pages. A page whose icon cannot be had is shown without.
+func (s *Service) icon(ctx context.Context, address string) domain.PreviewImage {
+	if address == "" {
+		return domain.PreviewImage{}
+	}
+	p, known := s.known.get(iconKey+address, s.Now())
+	if known && (p.Image.Hash == "" || s.renew(ctx, p.Image.Hash)) {
+		return p.Image
+	}
+	i, err := s.loadSmall(ctx, address, maxIcon, domain.PreviewIconSide)
+	if err != nil {
+		s.Log.DebugContext(ctx, "load the icon of a page", "err", err)
+	}
+	if ctx.Err() == nil {
+		found := domain.LinkPreview{Image: i}
+		if err == nil {
+			found.URL = address
+		}
+		s.known.put(iconKey+address, found, s.Now())
+	}
+	return i
 }
 
 // nothingWithout returns p if it is worth showing.
@@ -73,11 +159,11 @@ func nothingWithout(worth bool, p domain.LinkPreview) domain.LinkPreview {
 func (s *Service) image(ctx context.Context, address string) domain.PreviewImage {
 	ctx, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
-	res, err := s.get(ctx, address, "image/webp,image/png,image/jpeg,image/gif")
+	res, err := s.get(ctx, address, imageTypes)
 	if err == nil {
 		defer res.Body.Close()
 		var i domain.PreviewImage
-		if i, err = s.shrink(ctx, res.Body, domain.PreviewImageSide); err == nil {
+		if i, err = s.shrink(ctx, res.Body, maxImage, domain.PreviewImageSide); err == nil {
 			return i
 		}
 	}
@@ -85,14 +171,26 @@ func (s *Service) image(ctx context.Context, address string) domain.PreviewImage
 	return domain.PreviewImage{}
 }
 
-// shrink makes a picture of one, of at most side by side pixels, and stores it.
-func (s *Service) shrink(ctx context.Context, r io.Reader, side int) (i domain.PreviewImage, err error) {
-	data, err := io.ReadAll(io.LimitReader(r, maxImage+1))
+// loadSmall loads a picture that nobody waits for long, of at most most bytes, and stores it smaller.
+func (s *Service) loadSmall(ctx context.Context, address string, most, side int) (i domain.PreviewImage, err error) {
+	ctx, cancel := context.WithTimeout(ctx, min(smallPatience, s.patience))
+	defer cancel()
+	res, err := s.get(ctx, address, imageTypes)
 	if err != nil {
 		return i, err
 	}
-	if len(data) > maxImage {
-		return i, fmt.Errorf("a picture of more than %d bytes", maxImage)
+	defer res.Body.Close()
+	return s.shrink(ctx, res.Body, most, side)
+}
+
+// shrink makes a picture of one, of at most side by side pixels, and stores it.
+func (s *Service) shrink(ctx context.Context, r io.Reader, most, side int) (i domain.PreviewImage, err error) {
+	data, err := io.ReadAll(io.LimitReader(r, int64(most)+1))
+	if err != nil {
+		return i, err
+	}
+	if len(data) > most {
+		return i, fmt.Errorf("a picture of more than %d bytes", most)
 	}
 	small, err := s.pictures.Fit(ctx, func() (io.Reader, error) { return bytes.NewReader(data), nil },
 		side)

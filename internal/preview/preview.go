@@ -211,8 +211,8 @@ func (s *Service) look(ctx context.Context, j job) {
 // preview returns the preview of a link; the zero value if it has none.
 func (s *Service) preview(ctx context.Context, link string) (p domain.LinkPreview) {
 	p, known := s.known.get(link, s.Now())
-	if known && p.Image.Hash != "" {
-		known = s.renew(ctx, p.Image.Hash)
+	for _, i := range []domain.PreviewImage{p.Image, p.Icon} {
+		known = known && (i.Hash == "" || s.renew(ctx, i.Hash))
 	}
 	if !known {
 		var err error
@@ -232,6 +232,9 @@ func (s *Service) preview(ctx context.Context, link string) (p domain.LinkPrevie
 	}
 	if p.Image.Hash != "" {
 		p.Image.ID = rand.Text()
+	}
+	if p.Icon.Hash != "" {
+		p.Icon.ID = rand.Text()
 	}
 	return p
 }

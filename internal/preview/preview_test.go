@@ -213,11 +213,13 @@ func TestTheServerDoesNotLookAtItself(t *testing.T) {
 func TestWhatPagesSayIsBounded(t *testing.T) {
 	t.Parallel()
 	for name, most := range map[string]int{"og:title": domain.MaxPreviewTitle,
-		"og:description": domain.MaxPreviewDescription, "og:site_name": domain.MaxPreviewSite} {
+		"og:description": domain.MaxPreviewDescription, "og:site_name": domain.MaxPreviewSite,
+		"og:image:alt": domain.MaxPreviewAlt} {
 		for n := most; n <= most+1; n++ {
 			said := strings.Repeat("ä", n)
 			h := readHead(strings.NewReader(fmt.Sprintf(`<head><meta property=%q content=%q></head>`, name, said)))
-			got := map[string]string{"og:title": h.title(), "og:description": h.description(), "og:site_name": h.site()}[name]
+			got := map[string]string{"og:title": h.title(), "og:description": h.description(), "og:site_name": h.site(),
+				"og:image:alt": h.imageAlt()}[name]
 			if whole := got == said; whole != (n == most) || utf8.RuneCountInString(got) > most || len(got) < most {
 				t.Errorf("%s of %d characters is shown as %d", name, n, utf8.RuneCountInString(got))
 			}

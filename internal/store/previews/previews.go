@@ -91,17 +91,26 @@ func insert(
 	ctx context.Context, t *store.Tx, m *domain.Message, n int, p domain.LinkPreview, now time.Time,
 ) (wrote bool, err error) {
 	res, err := t.ExecContext(ctx, `INSERT INTO link_previews (room_id, seq, url, n, title, description, site, image_id,
-		image_hash, image_type, width, height) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+		image_hash, image_type, width, height, image_alt, icon_id, icon_hash, icon_type)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 		ON CONFLICT (room_id, seq, url) DO NOTHING`, m.Room, m.Seq, p.URL, n, p.Title, p.Description, p.Site, p.Image.ID,
-		p.Image.Hash, p.Image.Type, p.Image.Width, p.Image.Height)
+		p.Image.Hash, p.Image.Type, p.Image.Width, p.Image.Height, p.Image.Alt, p.Icon.ID, p.Icon.Hash, p.Icon.Type)
 	if err != nil {
 		return false, err
 	}
 	rows, err := res.RowsAffected()
-	if err != nil || rows == 0 || p.Image.ID == "" {
-		return rows > 0, err
+	if err != nil || rows == 0 {
+		return false, err
 	}
-	return true, blobs.AddRef(ctx, t, blobs.Ref{Holder: holder(p.Image.ID), Hash: p.Image.Hash}, now)
+	for _, i := range []domain.PreviewImage{p.Image, p.Icon} {
+		if i.ID == "" {
+			continue
+		}
+		if err := blobs.AddRef(ctx, t, blobs.Ref{Holder: holder(i.ID), Hash: i.Hash}, now); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // announce appends the event that the previews of a message have changed.
@@ -180,6 +189,7 @@ func hide(ctx context.Context, t *store.Tx, m *domain.Message, n int, url string
 func (repo *Repository) Image(ctx context.Context, id string) (i domain.PreviewImage, err error) {
 	err = repo.db.QueryRowContext(ctx, `SELECT image_id, image_hash, image_type, width, height FROM link_previews
 		WHERE image_id = $1 AND image_id <> ''
+		UNION ALL SELECT icon_id, icon_hash, icon_type, 0, 0 FROM link_previews WHERE icon_id = $1 AND icon_id <> ''
 		UNION ALL SELECT id, hash, type, 0, 0 FROM face_pictures WHERE id = $1`, id).Scan(&i.ID, &i.Hash, &i.Type, &i.Width,
 		&i.Height)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -210,20 +220,24 @@ func DropUpTo(ctx context.Context, t *store.Tx, room string, to int64, now time.
 
 // drop deletes previews with their pictures.
 func drop(ctx context.Context, t *store.Tx, now time.Time, where string, args ...any) error {
-	rows, err := t.QueryContext(ctx, `DELETE FROM link_previews WHERE `+where+` RETURNING image_id`, args...)
+	rows, err := t.QueryContext(ctx, `DELETE FROM link_previews WHERE `+where+` RETURNING image_id, icon_id`, args...)
 	if err != nil {
 		return err
 	}
-	images, err := store.Collect(rows, store.ScanString)
+	dropped, err := store.Collect(rows, func(rows *sql.Rows) (ids [2]string, err error) {
+		return ids, rows.Scan(&ids[0], &ids[1])
+	})
 	if err != nil {
 		return err
 	}
-	for _, id := range images {
-		if id == "" {
-			continue
-		}
-		if err := blobs.RemoveRef(ctx, t, holder(id), now); err != nil {
-			return err
+	for _, ids := range dropped {
+		for _, id := range ids {
+			if id == "" {
+				continue
+			}
+			if err := blobs.RemoveRef(ctx, t, holder(id), now); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

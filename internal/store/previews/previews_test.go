@@ -32,7 +32,7 @@ func switchTo(t *testing.T, db *all.Store, room string, on bool) {
 	must(t, err)
 }
 
-// found is what the pages of links say, each with a picture.
+// found is what the pages of links say, each with a picture and an icon.
 func found(t *testing.T, db *all.Store, links ...string) []domain.LinkPreview {
 	t.Helper()
 	all := make([]domain.LinkPreview, len(links))
@@ -42,7 +42,8 @@ func found(t *testing.T, db *all.Store, links ...string) []domain.LinkPreview {
 		_, err := db.Blobs.AddBlob(t.Context(), blob, time.Now())
 		must(t, err)
 		all[i] = domain.LinkPreview{URL: link, Title: "Page " + link, Image: domain.PreviewImage{
-			ID: rand.Text(), Hash: hash, Type: "image/jpeg", Width: 4, Height: 3}}
+			ID: rand.Text(), Hash: hash, Type: "image/jpeg", Width: 4, Height: 3, Alt: "a page"},
+			Icon: domain.PreviewImage{ID: rand.Text(), Hash: hash, Type: "image/png"}}
 	}
 	return all
 }
@@ -68,11 +69,14 @@ func shown(t *testing.T, db *all.Store, room string, seq int64) (links []string)
 	return links
 }
 
-// pictures returns how many blobs are kept for previews.
+// pictures returns how many pictures are kept for previews, each with an icon.
 func pictures(t *testing.T, db *all.Store) (n int) {
 	t.Helper()
 	must(t, db.QueryRowContext(t.Context(), `SELECT count(*) FROM blob_refs WHERE holder LIKE 'preview/%'`).Scan(&n))
-	return n
+	if n%2 != 0 {
+		t.Errorf("%d pictures and icons are kept", n)
+	}
+	return n / 2
 }
 
 func want(t *testing.T, db *all.Store, when, room string, seq int64, pics int, links ...string) {
@@ -116,8 +120,16 @@ func TestPreviews(t *testing.T) {
 		if links := wanted(); len(links) != 0 {
 			t.Errorf("wanted are still %v", links)
 		}
-		if i, err := db.Previews.Image(ctx, pages[0].Image.ID); err != nil || i != pages[0].Image {
-			t.Errorf("its picture is %+v, %v", i, err)
+		for _, p := range []domain.PreviewImage{pages[0].Image, pages[0].Icon} {
+			i, err := db.Previews.Image(ctx, p.ID)
+			if p.Alt = ""; err != nil || i != p { // it is told with the message
+				t.Errorf("the picture %+v is %+v, %v", p, i, err)
+			}
+		}
+		m, err := db.Log.MessageAt(ctx, domain.WholeLog(room), seq)
+		must(t, err)
+		if p := m.Previews[0]; p.Image.Alt != "a page" || p.Icon.ID != pages[0].Icon.ID {
+			t.Errorf("the message has %+v", p)
 		}
 		for _, id := range []string{"", "nothing"} {
 			if _, err := db.Previews.Image(ctx, id); domain.CodeOf(err) != domain.CodeNoSuchFile {
@@ -127,7 +139,7 @@ func TestPreviews(t *testing.T) {
 		// What is taken away is not wanted again, even after an edit that has the link still.
 		must(t, db.Previews.Remove(ctx, bob, room, seq, toast, now))
 		want(t, db, "one is taken away", room, seq, 1, tea)
-		_, err := db.Messages.EditMessage(ctx, bob, room, seq, "only "+toast, nil, false, now)
+		_, err = db.Messages.EditMessage(ctx, bob, room, seq, "only "+toast, nil, false, now)
 		must(t, err)
 		want(t, db, "the other's link is gone", room, seq, 0)
 		if links := wanted(); !slices.Equal(links, []string{tea}) {

@@ -12,7 +12,8 @@ import (
 func fillPreviews(ctx context.Context, q store.Queryer, rows []Row) error {
 	wanted := func(_ Row, m *domain.Message) bool { return m.DeletedAt.IsZero() && domain.MayLink(m.Text) }
 	for room, messages := range byRoom(rows, wanted) {
-		found, err := q.QueryContext(ctx, `SELECT seq, url, title, description, site, image_id, width, height
+		found, err := q.QueryContext(ctx, `SELECT seq, url, title, description, site, image_id, width, height,
+			image_alt, icon_id
 			FROM link_previews WHERE room_id = $1 AND NOT removed AND seq IN (`+store.Placeholders(2, len(messages))+`)
 			ORDER BY seq, n`, append([]any{room}, seqsOf(messages)...)...)
 		if err != nil {
@@ -30,7 +31,8 @@ func addPreviews(rows *sql.Rows, messages map[int64][]*domain.Message) error {
 	for rows.Next() {
 		var seq int64
 		var p domain.LinkPreview
-		err := rows.Scan(&seq, &p.URL, &p.Title, &p.Description, &p.Site, &p.Image.ID, &p.Image.Width, &p.Image.Height)
+		err := rows.Scan(&seq, &p.URL, &p.Title, &p.Description, &p.Site, &p.Image.ID, &p.Image.Width, &p.Image.Height,
+			&p.Image.Alt, &p.Icon.ID)
 		if err != nil {
 			return err
 		}

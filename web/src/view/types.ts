@@ -121,7 +121,9 @@ export interface LinkPreview {
   title?: string;
   description?: string;
   site?: string;
-  image?: { id: string; width: number; height: number };
+  image?: { id: string; width: number; height: number; alt?: string };
+  /** the id of that of its site */
+  icon?: string;
 }
 /** A file of a message. */
 export interface FileView {
