@@ -3,6 +3,7 @@ package preview
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	"image/png"
@@ -11,12 +12,14 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/outbound"
 )
 
 // shelf keeps pictures by how large they are.
@@ -63,7 +66,7 @@ func newHostAt(t *testing.T, address string, files map[string][2]string) *host {
 		t.Fatal(err)
 	}
 	h := &host{}
-	h.Server = &httptest.Server{Listener: listener, Config: &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	answer := func(w http.ResponseWriter, r *http.Request) {
 		h.mu.Lock()
 		h.asked = append(h.asked, r.URL.Path)
 		h.mu.Unlock()
@@ -78,10 +81,18 @@ func newHostAt(t *testing.T, address string, files map[string][2]string) *host {
 			w.Header().Set("Content-Type", f[0])
 			_, _ = io.WriteString(w, f[1])
 		}
-	})}}
+	}
+	h.Server = &httptest.Server{Listener: listener, Config: &http.Server{Handler: http.HandlerFunc(answer)}}
 	h.Start()
 	t.Cleanup(h.Close)
 	return h
+}
+
+// got returns which files were asked for, in order of their names.
+func (h *host) got() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return strings.Join(slices.Sorted(slices.Values(h.asked)), " ")
 }
 
 // The first icon that is a picture of pixels is shown, else that for phones, made small; it is loaded once for a site.
@@ -114,11 +125,9 @@ func TestIconsOfSites(t *testing.T) {
 				t.Errorf("%s: %+v %v", head, p, err)
 			}
 		}
-		web.mu.Lock()
-		if n := len(web.asked); n > 3 {
-			t.Errorf("%s: asked for %q", head, web.asked)
+		if got := web.got(); len(strings.Fields(got)) > 3 || strings.Contains(got, "favicon") {
+			t.Errorf("%s: asked for %s", head, got)
 		}
-		web.mu.Unlock()
 	}
 }
 
@@ -140,8 +149,8 @@ func TestAnIconThatStallsIsLeftOut(t *testing.T) {
 // all others are.
 func TestPagesThatSayItAsOEmbed(t *testing.T) {
 	t.Parallel()
-	const all = `{"type":"video","title":"Pouring \u202e tea","author_name":"Ann","provider_name":"Films",` +
-		`"thumbnail_url":"%s/p.png","html":"<script>1</script>"}`
+	const all = `{"type":"video","title":"Pouring \u202e tea","author_name":"A\u0000nn\u2066",` +
+		`"provider_name":"\u200fFilms\n","thumbnail_url":"%s/p.png","html":"<script>1</script>"}`
 	other := newHostAt(t, "127.0.0.2:0", map[string][2]string{"/p.png": {"image/png", string(pngOf(10, 20))}})
 	deep := strings.Repeat(`{"title":`, 5000) + "1" + strings.Repeat("}", 5000)
 	for name, c := range map[string]struct {
@@ -151,8 +160,9 @@ func TestPagesThatSayItAsOEmbed(t *testing.T) {
 	}{
 		"nothing else": {"", "application/json", all, domain.LinkPreview{Title: "Pouring tea", Description: "Ann",
 			Site: "Films", Image: domain.PreviewImage{Hash: "10x20"}}, 3},
-		"what is lacking": {`<title>Tea</title><meta name="description" content="Hot"><meta property="og:image:alt" content="x">`,
-			"application/json+oembed; charset=utf-8", all, domain.LinkPreview{Title: "Tea", Description: "Hot", Site: "Films",
+		"what is lacking": {`<title>Tea</title><meta name="description" content="Hot">` +
+			`<meta property="og:image:alt" content="x">`, "application/json+oembed; charset=utf-8", all,
+			domain.LinkPreview{Title: "Tea", Description: "Hot", Site: "Films",
 				Image: domain.PreviewImage{Hash: "10x20"}}, 3},
 		"it is not needed": {`<title>Tea</title><meta property="og:image" content="/p.png">`, "application/json", all,
 			domain.LinkPreview{Title: "Tea", Image: domain.PreviewImage{Hash: "10x20"}}, 2},
@@ -160,16 +170,21 @@ func TestPagesThatSayItAsOEmbed(t *testing.T) {
 		"broken":       {"", "application/json", `{"title":`, domain.LinkPreview{}, 2},
 		"other values": {"", "application/json", `{"title":["x"],"thumbnail_url":7}`, domain.LinkPreview{}, 2},
 		"deep":         {"", "application/json", deep, domain.LinkPreview{}, 2},
+		"deeper":       {"", "application/json", `{"title":` + strings.Repeat("[", 60_000), domain.LinkPreview{}, 2},
 		"long": {"", "application/json", `{"title":"` + strings.Repeat("x", maxOEmbed) + `"}`, domain.LinkPreview{},
 			2},
 		"a private picture": {"", "application/json", `{"title":"Tea","thumbnail_url":"http://127.0.0.2:` +
 			portOf(t, other) + `/p.png"}`, domain.LinkPreview{Title: "Tea"}, 2},
+		"a long address": {"", "application/json", `{"title":"Tea","thumbnail_url":"%s/p.png?` +
+			strings.Repeat("x", domain.MaxPreviewAddress) + `"}`, domain.LinkPreview{Title: "Tea"}, 2},
+		"data for an address": {"", "application/json", `{"title":"Tea","thumbnail_url":"data:image/png;base64,AAAA"}`,
+			domain.LinkPreview{Title: "Tea"}, 2},
 		"no address": {"", "application/json", `{"title":"Tea","thumbnail_url":"javascript:alert(1)"}`,
 			domain.LinkPreview{Title: "Tea"}, 2},
 	} {
 		files := map[string][2]string{"/p.png": {"image/png", string(pngOf(10, 20))}}
 		web := newHost(t, files)
-		files["/page"] = [2]string{"text/html", c.head + `<link rel="alternate" type="application/json+oembed" href="/o?x=1">`}
+		files["/page"] = [2]string{"text/html", c.head + linkTo("/o?x=1")}
 		files["/o"] = [2]string{c.media, strings.ReplaceAll(c.body, "%s", web.URL)}
 		s := service(t, "")
 		s.Blobs = shelf{}
@@ -178,11 +193,9 @@ func TestPagesThatSayItAsOEmbed(t *testing.T) {
 		if err != nil || p != c.want {
 			t.Errorf("%s: %+v, want %+v: %v", name, p, c.want, err)
 		}
-		web.mu.Lock()
-		if len(web.asked) != c.asks {
-			t.Errorf("%s: asked for %q", name, web.asked)
+		if got := web.got(); len(strings.Fields(got)) != c.asks {
+			t.Errorf("%s: asked for %s", name, got)
 		}
-		web.mu.Unlock()
 	}
 }
 
@@ -193,20 +206,97 @@ func TestOEmbedReachesNobodyElse(t *testing.T) {
 	port := portOf(t, other)
 	for _, href := range []string{"http://127.0.0.2:" + port + "/o", "http://[::1]:" + port + "/o",
 		"http://localhost:" + port + "/o", "http://[64:ff9b::7f00:1]:80/o", "http://169.254.169.254/latest",
-		"http://a:b@127.0.0.2:" + port + "/o", "file:///etc/passwd", "data:application/json,{}", "//127.0.0.2/o",
+		"http://a:b@127.0.0.2:" + port + "/o", "file:///etc/passwd", "data:application/json,{}", "javascript:1",
+		"//127.0.0.2/o", "http://10.0.0.1/o", "http://192.168.0.1/o", "/to/http://10.0.0.1/o",
+		"/to/http://[64:ff9b::7f00:1]/o",
 		"/to/http://127.0.0.2:" + port + "/o", "/to/file:///etc/passwd"} {
-		web := newHost(t, map[string][2]string{"/page": {"text/html",
-			`<link rel="alternate" type="application/json+oembed" href="` + href + `">`}})
+		web := newHost(t, map[string][2]string{"/page": {"text/html", linkTo(href)}})
 		p, err := service(t, "").load(t.Context(), web.URL+"/page")
 		if err != nil || p.Title != "" {
 			t.Errorf("%s: %+v %v", href, p, err)
 		}
 	}
-	other.mu.Lock()
-	defer other.mu.Unlock()
-	if len(other.asked) > 0 {
-		t.Errorf("asked for %q", other.asked)
+	if got := other.got(); got != "" {
+		t.Errorf("asked for %s", got)
 	}
+}
+
+// It is the address that is dialed which is refused, whatever names it, and not the port alone.
+func TestTheDialerRefusesPrivateNetworks(t *testing.T) {
+	t.Parallel()
+	s := service(t, "")
+	for _, at := range []string{"127.0.0.2", "[::1]", "[::ffff:127.0.0.2]", "10.0.0.1", "172.16.0.1", "192.168.0.1",
+		"100.64.0.1", "169.254.169.254", "0.0.0.0", "[64:ff9b::7f00:1]", "[64:ff9b:1::a00:1]", "[fd00::1]", "[fe80::1]"} {
+		res, err := s.get(t.Context(), "http://"+at+"/o", "application/json")
+		if err == nil {
+			_ = res.Body.Close()
+		}
+		if !errors.Is(err, outbound.ErrPrivate) {
+			t.Errorf("%s: %v", at, err)
+		}
+	}
+}
+
+// Of a page that names many pictures, icons and oEmbeds, no more is loaded than one of each.
+func TestAPageHasFourThingsLoaded(t *testing.T) {
+	t.Parallel()
+	picture := [2]string{"image/png", string(pngOf(8, 8))}
+	web := newHost(t, map[string][2]string{"/p.png": picture, "/i.png": picture, "/page": {"text/html",
+		strings.Repeat(linkTo("/o")+linkTo("/o2")+`<link rel="icon" href="/i.png"><link rel="icon" href="/i2.png">`+
+			`<link rel="apple-touch-icon" href="/t.png"><meta property="og:image" content="/p.png">`+
+			`<meta property="og:image" content="/p2.png"><meta name="twitter:image" content="/p3.png">`, 50)},
+		"/o": {"application/json", `{"title":"Tea","thumbnail_url":"/p4.png","url":"/o3","html":"<img src=/p5.png>"}`}})
+	s := service(t, "")
+	s.Blobs = shelf{}
+	p, err := s.load(t.Context(), web.URL+"/page")
+	if err != nil || p.Title != "Tea" || p.Image.Hash != "8x8" || p.Icon.Hash != "8x8" {
+		t.Errorf("%+v %v", p, err)
+	}
+	if got := web.got(); got != "/i.png /o /p.png /page" {
+		t.Errorf("asked for %s", got)
+	}
+}
+
+// An oEmbed that does not come takes the time that the page has left, and no more: there is none for the icon then.
+func TestAnOEmbedThatStallsHasThePagesTime(t *testing.T) {
+	t.Parallel()
+	web := newHost(t, map[string][2]string{"/o": {"stalls"}, "/i.png": {"image/png", string(pngOf(8, 8))}, "/page": {
+		"text/html", `<title>Tea</title><link rel="icon" href="/i.png">` + linkTo("/o")}})
+	s := service(t, "")
+	s.Blobs, s.patience = shelf{}, 500*time.Millisecond
+	began := time.Now()
+	p, err := s.load(t.Context(), web.URL+"/page")
+	if took := time.Since(began); err != nil || p.Title != "Tea" || p.Icon.Hash != "" || took > 5*time.Second {
+		t.Errorf("%+v %v after %v", p, err, took)
+	}
+	if got := web.got(); got != "/o /page" {
+		t.Errorf("asked for %s", got)
+	}
+	// It was not the icon's fault: it is asked for the next time.
+	if _, known := s.known.get(iconKey+web.URL+"/i.png", s.Now()); known {
+		t.Error("that the icon failed is remembered")
+	}
+}
+
+// A page fills the memory of the server with no long addresses.
+func TestLongAddressesOfIconsAreNotRemembered(t *testing.T) {
+	t.Parallel()
+	for _, href := range []string{"data:image/png;base64," + strings.Repeat("A", 100<<10),
+		"/" + strings.Repeat("i", domain.MaxPreviewAddress)} {
+		web := newHost(t, map[string][2]string{"/page": {"text/html", `<title>Tea</title><link rel="icon" href="` + href +
+			`"><meta property="og:image" content="` + href + `">` + linkTo(href)}})
+		s := service(t, "")
+		if p, err := s.load(t.Context(), web.URL+"/page"); err != nil || p.Title != "Tea" || len(s.known.found) > 0 {
+			t.Errorf("%.30s: %+v %v, and %d remembered", href, p, err, len(s.known.found))
+		}
+		if got := web.got(); got != "/page" {
+			t.Errorf("asked for %.60s", got)
+		}
+	}
+}
+
+func linkTo(oembed string) string {
+	return `<link rel="alternate" type="application/json+oembed" href="` + oembed + `">`
 }
 
 func portOf(t *testing.T, h *host) string {

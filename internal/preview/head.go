@@ -137,7 +137,7 @@ func (h head) imageAlt() string {
 	return cut(cmp.Or(h.named["og:image:alt"], h.named["twitter:image:alt"]), domain.MaxPreviewAlt)
 }
 
-// at returns the address that a page at an address means; empty: there is none.
+// at returns the address that a page at an address means; empty: there is none, or none that is looked at.
 func (h head) at(page *url.URL, address string) string {
 	if address == "" {
 		return ""
@@ -150,7 +150,10 @@ func (h head) at(page *url.URL, address string) string {
 	if err != nil {
 		return ""
 	}
-	return u.String()
+	if address = u.String(); len(address) > domain.MaxPreviewAddress { // such as a whole picture, data:image/png
+		return ""
+	}
+	return address
 }
 
 // Characters of scripts and of emoji that are not shown themselves.

@@ -68,15 +68,16 @@ func (s *Service) load(ctx context.Context, link string) (p domain.LinkPreview, 
 	image := h.at(at, h.image())
 	own := image != ""
 	if more := h.at(at, h.oembed); more != "" && (p.Title == "" || !own) {
-		e := s.oembed(ctx, more)
-		p.Title, p.Description, p.Site = cmp.Or(p.Title, e.title), cmp.Or(p.Description, e.author), cmp.Or(p.Site, e.provider)
+		e := s.oembed(pageCtx, more)
+		p.Title, p.Site = cmp.Or(p.Title, e.title), cmp.Or(p.Site, e.provider)
+		p.Description = cmp.Or(p.Description, e.author)
 		image = cmp.Or(image, e.thumbnail)
 	}
 	if p.Title == "" {
 		return domain.LinkPreview{}, nil
 	}
 	var wg sync.WaitGroup
-	wg.Go(func() { p.Icon = s.icon(ctx, h.at(at, cmp.Or(h.icon, h.touchIcon))) })
+	wg.Go(func() { p.Icon = s.icon(pageCtx, h.at(at, cmp.Or(h.icon, h.touchIcon))) })
 	if image != "" {
 		if p.Image = s.image(ctx, image); p.Image.Hash != "" && own {
 			p.Image.Alt = h.imageAlt()
@@ -89,10 +90,9 @@ func (s *Service) load(ctx context.Context, link string) (p domain.LinkPreview, 
 // An embed is what a page says of itself as JSON. What it offers to be put into other pages, html, is not read.
 type embed struct{ title, author, provider, thumbnail string }
 
-// oembed loads what a page says of itself as JSON. It is looked at as a page is; what cannot be had is left out.
+// oembed loads what a page says of itself as JSON, in the time that the page has left. It is looked at as a page is;
+// what cannot be had is left out.
 func (s *Service) oembed(ctx context.Context, address string) (e embed) {
-	ctx, cancel := context.WithTimeout(ctx, s.patience)
-	defer cancel()
 	var said struct {
 		Title     any `json:"title"`
 		Author    any `json:"author_name"`
@@ -120,11 +120,14 @@ func (s *Service) oembed(ctx context.Context, address string) (e embed) {
 	text := func(v any, n int) string { s, _ := v.(string); return cut(s, n) }
 	e = embed{title: text(said.Title, domain.MaxPreviewTitle), author: text(said.Author, domain.MaxPreviewDescription),
 		provider: text(said.Provider, domain.MaxPreviewSite)}
-	e.thumbnail, _ = said.Thumbnail.(string)
+	if e.thumbnail, _ = said.Thumbnail.(string); len(e.thumbnail) > domain.MaxPreviewAddress {
+		e.thumbnail = ""
+	}
 	return e
 }
 
-// icon loads the icon of a site, once for all its pages. A page whose icon cannot be had is shown without.
+// icon loads the icon of a site, once for all its pages, in the time that the page has left. A page whose icon cannot
+// be had is shown without.
 func (s *Service) icon(ctx context.Context, address string) domain.PreviewImage {
 	if address == "" {
 		return domain.PreviewImage{}

@@ -1,6 +1,7 @@
 package previews_test
 
 import (
+	"context"
 	"crypto/rand"
 	"fmt"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/store"
 	"github.com/unhidra/unhidra/internal/store/all"
 	"github.com/unhidra/unhidra/internal/testkit"
 )
@@ -184,6 +186,35 @@ func TestPreviews(t *testing.T) {
 			t.Errorf("a deleted room has %d pictures", n)
 		}
 		must(t, db.Check(ctx))
+	})
+}
+
+// Previews from before step 88 have no icon, and no words for their picture. They are shown, and go, as they did.
+func TestPreviewsFromBeforeIcons(t *testing.T) {
+	t.Parallel()
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
+		ctx, room := t.Context(), testkit.Room(t, db, 1)
+		switchTo(t, db, room, true)
+		for n, link := range []string{tea, toast} { // two: what both lack must not be one
+			seq := testkit.Say(t, db, testkit.UserID(0), room, fmt.Sprint(n), link).Seq
+			must(t, db.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+				_, err := tx.ExecContext(ctx, `INSERT INTO link_previews (room_id, seq, url, n, title, image_id, image_hash,
+					image_type, width, height) VALUES ($1, $2, $3, 0, 'Old', $4, 'hash', 'image/jpeg', 4, 3)`, room, seq, link,
+					fmt.Sprint("old", n))
+				return err
+			}))
+			m, err := db.Log.MessageAt(ctx, domain.WholeLog(room), seq)
+			must(t, err)
+			old := domain.LinkPreview{URL: link, Title: "Old",
+				Image: domain.PreviewImage{ID: fmt.Sprint("old", n), Width: 4, Height: 3}}
+			if len(m.Previews) != 1 || m.Previews[0] != old {
+				t.Errorf("it is shown as %+v", m.Previews)
+			}
+			must(t, db.Previews.Remove(ctx, testkit.UserID(0), room, seq, "", time.Now()))
+			if links := shown(t, db, room, seq); len(links) != 0 {
+				t.Errorf("after it was taken away: %v", links)
+			}
+		}
 	})
 }
 
