@@ -121,7 +121,9 @@ export interface LinkPreview {
   title?: string;
   description?: string;
   site?: string;
-  image?: { id: string; width: number; height: number; alt?: string };
+  image?: { id: string; width: number; height: number };
+  /** what it shows, in the page's words */
+  image_alt?: string;
   /** the id of that of its site */
   icon?: string;
 }
