@@ -174,6 +174,14 @@ story('somebody follows all threads of a room, also those that others begin', as
   await ann.getByRole('button', { name: 'Notifications from this thread' }).click();
   await ann.getByRole('menuitemradio', { name: 'Nothing' }).click();
   await becomes(choices, [{ room: room.id, thread: begun, level: 'nothing' }]);
+
+  const follows = ann.getByRole('switch', { name: 'Follow this thread' });
+  await follows.click();
+  await becomes(() => follows.isChecked(), false);
+  await ann.getByRole('button', { name: 'Notifications from this thread' }).click();
+  await ann.getByRole('menuitemradio', { name: 'Every reply' }).click();
+  await becomes(choices, [{ room: room.id, thread: begun, level: 'all' }]);
+  await becomes(() => follows.isChecked(), true);
 });
 
 story('messages are marked as unread from one on, and stay so until one comes back', async ({ ann, bob }) => {

@@ -70,19 +70,19 @@ type tableHouse struct {
 	rows    int
 }
 
-// pushOutcome notes what becomes of a push, and has the store do it.
+// pushOutcome notes what becomes of each push, and has the store do it.
 type pushOutcome struct {
 	Store
-	did string
+	did []string
 }
 
 func (o *pushOutcome) Finish(ctx context.Context, p domain.Push, sent bool, now time.Time) error {
-	o.did = map[bool]string{true: "now", false: "never"}[sent]
+	o.did = append(o.did, map[bool]string{true: "now", false: "never"}[sent])
 	return o.Store.Finish(ctx, p, sent, now)
 }
 
 func (o *pushOutcome) Postpone(ctx context.Context, p domain.Push, version int64, until time.Time) error {
-	o.did = "later"
+	o.did = append(o.did, "later")
 	return o.Store.Postpone(ctx, p, version, until)
 }
 
@@ -104,8 +104,10 @@ func (h *tableHouse) outcome(t *testing.T, kind, chosen, where string) []string 
 	h.settle(t, user, chosen, where, now)
 
 	writer := testkit.UserID(0)
-	room := domain.NewRoom{Kind: domain.PublicRoom, Name: "Room", Members: []string{h.bot}}
-	if is(kind, "direct") {
+	room := domain.NewRoom{Kind: domain.PublicRoom, Name: "Room"}
+	if is(kind, "bot") {
+		room.Members = []string{h.bot}
+	} else if is(kind, "direct") {
 		room = domain.NewRoom{Kind: domain.DirectRoom, Members: []string{user}}
 	}
 	s, _, err := h.db.Rooms.CreateRoom(ctx, writer, room, now)
@@ -137,8 +139,14 @@ func (h *tableHouse) outcome(t *testing.T, kind, chosen, where string) []string 
 		must(h.db.Notifications.Choose(ctx, user, c, now))
 	}
 	var named []string
-	if is(kind, "mention") {
+	if is(kind, "mention") || is(kind, "edit") {
 		named = []string{name}
+	}
+	if is(kind, "group") {
+		group := fmt.Sprint("team", h.rows)
+		must(h.db.UserGroups.CreateUserGroup(ctx, domain.UserGroup{ID: domain.NewID(domain.UserGroupPrefix), Handle: group,
+			Name: group}, []string{user}))
+		named = []string{group}
 	}
 	if is(kind, "keyword") {
 		d.Text = "the Greenhouse is warm"
@@ -151,8 +159,36 @@ func (h *tableHouse) outcome(t *testing.T, kind, chosen, where string) []string 
 	} else if is(kind, "bot") {
 		writer = h.bot
 	}
-	e := say(writer, d, named, is(kind, "@room"))
-	reason, push := h.push(t, user, where, e, now)
+	if where == "blocking" {
+		_, err = h.db.Rooms.Block(ctx, user, writer)
+		must(err)
+	}
+	by := writer
+	if is(kind, "reaction") {
+		by = user
+	}
+	first := named
+	if is(kind, "edit") {
+		first = nil
+	}
+	e := say(by, d, first, is(kind, "@room"))
+	if is(kind, "edit") {
+		e, err = h.db.Messages.EditMessage(ctx, writer, s.Room.ID, e.Message.Seq, d.Text, named, false, now)
+		must(err)
+	}
+	if is(kind, "reaction") {
+		e, _, err = h.db.Messages.React(ctx, writer, domain.Reacting{Room: s.Room.ID, Seq: e.Message.Seq, Emoji: "👍"}, now)
+		must(err)
+	}
+	reason, push := h.push(t, user, where, e, now, func() {
+		if where == "read" && d.Thread != 0 {
+			_, err := h.db.Messages.MarkThread(ctx, user, s.Room.ID, d.Thread, e.Seq, now)
+			must(err)
+		} else if where == "read" {
+			_, err := h.db.Messages.MarkRead(ctx, user, s.Room.ID, e.Seq, true, now)
+			must(err)
+		}
+	})
 	missed, err := h.db.Notifications.Missed(ctx, user, now.Add(-domain.DigestReach), true)
 	must(err)
 	digest := "no"
@@ -200,15 +236,16 @@ func (h *tableHouse) settle(t *testing.T, user, chosen, where string, now time.T
 	if where == "disturb" && err == nil {
 		_, err = h.db.Accounts.SetStatus(ctx, user, domain.Status{Mode: domain.DoNotDisturb})
 	}
-	if where != "no browser" && err == nil {
-		session := domain.NewID(domain.SessionPrefix)
-		browser := pushtest.NewBrowser(t, h.service.URL+"/"+user)
-		err = h.db.Sessions.BeginSession(ctx, domain.Session{ID: session, User: user, CreatedAt: now,
-			Idle: now.Add(time.Hour), Expires: now.Add(time.Hour), AuthTime: now}, 0, []byte(session), domain.Proof{})
+	browsers := 1
+	switch where {
+	case "no browser":
+		browsers = 0
+	case "2 browsers":
+		browsers = 2
+	}
+	for range browsers {
 		if err == nil {
-			_, err = h.db.Notifications.Subscribe(ctx, domain.Subscription{ID: domain.NewID(domain.PushPrefix), User: user,
-				Session: session, Endpoint: browser.Endpoint, Key: browser.Public(), Auth: browser.Auth,
-				CreatedAt: now.Add(-time.Minute)})
+			err = h.subscribe(t, user, now)
 		}
 	}
 	if err != nil {
@@ -216,11 +253,29 @@ func (h *tableHouse) settle(t *testing.T, user, chosen, where string, now time.T
 	}
 }
 
-// push has the consumer of the feed decide on an event, and tries the push of it.
-func (h *tableHouse) push(t *testing.T, user, where string, e domain.Event, now time.Time) (reason, did string) {
+// subscribe has pushes sent to a browser of a user.
+func (h *tableHouse) subscribe(t *testing.T, user string, now time.Time) error {
+	t.Helper()
+	session := domain.NewID(domain.SessionPrefix)
+	browser := pushtest.NewBrowser(t, h.service.URL+"/"+session)
+	err := h.db.Sessions.BeginSession(t.Context(), domain.Session{ID: session, User: user, CreatedAt: now,
+		Idle: now.Add(time.Hour), Expires: now.Add(time.Hour), AuthTime: now}, 0, []byte(session), domain.Proof{})
+	if err != nil {
+		return err
+	}
+	_, err = h.db.Notifications.Subscribe(t.Context(), domain.Subscription{ID: domain.NewID(domain.PushPrefix), User: user,
+		Session: session, Endpoint: browser.Endpoint, Key: browser.Public(), Auth: browser.Auth,
+		CreatedAt: now.Add(-time.Minute)})
+	return err
+}
+
+// push has the consumer of the feed decide on an event, and tries the pushes of it after before.
+func (h *tableHouse) push(
+	t *testing.T, user, where string, e domain.Event, now time.Time, before func(),
+) (reason, did string) {
 	t.Helper()
 	ctx := t.Context()
-	o := &pushOutcome{Store: h.db.Notifications, did: "never"}
+	o := &pushOutcome{Store: h.db.Notifications}
 	s := sender(t, nil, where == "active", now, loopback)
 	s.Store = o
 	err := s.handle(ctx, []feed.Entry[domain.Event]{{Value: e}})
@@ -232,6 +287,7 @@ func (h *tableHouse) push(t *testing.T, user, where string, e domain.Event, now 
 	if err != nil {
 		t.Fatal(err)
 	}
+	before()
 	due, err := o.Claim(ctx, 10, time.Hour, now.Add(time.Second))
 	if err != nil {
 		t.Fatal(err)
@@ -244,5 +300,32 @@ func (h *tableHouse) push(t *testing.T, user, where string, e domain.Event, now 
 			t.Fatal(err)
 		}
 	}
-	return reason, o.did
+	switch n := len(o.did); {
+	case n == 0:
+		return reason, "never"
+	case n > 1 && len(slices.Compact(o.did)) == 1:
+		return reason, fmt.Sprint(n, " ", o.did[0])
+	}
+	return reason, strings.Join(o.did, "+")
+}
+
+// The table of reasons in docs/notifications.md has all of them, in the order in which they are looked at.
+func TestTheDocsHaveEachReason(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../docs/notifications.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(text), "| Reason | The message |\n|---|---|\n")
+	table, _, _ = strings.Cut(table, "\n\n")
+	var got []domain.NotifyReason
+	for line := range strings.Lines(table) {
+		name, _, _ := strings.Cut(strings.TrimPrefix(line, "| `"), "`")
+		got = append(got, domain.NotifyReason(name))
+	}
+	want := []domain.NotifyReason{domain.NotifiedDirect, domain.NotifiedMention, domain.NotifiedThread, domain.NotifiedRoom,
+		domain.NotifiedKeyword, domain.NotifiedAll, domain.NotifiedReport, domain.NotifiedRemind}
+	if !slices.Equal(got, want) {
+		t.Errorf("it has %q, and should have %q", got, want)
+	}
 }
