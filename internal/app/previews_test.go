@@ -200,8 +200,8 @@ func TestLinksGetPreviews(t *testing.T) {
 			got[0].Description != "How to <b>make</b> it" || got[0].Site != "The Tea Book" || got[0].Image == nil {
 			t.Fatalf("%+v", got)
 		}
-		if i := got[0].Image; i.Width != 480 || i.Height != 240 || got[0].ImageAlt != "A pot of tea" {
-			t.Errorf("the picture is %+v, %q", i, got[0].ImageAlt)
+		if i := got[0].Image; i.Width != 480 || i.Height != 240 || i.Alt != "A pot of tea" {
+			t.Errorf("the picture is %+v", i)
 		}
 		small := s.Get("/api/v1/previews/" + got[0].Icon)
 		icon, _, err := image.DecodeConfig(small.Body)

@@ -48,9 +48,9 @@ const (
 // Crockford's alphabet, in lower case: sorts like the bytes that it encodes.
 var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
 
-// NewID returns prefix, "_" and a UUIDv7 (RFC 9562) in 26 characters of base32. Ids that are made later by the clock sort
-// later, to the 4096th of a millisecond (section 6.2, method 3): what somebody makes one after the other keeps its order.
-// An id is a name, not a secret: 62 of its bits are random.
+// NewID returns prefix, "_" and a UUIDv7 (RFC 9562) in 26 characters of base32. Ids that are made later by the clock
+// sort later, to the 4096th of a millisecond (section 6.2, method 3): what somebody makes one after the other keeps its
+// order. An id is a name, not a secret: 62 of its bits are random.
 func NewID(prefix string) string {
 	var tail [10]byte
 	_, _ = rand.Read(tail[2:]) // never fails since Go 1.24

@@ -313,9 +313,9 @@ func (c *conn) finish() {
 
 // ofDevice is what only connections of devices have.
 type ofDevice struct {
-	spoke   atomic.Int64             // when its program last sent something: no pong, which its library sends
-	detach  atomic.Pointer[func()]   // ends the delivery of commands and settings
-	updates atomic.Pointer[attached] // nil: the device has not said what it runs
+	spoke   atomic.Int64               // when its program last sent something: no pong, which its library sends
+	detach  atomic.Pointer[func()]     // ends the delivery of commands and settings
+	updates atomic.Pointer[attachment] // nil: the device has not said what it runs
 }
 
 func (d *ofDevice) lastSpoke() time.Time { return time.Unix(0, d.spoke.Load()) }

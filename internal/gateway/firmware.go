@@ -54,10 +54,10 @@ func checked[T, D any](req wire.Request, check func(T) (D, error), do func(D) (a
 	})
 }
 
-// An attached device is told of updates over a connection.
-type attached struct {
+// An attachment has a device told of updates over its connection.
+type attachment struct {
 	detach func()
-	nonce  atomic.Pointer[string] // that the device has told last
+	nonce  atomic.Pointer[string] // that the device has reported last
 }
 
 // attachUpdates has the connection get offers of updates: from when the device says what it runs, since an offer has
@@ -67,7 +67,7 @@ func (c *conn) attachUpdates(nonce string) {
 		a.nonce.Store(&nonce)
 		return
 	}
-	a := &attached{}
+	a := &attachment{}
 	a.nonce.Store(&nonce)
 	a.detach = c.g.Updates.Attach(c.user.ID, func() string { return *a.nonce.Load() }, func(o domain.FirmwareOffer) {
 		c.push(encode(wire.Reply{Type: wire.TypeFirmwareOffer, Data: wire.FromFirmwareOffer(o)}))

@@ -34,9 +34,10 @@ type conn struct {
 	who       domain.Principal
 	key       string // of the client: principal and client id
 	sess      *session
-	will      atomic.Pointer[will] // nil: none, or it was dealt with
-	keepalive time.Duration        // without a packet for so long, and half of it more, it is dead; 0: never
-	maxPacket int                  // that the client takes
+	will      atomic.Pointer[will]   // nil: none, or it was dealt with
+	nonce     atomic.Pointer[string] // for offers of updates; nil: the device has reported none
+	keepalive time.Duration          // without a packet for so long, and half of it more, it is dead; 0: never
+	maxPacket int                    // that the client takes
 
 	// Of the reader alone.
 	pooled    *[]byte

@@ -24,8 +24,12 @@ const (
 
 // Updates has devices told of updates of their firmware, and takes what they say of it.
 type Updates interface {
-	// AttachLoader calls load when the device is to load an image over HTTP.
-	AttachLoader(device string, deliver func(domain.FirmwareOffer), load func()) (detach func())
+	// AttachLoader tells a connection of a device of updates, until detach is called. deliver and load do not block.
+	// nonce returns the one that an offer must have, or nothing if the device has reported none by this connection. load
+	// has the device load an image over HTTP.
+	AttachLoader(
+		device string, nonce func() string, deliver func(domain.FirmwareOffer), load func(),
+	) (detach func())
 	Report(ctx context.Context, p domain.Principal, r domain.FirmwareReport) error
 	Progress(ctx context.Context, p domain.Principal, r domain.FirmwareProgress) (domain.FirmwareAnswer, error)
 	Crash(ctx context.Context, p domain.Principal, r domain.CrashReport) error
@@ -51,6 +55,7 @@ func (c *conn) onFirmware(ctx context.Context, m *message, rest string) error {
 	switch rest {
 	case topicFirmware:
 		return checked(m, wire.FirmwareReport.Checked, func(r domain.FirmwareReport) error {
+			c.nonce.Store(&r.Nonce)
 			return c.s.Updates.Report(ctx, c.who, r)
 		})
 	case topicProgress:
@@ -111,13 +116,21 @@ func (c *conn) attachOwn(ctx context.Context, detach func()) func() {
 	settings := c.s.Settings.Attach(ctx, c.who.ID, c.set)
 	updates := func() {}
 	if c.s.Updates != nil {
-		updates = c.s.Updates.AttachLoader(c.who.ID, c.offerUpdate, c.loadOffered)
+		updates = c.s.Updates.AttachLoader(c.who.ID, c.lastNonce, c.offerUpdate, c.loadOffered)
 	}
 	return func() {
 		updates()
 		settings()
 		detach()
 	}
+}
+
+// lastNonce returns the nonce that the device has reported last by this connection.
+func (c *conn) lastNonce() string {
+	if n := c.nonce.Load(); n != nil {
+		return *n
+	}
+	return ""
 }
 
 // offerUpdate tells the device of an update. It does not wait for the store.

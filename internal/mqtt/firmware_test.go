@@ -15,19 +15,22 @@ import (
 // updates is the backend as the keeper of firmware: whoever reports is offered an update.
 type updates struct {
 	*backend
+	nonce   func() string
 	deliver func(domain.FirmwareOffer)
 	load    func()
 }
 
-func (u *updates) AttachLoader(_ string, deliver func(domain.FirmwareOffer), load func()) (detach func()) {
+func (u *updates) AttachLoader(
+	_ string, nonce func() string, deliver func(domain.FirmwareOffer), load func(),
+) (detach func()) {
 	defer u.answer()()
-	u.deliver, u.load = deliver, load
+	u.nonce, u.deliver, u.load = nonce, deliver, load
 	return func() {}
 }
 
 func (u *updates) Report(_ context.Context, _ domain.Principal, r domain.FirmwareReport) error {
 	defer u.answer()()
-	u.deliver(domain.FirmwareOffer{Update: "upd_1", Offer: json.RawMessage(`{"payload":"` + r.Nonce + `"}`),
+	u.deliver(domain.FirmwareOffer{Update: "upd_1", Offer: json.RawMessage(`{"payload":"` + u.nonce() + `"}`),
 		Manifest: json.RawMessage(`{}`), Image: domain.FirmwareFile{SHA256: r.SHA256, Size: 5}})
 	return nil
 }

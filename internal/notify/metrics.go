@@ -24,6 +24,12 @@ const (
 	resultDropped = "dropped" // it waited for too long
 )
 
+// decidedReasons are all for which somebody is told of a message or a report, in the order in which they are looked at.
+func decidedReasons() []domain.NotifyReason {
+	return []domain.NotifyReason{domain.NotifiedDirect, domain.NotifiedMention, domain.NotifiedThread, domain.NotifiedRoom,
+		domain.NotifiedKeyword, domain.NotifiedAll, domain.NotifiedReport}
+}
+
 func newMetrics(reg prometheus.Registerer) *metrics {
 	m := &metrics{
 		decided: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -38,8 +44,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Buckets: []float64{.01, .05, .1, .5, 1, 5, 30, 120, 600, 3600, 28800},
 		}),
 	}
-	for _, reason := range []domain.NotifyReason{domain.NotifiedDirect, domain.NotifiedMention, domain.NotifiedThread,
-		domain.NotifiedRoom, domain.NotifiedKeyword, domain.NotifiedAll, domain.NotifiedReport} {
+	for _, reason := range decidedReasons() {
 		m.decided.WithLabelValues(string(reason))
 	}
 	for _, result := range []string{resultSent, resultGone, resultRefused, resultFailed, resultDropped} {

@@ -86,128 +86,168 @@ func (o *pushOutcome) Postpone(ctx context.Context, p domain.Push, version int64
 	return o.Store.Postpone(ctx, p, version, until)
 }
 
-// outcome writes a message of a kind for somebody who has chosen something and is somewhere.
+// outcome returns what becomes of a message of a kind for somebody who has chosen something and is somewhere.
 func (h *tableHouse) outcome(t *testing.T, kind, chosen, where string) []string {
 	t.Helper()
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatalf("%s | %s | %s: %v", kind, chosen, where, err)
-		}
-	}
-	is := func(of, word string) bool { return slices.Contains(strings.Fields(of), word) }
 	ctx, now := t.Context(), time.Now()
 	h.rows++
-	user, name := testkit.UserID(1000+h.rows), fmt.Sprint("reader", h.rows)
-	must(h.db.Accounts.CreateUser(ctx, domain.User{ID: user, Kind: domain.KindUser, Role: domain.SystemUser,
-		Username: name, DisplayName: name}, "", domain.Signup{}, now))
-	h.settle(t, user, chosen, where, now)
-
-	writer := testkit.UserID(0)
-	room := domain.NewRoom{Kind: domain.PublicRoom, Name: "Room"}
-	if is(kind, "bot") {
-		room.Members = []string{h.bot}
-	} else if is(kind, "direct") {
-		room = domain.NewRoom{Kind: domain.DirectRoom, Members: []string{user}}
-	}
-	s, _, err := h.db.Rooms.CreateRoom(ctx, writer, room, now)
-	must(err)
-	if !is(kind, "direct") {
-		_, err = h.db.Rooms.Join(ctx, user, s.Room.ID, now)
-		must(err)
-	}
-	said := 0
-	say := func(by string, d domain.Draft, named []string, everybody bool) domain.Event {
-		said++
-		d.Room, d.Key = s.Room.ID, fmt.Sprint("k", h.rows, "-", said)
-		e, _, err := h.db.Messages.AppendMessage(ctx, by, d, named, everybody, now)
-		must(err)
-		return e
-	}
-	d := domain.Draft{Text: "the weather is fine"}
-	if is(kind, "reply") || is(kind, "followed") {
-		d.Thread = say(map[bool]string{true: user, false: writer}[is(kind, "followed")], domain.Draft{Text: "root"}, nil,
-			false).Seq
-		_, err = h.db.Messages.MarkRead(ctx, user, s.Room.ID, d.Thread, true, now)
-		must(err)
-	}
-	if of, level, narrower := strings.Cut(chosen, " "); narrower {
-		c := domain.NotifyChoice{Room: s.Room.ID, Level: domain.NotifyLevel(level)}
-		if of == "thread" {
-			c.Thread = d.Thread
-		}
-		must(h.db.Notifications.Choose(ctx, user, c, now))
-	}
-	var named []string
-	if is(kind, "mention") || is(kind, "edit") {
-		named = []string{name}
-	}
-	if is(kind, "group") {
-		group := fmt.Sprint("team", h.rows)
-		must(h.db.UserGroups.CreateUserGroup(ctx, domain.UserGroup{ID: domain.NewID(domain.UserGroupPrefix), Handle: group,
-			Name: group}, []string{user}))
-		named = []string{group}
-	}
-	if is(kind, "keyword") {
-		d.Text = "the Greenhouse is warm"
-	}
-	if is(kind, "@here") {
-		d.Text = "@here the weather is fine"
-	}
-	if is(kind, "own") {
-		writer = user
-	} else if is(kind, "bot") {
-		writer = h.bot
-	}
+	c := &scene{tableHouse: h, t: t, row: kind + " | " + chosen + " | " + where, kind: strings.Fields(kind), now: now,
+		user: testkit.UserID(1000 + h.rows), name: fmt.Sprint("reader", h.rows), writer: testkit.UserID(0)}
+	c.must(h.db.Accounts.CreateUser(ctx, domain.User{ID: c.user, Kind: domain.KindUser, Role: domain.SystemUser,
+		Username: c.name, DisplayName: c.name}, "", domain.Signup{}, now))
+	h.settle(t, c.user, chosen, where, now)
+	c.enter(chosen)
 	if where == "blocking" {
-		_, err = h.db.Rooms.Block(ctx, user, writer)
-		must(err)
+		_, err := h.db.Rooms.Block(ctx, c.user, c.writer)
+		c.must(err)
 	}
-	by := writer
-	if is(kind, "reaction") {
-		by = user
-	}
-	first := named
-	if is(kind, "edit") {
-		first = nil
-	}
-	e := say(by, d, first, is(kind, "@room"))
-	if is(kind, "edit") {
-		e, err = h.db.Messages.EditMessage(ctx, writer, s.Room.ID, e.Message.Seq, d.Text, named, false, now)
-		must(err)
-	}
-	if is(kind, "reaction") {
-		e, _, err = h.db.Messages.React(ctx, writer, domain.Reacting{Room: s.Room.ID, Seq: e.Message.Seq, Emoji: "👍"}, now)
-		must(err)
-	}
-	reason, push := h.push(t, user, where, e, now, func() {
-		if where == "read" && d.Thread != 0 {
-			_, err := h.db.Messages.MarkThread(ctx, user, s.Room.ID, d.Thread, e.Seq, now)
-			must(err)
-		} else if where == "read" {
-			_, err := h.db.Messages.MarkRead(ctx, user, s.Room.ID, e.Seq, true, now)
-			must(err)
+	e := c.happens()
+	reason, push := h.push(t, c.user, where, e, now, func() {
+		if where == "read" {
+			c.read(e.Seq)
 		}
 	})
-	missed, err := h.db.Notifications.Missed(ctx, user, now.Add(-domain.DigestReach), true)
-	must(err)
+	missed, err := h.db.Notifications.Missed(ctx, c.user, now.Add(-domain.DigestReach), true)
+	c.must(err)
 	digest := "no"
 	if len(digested(missed, []string{"greenhouse"})) > 0 {
 		digest = "yes"
 	}
-	state, err := h.db.Rooms.RoomState(ctx, user, s.Room.ID)
-	must(err)
-	badge := []string{}
+	return []string{orNone(reason), push, digest, orNone(c.badge())}
+}
+
+// A scene is a row of the table: somebody in a room of their own, in which something of a kind happens.
+type scene struct {
+	*tableHouse
+	t                        *testing.T
+	row                      string
+	kind                     []string
+	now                      time.Time
+	user, name, writer, room string
+	thread                   int64 // in which it happens; 0: in none
+	said                     int
+}
+
+func (c *scene) must(err error) {
+	c.t.Helper()
+	if err != nil {
+		c.t.Fatalf("%s: %v", c.row, err)
+	}
+}
+
+func (c *scene) is(word string) bool { return slices.Contains(c.kind, word) }
+
+func (c *scene) say(by, text string, named ...string) domain.Event {
+	c.t.Helper()
+	c.said++
+	e, _, err := c.db.Messages.AppendMessage(c.t.Context(), by, domain.Draft{Room: c.room, Text: text, Thread: c.thread,
+		Key: fmt.Sprint("k", c.rows, "-", c.said)}, named, c.is("@room"), c.now)
+	c.must(err)
+	return e
+}
+
+// enter makes the room, and the thread if there is one, and has the user choose what they want to be told of there.
+func (c *scene) enter(chosen string) {
+	c.t.Helper()
+	ctx := c.t.Context()
+	room := domain.NewRoom{Kind: domain.PublicRoom, Name: "Room"}
+	if c.is("direct") {
+		room = domain.NewRoom{Kind: domain.DirectRoom, Members: []string{c.user}}
+	} else if c.is("bot") {
+		room.Members = []string{c.bot}
+	}
+	s, _, err := c.db.Rooms.CreateRoom(ctx, c.writer, room, c.now)
+	c.must(err)
+	c.room = s.Room.ID
+	if !c.is("direct") {
+		_, err = c.db.Rooms.Join(ctx, c.user, c.room, c.now)
+		c.must(err)
+	}
+	switch {
+	case c.is("followed"): // who began it follows it
+		c.thread = c.say(c.user, "root").Seq
+	case c.is("reply"):
+		c.thread = c.say(c.writer, "root").Seq
+	}
+	if c.thread != 0 {
+		_, err = c.db.Messages.MarkRead(ctx, c.user, c.room, c.thread, true, c.now)
+		c.must(err)
+	}
+	if of, level, narrower := strings.Cut(chosen, " "); narrower {
+		choice := domain.NotifyChoice{Room: c.room, Level: domain.NotifyLevel(level)}
+		if of == "thread" {
+			choice.Thread = c.thread
+		}
+		c.must(c.db.Notifications.Choose(ctx, c.user, choice, c.now))
+	}
+}
+
+// happens writes a message, or edits one, or reacts to one of the user.
+func (c *scene) happens() (e domain.Event) {
+	c.t.Helper()
+	ctx, by, text := c.t.Context(), c.writer, "the weather is fine"
+	switch {
+	case c.is("own"):
+		by = c.user
+	case c.is("bot"):
+		by = c.bot
+	}
+	switch {
+	case c.is("keyword"):
+		text = "the Greenhouse is warm"
+	case c.is("@here"):
+		text = "@here the weather is fine"
+	}
+	switch {
+	case c.is("mention"):
+		return c.say(by, text, c.name)
+	case c.is("group"):
+		handle := fmt.Sprint("team", c.rows)
+		c.must(c.db.UserGroups.CreateUserGroup(ctx, domain.UserGroup{ID: domain.NewID(domain.UserGroupPrefix),
+			Handle: handle, Name: handle}, []string{c.user}))
+		return c.say(by, text, handle)
+	case c.is("edit"):
+		var err error
+		e, err = c.db.Messages.EditMessage(ctx, by, c.room, c.say(by, text).Seq, text, []string{c.name}, false, c.now)
+		c.must(err)
+		return e
+	case c.is("reaction"):
+		e, _, err := c.db.Messages.React(ctx, by, domain.Reacting{Room: c.room, Seq: c.say(c.user, text).Seq, Emoji: "👍"},
+			c.now)
+		c.must(err)
+		return e
+	}
+	return c.say(by, text)
+}
+
+// read has the user read up to seq, where it happens.
+func (c *scene) read(seq int64) {
+	c.t.Helper()
+	var err error
+	if c.thread != 0 {
+		_, err = c.db.Messages.MarkThread(c.t.Context(), c.user, c.room, c.thread, seq, c.now)
+	} else {
+		_, err = c.db.Messages.MarkRead(c.t.Context(), c.user, c.room, seq, true, c.now)
+	}
+	c.must(err)
+}
+
+// badge returns what the room counts as unread.
+func (c *scene) badge() string {
+	c.t.Helper()
+	state, err := c.db.Rooms.RoomState(c.t.Context(), c.user, c.room)
+	c.must(err)
+	var counts []string
 	if n := state.Unread.Messages; n > 0 {
-		badge = append(badge, fmt.Sprint(n, " new"))
+		counts = append(counts, fmt.Sprint(n, " new"))
 	}
 	if n := state.Unread.Mentions; n > 0 {
-		badge = append(badge, fmt.Sprint("@", n))
+		counts = append(counts, fmt.Sprint("@", n))
 	}
 	if n := state.Unread.Threads; n > 0 {
-		badge = append(badge, fmt.Sprint(n, " thread"))
+		counts = append(counts, fmt.Sprint(n, " thread"))
 	}
-	return []string{orNone(reason), push, digest, orNone(strings.Join(badge, ", "))}
+	return strings.Join(counts, ", ")
 }
 
 func orNone(s string) string {
@@ -236,12 +276,9 @@ func (h *tableHouse) settle(t *testing.T, user, chosen, where string, now time.T
 	if where == "disturb" && err == nil {
 		_, err = h.db.Accounts.SetStatus(ctx, user, domain.Status{Mode: domain.DoNotDisturb})
 	}
-	browsers := 1
-	switch where {
-	case "no browser":
-		browsers = 0
-	case "2 browsers":
-		browsers = 2
+	browsers, other := map[string]int{"no browser": 0, "2 browsers": 2}[where]
+	if !other {
+		browsers = 1
 	}
 	for range browsers {
 		if err == nil {
@@ -269,7 +306,7 @@ func (h *tableHouse) subscribe(t *testing.T, user string, now time.Time) error {
 	return err
 }
 
-// push has the consumer of the feed decide on an event, and tries the pushes of it after before.
+// push has the consumer of the feed decide on an event, calls before, and tries the pushes of the event.
 func (h *tableHouse) push(
 	t *testing.T, user, where string, e domain.Event, now time.Time, before func(),
 ) (reason, did string) {
@@ -323,9 +360,7 @@ func TestTheDocsHaveEachReason(t *testing.T) {
 		name, _, _ := strings.Cut(strings.TrimPrefix(line, "| `"), "`")
 		got = append(got, domain.NotifyReason(name))
 	}
-	want := []domain.NotifyReason{domain.NotifiedDirect, domain.NotifiedMention, domain.NotifiedThread, domain.NotifiedRoom,
-		domain.NotifiedKeyword, domain.NotifiedAll, domain.NotifiedReport, domain.NotifiedRemind}
-	if !slices.Equal(got, want) {
+	if want := append(decidedReasons(), domain.NotifiedRemind); !slices.Equal(got, want) {
 		t.Errorf("it has %q, and should have %q", got, want)
 	}
 }

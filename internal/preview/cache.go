@@ -48,3 +48,12 @@ func (c *cache) put(link string, p domain.LinkPreview, now time.Time) {
 	}
 	c.found[link] = cached{p, now.Add(keep)}
 }
+
+// putImage remembers a picture, or that there is none.
+func (c *cache) putImage(key string, i domain.PreviewImage, now time.Time) {
+	var p domain.LinkPreview
+	if i.Hash != "" {
+		p = domain.LinkPreview{URL: key, Image: i}
+	}
+	c.put(key, p, now)
+}

@@ -76,3 +76,18 @@ func TestPagesAreRememberedForADay(t *testing.T) {
 	blobs.data = nil
 	look("without its picture", 3, 4)
 }
+
+// That there is no picture is forgotten sooner than which one there is.
+func TestPicturesAreRemembered(t *testing.T) {
+	t.Parallel()
+	c, now := newCache(), time.Now()
+	for hash, keep := range map[string]time.Duration{"": keepFailed, "hash": keepFound} {
+		c.putImage("icon", domain.PreviewImage{Hash: hash}, now)
+		if p, known := c.get("icon", now.Add(keep-time.Second)); !known || p.Image.Hash != hash {
+			t.Errorf("%q: remembered %v, %+v", hash, known, p)
+		}
+		if _, known := c.get("icon", now.Add(keep)); known {
+			t.Errorf("%q is remembered for longer than %v", hash, keep)
+		}
+	}
+}

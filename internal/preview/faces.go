@@ -57,15 +57,11 @@ func (s *Service) newFace(ctx context.Context, room, user, address string) (id s
 	default:
 		return "", errors.New("too many pictures of messages at once")
 	}
-	image, err := s.loadSmall(ctx, address, maxImage, domain.FaceSide)
+	image, err := s.image(ctx, address, smallPatience, maxImage, domain.FaceSide)
 	if ctx.Err() != nil {
 		return "", ctx.Err()
 	}
-	found := domain.LinkPreview{}
-	if err == nil {
-		found = domain.LinkPreview{URL: address, Image: image}
-	}
-	s.known.put(faceKey+address, found, s.Now())
+	s.known.putImage(faceKey+address, image, s.Now())
 	if err != nil {
 		return "", err
 	}

@@ -20,8 +20,8 @@ type head struct {
 	plain string            // its title
 	base  string            // that addresses in it are relative to; empty: its own
 
-	icon, touchIcon string // addresses of pictures of its site
-	oembed          string // where it says the same as JSON (https://oembed.com)
+	icon, touchIcon string // addresses of its site's icon
+	oembed          string // address of what it says of itself as JSON (https://oembed.com)
 }
 
 // readHead reads the head of a page. What is broken or cut off is read as far as it goes.
@@ -83,8 +83,7 @@ func (h head) note(attrs []html.Attribute) {
 	}
 }
 
-// link notes where a page has its icon, and what it says of itself as JSON. Of several icons
-// it takes the first.
+// link notes where a page has its icon and its oEmbed; of several the first.
 func (h *head) link(attrs []html.Attribute) {
 	var rel, media string
 	for _, a := range attrs {
@@ -100,7 +99,7 @@ func (h *head) link(attrs []html.Attribute) {
 		switch {
 		case r == "alternate" && media == "application/json+oembed":
 			h.oembed = cmp.Or(h.oembed, href)
-		case r == "icon" && !vectors(href, media):
+		case r == "icon" && !undecodable(href, media):
 			h.icon = cmp.Or(h.icon, href)
 		case strings.HasPrefix(r, "apple-touch-icon"):
 			h.touchIcon = cmp.Or(h.touchIcon, href)
@@ -108,8 +107,8 @@ func (h *head) link(attrs []html.Attribute) {
 	}
 }
 
-// vectors reports whether an icon is of a kind that the server makes no picture of.
-func vectors(href, media string) bool {
+// undecodable reports whether an icon is of a format that the server cannot read: SVG or ICO.
+func undecodable(href, media string) bool {
 	path, _, _ := strings.Cut(strings.ToLower(href), "?")
 	return strings.HasSuffix(path, ".svg") || strings.HasSuffix(path, ".ico") || media == "image/svg+xml" ||
 		media == "image/x-icon" || media == "image/vnd.microsoft.icon"

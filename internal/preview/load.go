@@ -25,8 +25,7 @@ import (
 )
 
 const (
-	imageTypes    = "image/webp,image/png,image/jpeg,image/gif"
-	smallPatience = 3 * time.Second // with a picture of a message, or an icon: others wait for it
+	smallPatience = 3 * time.Second // with the picture of a message, or an icon: others wait for it
 
 	maxRedirects = 5
 	maxPage      = 512 << 10 // bytes of a page that are read, unpacked
@@ -50,9 +49,12 @@ func (s *Service) load(ctx context.Context, link string) (p domain.LinkPreview, 
 	media, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
 	switch {
 	case strings.HasPrefix(media, "image/"):
-		p = domain.LinkPreview{URL: link, Title: cut(path.Base(res.Request.URL.Path), domain.MaxPreviewTitle)}
-		p.Image, err = s.shrink(ctx, res.Body, maxImage, domain.PreviewImageSide)
-		return nothingWithout(p.Image.Hash != "", p), err
+		i, err := s.shrink(ctx, res.Body, maxImage, domain.PreviewImageSide)
+		if err != nil {
+			return p, err
+		}
+		return domain.LinkPreview{URL: link, Title: cut(path.Base(res.Request.URL.Path), domain.MaxPreviewTitle), Image: i},
+			nil
 	case media != "text/html" && media != "application/xhtml+xml":
 		return p, nil
 	}
@@ -63,71 +65,77 @@ func (s *Service) load(ctx context.Context, link string) (p domain.LinkPreview, 
 	if r == nil {
 		return p, nil
 	}
-	h, at := readHead(r), res.Request.URL
+	return s.describe(ctx, pageCtx, link, res.Request.URL, readHead(r)), nil
+}
+
+// describe returns the preview of a link by the head of the page, which is at an address. Its oEmbed and its icon have
+// the time that the page has left, in pageCtx. What cannot be had is left out.
+func (s *Service) describe(
+	ctx, pageCtx context.Context, link string, at *url.URL, h head,
+) (p domain.LinkPreview) {
 	p = domain.LinkPreview{URL: link, Title: h.title(), Description: h.description(), Site: h.site()}
-	image := h.at(at, h.image())
-	own := image != ""
-	if more := h.at(at, h.oembed); more != "" && (p.Title == "" || !own) {
-		e := s.oembed(pageCtx, more)
+	image, alt := h.at(at, h.image()), h.imageAlt()
+	if more := h.at(at, h.oembed); more != "" && (p.Title == "" || image == "") {
+		e, err := s.oembed(pageCtx, more)
+		if err != nil {
+			s.Log.DebugContext(ctx, "load the oEmbed of a page", "err", err)
+		}
 		p.Title, p.Site = cmp.Or(p.Title, e.title), cmp.Or(p.Site, e.provider)
 		p.Description = cmp.Or(p.Description, e.author)
-		image = cmp.Or(image, e.thumbnail)
+		if image == "" {
+			image, alt = e.thumbnail, ""
+		}
 	}
 	if p.Title == "" {
-		return domain.LinkPreview{}, nil
+		return domain.LinkPreview{}
 	}
 	var wg sync.WaitGroup
 	wg.Go(func() { p.Icon = s.icon(pageCtx, h.at(at, cmp.Or(h.icon, h.touchIcon))) })
 	if image != "" {
-		if p.Image = s.image(ctx, image); p.Image.Hash != "" && own {
-			p.Image.Alt = h.imageAlt()
+		i, err := s.image(ctx, image, s.patience, maxImage, domain.PreviewImageSide)
+		if err != nil {
+			s.Log.DebugContext(ctx, "load the picture of a page", "err", err)
+		} else {
+			p.Image, p.Image.Alt = i, alt
 		}
 	}
 	wg.Wait()
-	return p, nil
+	return p
 }
 
-// An embed is what a page says of itself as JSON. What it offers to be put into other pages, html, is not read.
+// An embed is what a page says of itself by oEmbed. What it offers to be put into other pages, html, is not read.
 type embed struct{ title, author, provider, thumbnail string }
 
-// oembed loads what a page says of itself as JSON, in the time that the page has left. It is looked at as a page is;
-// what cannot be had is left out.
-func (s *Service) oembed(ctx context.Context, address string) (e embed) {
-	var said struct {
-		Title     any `json:"title"`
-		Author    any `json:"author_name"`
-		Provider  any `json:"provider_name"`
-		Thumbnail any `json:"thumbnail_url"`
-	}
+// oembed loads what a page says of itself by oEmbed. Its address is checked as that of a page is.
+func (s *Service) oembed(ctx context.Context, address string) (e embed, err error) {
 	res, err := s.get(ctx, address, "application/json")
-	if err == nil {
-		defer res.Body.Close()
-		var b []byte
-		media, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
-		if b, err = io.ReadAll(io.LimitReader(res.Body, maxOEmbed+1)); err == nil && len(b) > maxOEmbed {
-			err = fmt.Errorf("more than %d bytes", maxOEmbed)
-		} else if err == nil && media != "application/json" && media != "application/json+oembed" {
-			err = fmt.Errorf("it is %q, and no JSON", media)
-		}
-		if err == nil {
-			err = json.Unmarshal(b, &said)
-		}
-	}
 	if err != nil {
-		s.Log.DebugContext(ctx, "load what a page says as oEmbed", "err", err)
-		return e
+		return e, err
 	}
-	text := func(v any, n int) string { s, _ := v.(string); return cut(s, n) }
-	e = embed{title: text(said.Title, domain.MaxPreviewTitle), author: text(said.Author, domain.MaxPreviewDescription),
-		provider: text(said.Provider, domain.MaxPreviewSite)}
-	if e.thumbnail, _ = said.Thumbnail.(string); len(e.thumbnail) > domain.MaxPreviewAddress {
+	defer res.Body.Close()
+	media, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
+	if media != "application/json" && media != "application/json+oembed" {
+		return e, fmt.Errorf("an oEmbed of the type %q, which is no JSON", media)
+	}
+	data, err := readMost(res.Body, maxOEmbed)
+	if err != nil {
+		return e, err
+	}
+	var said map[string]any // values of any kind: what is no text is passed over
+	if err := json.Unmarshal(data, &said); err != nil {
+		return e, err
+	}
+	text := func(name string) string { v, _ := said[name].(string); return v }
+	e = embed{title: cut(text("title"), domain.MaxPreviewTitle),
+		author:   cut(text("author_name"), domain.MaxPreviewDescription),
+		provider: cut(text("provider_name"), domain.MaxPreviewSite), thumbnail: text("thumbnail_url")}
+	if len(e.thumbnail) > domain.MaxPreviewAddress {
 		e.thumbnail = ""
 	}
-	return e
+	return e, nil
 }
 
-// icon loads the icon of a site, once for all its pages, in the time that the page has left. A page whose icon cannot
-// be had is shown without.
+// icon returns the icon of a site, which is loaded once for all its pages; the zero value: it cannot be had.
 func (s *Service) icon(ctx context.Context, address string) domain.PreviewImage {
 	if address == "" {
 		return domain.PreviewImage{}
@@ -136,49 +144,23 @@ func (s *Service) icon(ctx context.Context, address string) domain.PreviewImage 
 	if known && (p.Image.Hash == "" || s.renew(ctx, p.Image.Hash)) {
 		return p.Image
 	}
-	i, err := s.loadSmall(ctx, address, maxIcon, domain.PreviewIconSide)
+	i, err := s.image(ctx, address, smallPatience, maxIcon, domain.PreviewIconSide)
 	if err != nil {
 		s.Log.DebugContext(ctx, "load the icon of a page", "err", err)
 	}
 	if ctx.Err() == nil {
-		found := domain.LinkPreview{Image: i}
-		if err == nil {
-			found.URL = address
-		}
-		s.known.put(iconKey+address, found, s.Now())
+		s.known.putImage(iconKey+address, i, s.Now())
 	}
 	return i
 }
 
-// nothingWithout returns p if it is worth showing.
-func nothingWithout(worth bool, p domain.LinkPreview) domain.LinkPreview {
-	if !worth {
-		return domain.LinkPreview{}
-	}
-	return p
-}
-
-// image loads the picture of a page. A page whose picture cannot be had is shown without.
-func (s *Service) image(ctx context.Context, address string) domain.PreviewImage {
-	ctx, cancel := context.WithTimeout(ctx, s.patience)
+// image loads a picture of at most most bytes within some time, and stores one of at most side by side pixels.
+func (s *Service) image(
+	ctx context.Context, address string, within time.Duration, most, side int,
+) (i domain.PreviewImage, err error) {
+	ctx, cancel := context.WithTimeout(ctx, min(within, s.patience))
 	defer cancel()
-	res, err := s.get(ctx, address, imageTypes)
-	if err == nil {
-		defer res.Body.Close()
-		var i domain.PreviewImage
-		if i, err = s.shrink(ctx, res.Body, maxImage, domain.PreviewImageSide); err == nil {
-			return i
-		}
-	}
-	s.Log.DebugContext(ctx, "load the picture of a page", "err", err)
-	return domain.PreviewImage{}
-}
-
-// loadSmall loads a picture that nobody waits for long, of at most most bytes, and stores it smaller.
-func (s *Service) loadSmall(ctx context.Context, address string, most, side int) (i domain.PreviewImage, err error) {
-	ctx, cancel := context.WithTimeout(ctx, min(smallPatience, s.patience))
-	defer cancel()
-	res, err := s.get(ctx, address, imageTypes)
+	res, err := s.get(ctx, address, "image/webp,image/png,image/jpeg,image/gif")
 	if err != nil {
 		return i, err
 	}
@@ -188,12 +170,9 @@ func (s *Service) loadSmall(ctx context.Context, address string, most, side int)
 
 // shrink makes a picture of one, of at most side by side pixels, and stores it.
 func (s *Service) shrink(ctx context.Context, r io.Reader, most, side int) (i domain.PreviewImage, err error) {
-	data, err := io.ReadAll(io.LimitReader(r, int64(most)+1))
+	data, err := readMost(r, most)
 	if err != nil {
 		return i, err
-	}
-	if len(data) > most {
-		return i, fmt.Errorf("a picture of more than %d bytes", most)
 	}
 	small, err := s.pictures.Fit(ctx, func() (io.Reader, error) { return bytes.NewReader(data), nil },
 		side)
@@ -205,6 +184,15 @@ func (s *Service) shrink(ctx context.Context, r io.Reader, most, side int) (i do
 		return i, err
 	}
 	return domain.PreviewImage{Hash: b.Hash, Type: b.Type, Width: small.Width, Height: small.Height}, nil
+}
+
+// readMost reads all of r, which may have at most most bytes.
+func readMost(r io.Reader, most int) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, int64(most)+1))
+	if err == nil && len(data) > most {
+		err = fmt.Errorf("it has more than %d bytes", most)
+	}
+	return data, err
 }
 
 // get loads an address, and those that it redirects to. Each is checked as the first one is.

@@ -230,11 +230,10 @@ func (s *Service) preview(ctx context.Context, link string) (p domain.LinkPrevie
 			s.known.put(link, p, s.Now())
 		}
 	}
-	if p.Image.Hash != "" {
-		p.Image.ID = rand.Text()
-	}
-	if p.Icon.Hash != "" {
-		p.Icon.ID = rand.Text()
+	for _, i := range []*domain.PreviewImage{&p.Image, &p.Icon} {
+		if i.Hash != "" {
+			i.ID = rand.Text()
+		}
 	}
 	return p
 }

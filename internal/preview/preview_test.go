@@ -179,7 +179,7 @@ func TestPagesAreBounded(t *testing.T) {
 		fmt.Sprint("/redirect/", maxRedirects):   {"Found", ""},
 		fmt.Sprint("/redirect/", maxRedirects+1): {"", "redirects more than"},
 		"/late":                                  {"", ""},
-		"/picture":                               {"", "a picture of more than"},
+		"/picture":                               {"", "it has more than"},
 	} {
 		p, err := s.load(t.Context(), web.URL+path)
 		if (want.err == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), want.err) ||

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -22,7 +23,7 @@ const (
 // An attachment is one connection of a device, of any transport.
 type attachment struct {
 	deliver func(domain.FirmwareOffer)
-	nonce   func() string // that the device made last; nil: the one that is stored
+	nonce   func() string // that the device has reported last by it; empty: none
 	load    func()        // has it load what it is offered by another protocol; nil: it cannot be told
 
 	mu    sync.Mutex // held while an offer is made for it
@@ -32,16 +33,18 @@ type attachment struct {
 func key(u domain.Update) string { return u.ID + " " + u.OfferedAt.String() }
 
 // Attach tells a connection of a device of updates, until detach is called. deliver must not block. nonce returns the
-// one that the device has reported last by this connection: what is stored may be of another one, whose report came
-// late, and the device would refuse an offer to that.
+// one that the device has reported last by this connection, or nothing: the one that is stored may be of an earlier
+// connection, whose report came late, and the device would refuse an offer to that.
 func (s *Service) Attach(device string, nonce func() string, deliver func(domain.FirmwareOffer)) (detach func()) {
 	return s.here.Add(device, &attachment{deliver: deliver, nonce: nonce})
 }
 
 // AttachLoader does what Attach does, for a connection by which a device may also be told to load what it is offered
 // over HTTP: by load, which must not block.
-func (s *Service) AttachLoader(device string, deliver func(domain.FirmwareOffer), load func()) (detach func()) {
-	return s.here.Add(device, &attachment{deliver: deliver, load: load})
+func (s *Service) AttachLoader(
+	device string, nonce func() string, deliver func(domain.FirmwareOffer), load func(),
+) (detach func()) {
+	return s.here.Add(device, &attachment{deliver: deliver, nonce: nonce, load: load})
 }
 
 // deliver tells a device that is connected here of an offer, with the nonce that it told last. known are rollouts that
@@ -90,9 +93,7 @@ func (s *Service) offer(
 	if err != nil {
 		return o, err
 	}
-	if a.nonce != nil {
-		d.Report.Nonce = a.nonce()
-	}
+	d.Report.Nonce = cmp.Or(a.nonce(), d.Report.Nonce)
 	o, err = s.Offers.Offer(ctx, domain.OfferTo{Product: r.Product, Release: release, Image: u.Image, Device: d,
 		Rollout: r.ID, Update: u.ID})
 	o.Update, o.If = u.ID, domain.FirmwareConditions(r.Plan.Require)

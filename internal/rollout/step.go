@@ -217,7 +217,7 @@ func Progressed(
 		return failed(u, p, now, jitter), domain.FirmwareAnswer{Action: domain.FirmwareStop, Reason: whyEnded}
 	}
 	if why := stops(u, r, p); why != "" {
-		if why != whyEnded && (u.State.Stoppable() || r.State.Final() && u.State.Open() || back(u, p)) {
+		if why != whyEnded && (u.State.Stoppable() || r.State.Final() && u.State.Open() || cameBack(u, p)) {
 			u = stopped(u, r, why, now)
 		}
 		return u, domain.FirmwareAnswer{Action: domain.FirmwareStop, Reason: why}
@@ -235,14 +235,14 @@ func Progressed(
 	return forward(u, r, p, now), goOn
 }
 
-// back reports whether a device that had told that it installs the release has started anew before it did. One that
-// speaks another protocol installs it all the same.
-func back(u domain.Update, p domain.FirmwareProgress) bool {
+// cameBack reports whether a device has started anew after it had told that it installs the release, and before it did.
+// One that speaks another protocol goes on to install it, whatever it is told.
+func cameBack(u domain.Update, p domain.FirmwareProgress) bool {
 	return u.Protocol == domain.OwnProtocol && !runs(p) &&
 		(u.State == domain.UpdateInstalling || u.State == domain.UpdateRebooting)
 }
 
-// runs reports whether a device says so that it runs the release, or is about to.
+// runs reports whether a device says that it runs the release, or is about to.
 func runs(p domain.FirmwareProgress) bool {
 	return p.State == domain.FirmwareRebooting || p.State == domain.FirmwareTesting || p.State == domain.FirmwareSucceeded
 }
@@ -252,7 +252,7 @@ func stops(u domain.Update, r domain.Rollout, p domain.FirmwareProgress) string 
 	switch {
 	case r.State.Final():
 		return whyAborted
-	case runs(p):
+	case runs(p): // it is too late
 	case u.Excluded:
 		return whyLeftOut
 	case r.State == domain.RolloutPaused:

@@ -173,12 +173,18 @@ func TestADeviceThatSpeaksOfAnEarlierOfferIsOfferedItAgain(t *testing.T) {
 		domain.FirmwareInstalling} {
 		s := begin(t)
 		s.u = Defer(s.u, "wrong_nonce", s.now, time.Time{})
-		if a := s.says(step); a.Action != domain.FirmwareStop {
-			t.Errorf("%s: %+v", step, a)
-		}
-		if s.is(domain.UpdateDeferred); !again(s.u, domain.DeviceFirmware{}, s.now) {
-			t.Errorf("after %s it is offered nothing more", step)
-		}
+		s.isStoppedAt(step)
+	}
+}
+
+// isStoppedAt has the device say a step, at which it is stopped and put off: it is offered the release again.
+func (s *story) isStoppedAt(step domain.FirmwareStep) {
+	s.t.Helper()
+	if a := s.says(step); a.Action != domain.FirmwareStop {
+		s.t.Errorf("%s: %+v", step, a)
+	}
+	if s.is(domain.UpdateDeferred); !again(s.u, domain.DeviceFirmware{}, s.now) {
+		s.t.Errorf("after %s it is offered nothing more", step)
 	}
 }
 
@@ -191,12 +197,7 @@ func TestADeviceThatWasAboutToInstallIsStopped(t *testing.T) {
 		s.says(domain.FirmwareAccepted, domain.FirmwareDownloading, domain.FirmwareVerified, domain.FirmwareInstalling)
 		s.reports("old", domain.SlotUndefined, domain.ResetPowerOn).is(domain.UpdateInstalling)
 		s.r.State = domain.RolloutPaused
-		if a := s.says(step); a.Action != domain.FirmwareStop {
-			t.Errorf("%s: %+v", step, a)
-		}
-		if s.is(domain.UpdateDeferred); !again(s.u, domain.DeviceFirmware{}, s.now) {
-			t.Errorf("after %s it is offered nothing more", step)
-		}
+		s.isStoppedAt(step)
 	}
 }
 

@@ -128,8 +128,7 @@ func fromScreening(s domain.Screening) *Screening {
 func fromPreview(p domain.LinkPreview) LinkPreview {
 	v := LinkPreview{URL: p.URL, Title: p.Title, Description: p.Description, Site: p.Site, Icon: p.Icon.ID}
 	if i := p.Image; i.ID != "" {
-		v.Image = &PreviewImage{ID: i.ID, Width: i.Width, Height: i.Height}
-		v.ImageAlt = i.Alt
+		v.Image = &PreviewImage{ID: i.ID, Width: i.Width, Height: i.Height, Alt: i.Alt}
 	}
 	return v
 }

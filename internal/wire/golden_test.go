@@ -48,8 +48,8 @@ var (
 		Flag: &Flag{Reason: "looks_like_spam", Score: 91}}
 	previewed = Message{Room: room1, Seq: 417, Sender: ada, Key: "c-24", Text: "read https://example.org/tea", At: t0,
 		Previews: []LinkPreview{{URL: "https://example.org/tea", Title: "How to make tea", Description: "In four steps",
-			Site: "The Tea Book", Image: &PreviewImage{ID: "WJ6Z3M4V2QXN7T5BKA2EYHOCRL", Width: 480, Height: 270},
-			ImageAlt: "A pot of tea", Icon: "QXN7T5BKA2EYHOCRLWJ6Z3M4V2"}}}
+			Site: "The Tea Book", Image: &PreviewImage{ID: "WJ6Z3M4V2QXN7T5BKA2EYHOCRL", Width: 480, Height: 270,
+				Alt: "A pot of tea"}, Icon: "QXN7T5BKA2EYHOCRLWJ6Z3M4V2"}}}
 	gone = Message{Room: room1, Seq: 412, Sender: ada, Key: "c-19", At: t0, EditedAt: &t1, Edits: 1, DeletedAt: &later}
 	team = Room{ID: room1, Kind: "public", Name: "Team", Topic: "what we do", Head: 413, Members: 2, CreatedAt: t0,
 		LastAt: t1}

@@ -208,15 +208,16 @@ type LinkPreview struct {
 	Description string        `json:"description,omitempty" doc:"at most 300 characters"`
 	Site        string        `json:"site,omitempty" doc:"its name, at most 60 characters"`
 	Image       *PreviewImage `json:"image,omitempty"`
-	ImageAlt    string        `json:"image_alt,omitempty" doc:"what it shows, in the page's words, at most 200 characters"`
-	Icon        string        `json:"icon,omitempty" doc:"the id of that of its site, of at most 32 by 32 pixels, at /api/v1/previews/{id}"`
+	Icon        string        `json:"icon,omitempty" doc:"the id of its site's icon, of at most 32 by 32 pixels"`
 }
 
-// PreviewImage is the picture of a link preview. It is at /api/v1/previews/{id}, for whoever knows the id.
+// PreviewImage is the picture of a link preview. It is at /api/v1/previews/{id}, for whoever knows the id, and so is
+// the icon.
 type PreviewImage struct {
 	ID     string `json:"id"`
 	Width  int    `json:"width" doc:"pixels"`
 	Height int    `json:"height"`
+	Alt    string `json:"alt,omitempty" doc:"what it shows, in the page's words, at most 200 characters"`
 }
 
 // File is a file of a message. Its content is at /api/v1/files/{id}/content.

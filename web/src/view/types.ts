@@ -121,10 +121,8 @@ export interface LinkPreview {
   title?: string;
   description?: string;
   site?: string;
-  image?: { id: string; width: number; height: number };
-  /** what it shows, in the page's words */
-  image_alt?: string;
-  /** the id of that of its site */
+  image?: { id: string; width: number; height: number; alt?: string };
+  /** the id of its site's icon */
   icon?: string;
 }
 /** A file of a message. */
