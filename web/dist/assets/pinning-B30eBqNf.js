@@ -1,1 +1,0 @@
-import{t as e}from"./text-nzV9dXBG.js";import{$ as t}from"./index-f-K2CTBg.js";async function n(n,r){n.has(r)===void 0&&await n.load();let i=n.has(r);if(i===void 0)return t.say(n.error,!0);await n.set(r,!i),t.say(e(i?`pin.unpinned`:`pin.pinned`))}export{n as togglePin};

@@ -1,1 +1,0 @@
-import{$ as e,ft as t,gt as n}from"./index-f-K2CTBg.js";function r(r,i){e.card=void 0,r.api.direct([i.id]).then(e=>t.go({page:`room`,room:e}),t=>e.say(n(t),!0))}export{r as t};
